@@ -1,0 +1,1 @@
+"""A stateful stand-in for one Slack workspace with one installed app."""
