@@ -1,0 +1,1 @@
+"""The other side of the wire: servers that behave as WhatsApp and Slack do, and the people behind them."""

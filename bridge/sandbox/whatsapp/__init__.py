@@ -1,0 +1,1 @@
+"""A stateful stand-in for the WhatsApp Cloud API and for the customers behind it."""
