@@ -1,0 +1,263 @@
+"""What to do, in the imperative: the closed union of everything a decision can ask for.
+
+Actions are data. The commit stores them as pending, the performer carries them out, and each stays pending
+until its result event has been committed. `seq` orders the actions of a contact; an action belongs to one
+*line* (`Line`), and the lines of a conversation run independently of each other, each strictly in order.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from bridge.markup import Document
+from bridge.model import (
+    ActionId,
+    Button,
+    ContactId,
+    ConversationId,
+    DeskUser,
+    InboxId,
+    LaneId,
+    MessageId,
+    Place,
+    Post,
+    Receipt,
+)
+
+
+class Line(enum.StrEnum):
+    """A destination within which order holds."""
+
+    THREAD = "thread"
+    CONTACT = "contact"
+    DECORATION = "decoration"
+    """Card, receipts: latest state wins, repeating is harmless."""
+    ANSWERS = "answers"
+    """Answers to one person: ephemerals, direct messages, alerts."""
+    LANES = "lanes"
+    """Events for other lanes."""
+
+
+class Repeat(enum.StrEnum):
+    """May an action be carried out twice?"""
+
+    SAFE = "safe"
+    """Yes: same effect. No attempt mark is written."""
+    LOOKUP = "lookup"
+    """No, but the platform can be asked whether it happened (metadata in the thread)."""
+    ASK = "ask"
+    """No, and only a status webhook or a person can tell whether it happened."""
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Base. `id` is `<event id>/<index>`; `seq` rises within a contact (or within the desk lane)."""
+
+    line: ClassVar[Line]
+    repeat: ClassVar[Repeat]
+
+    id: ActionId
+    seq: int
+
+
+class ContactAction(Action):
+    """An action of one contact's shard. `conversation` is empty only for those that concern the contact alone."""
+
+    contact: ContactId
+    inbox: InboxId
+    conversation: ConversationId
+
+
+# ------------------------------------------------------------------------------------------------- thread
+
+
+class OpenThread(ContactAction):
+    """Make the conversation's thread in the inbox's channel; its root is the card (rendered when its turn
+    comes). Goes ahead of everything else in the thread's line. Result: `ThreadOpened`."""
+
+    line = Line.THREAD
+    repeat = Repeat.LOOKUP
+    healed: str | None = None
+    """Why the former thread is no more; then the card carries a short recap and a link."""
+    former: Place | None = None
+
+
+class Relay(ContactAction):
+    """Show the contact's message in the thread. Waits for the thread. Result: `Posted`."""
+
+    line = Line.THREAD
+    repeat = Repeat.LOOKUP
+    message: MessageId
+    author: str
+    body: Document
+    """The contact's words, or ours (`notice`) about what cannot be shown."""
+    sent_at: datetime | None = None
+    """Set when the message is late and the time it was written has to be shown."""
+    notice: bool = False
+    """`body` is our own description of something we cannot show (unsupported kind)."""
+    forwarded: bool = False
+    quoted: str | None = None
+
+
+class PostNotice(ContactAction):
+    """A post of ours in the thread, for all staff: something failed, was moved, needs a hand. Result: `Posted`."""
+
+    line = Line.THREAD
+    repeat = Repeat.LOOKUP
+    body: Document
+    buttons: tuple[Button, ...] = ()
+    mention: DeskUser | None = None
+
+
+# ------------------------------------------------------------------------------------------------ contact
+
+
+class Send(ContactAction):
+    """Send staff words to the contact, in as many platform messages as they need. Results: `PartSent` for each,
+    `Failed` or `Uncertain` for the part that ended it. `sent` holds the platform ids of the parts done."""
+
+    line = Line.CONTACT
+    repeat = Repeat.ASK
+    message: MessageId
+    address: str
+    body: Document
+    names: dict[str, str] = {}
+    """Display names for mentions in `body`, by the mention's opaque id."""
+    sent: tuple[str, ...] = ()
+    first_part: int = 0
+    """Where to go on (a retry of a message whose first parts arrived)."""
+
+
+class MarkRead(ContactAction):
+    """Tell the contact that their message was read. Failure is harmless. Result: `Done`."""
+
+    line = Line.DECORATION
+    repeat = Repeat.SAFE
+    platform_id: str
+
+
+# --------------------------------------------------------------------------------------------- decoration
+
+
+class UpdateCard(ContactAction):
+    """Render the card from current state. Coalesced: only the newest pending one runs. Result: `Done`."""
+
+    line = Line.DECORATION
+    repeat = Repeat.SAFE
+    version: int
+
+
+class ShowReceipt(ContactAction):
+    """Show the fate of a staff message on its post. Coalesced per post: the furthest wins. Result: `Done`."""
+
+    line = Line.DECORATION
+    repeat = Repeat.SAFE
+    post: Post
+    receipt: Receipt
+
+
+# ------------------------------------------------------------------------------------------------ answers
+
+
+class Answer(ContactAction):
+    """Tell one person something, visible to them alone where the desk can. Result: `Done`.
+
+    With `must_arrive` it goes by direct message where it cannot be shown in place."""
+
+    line = Line.ANSWERS
+    repeat = Repeat.SAFE
+    to: DeskUser
+    place: Place
+    body: Document
+    buttons: tuple[Button, ...] = ()
+    reply_handle: str | None = None
+    must_arrive: bool = False
+
+
+class DirectMessage(ContactAction):
+    """A direct message from the bot. Result: `Done`."""
+
+    line = Line.ANSWERS
+    repeat = Repeat.LOOKUP
+    to: DeskUser
+    body: Document
+    buttons: tuple[Button, ...] = ()
+    about: Place | None = None
+    """Linked to, where set."""
+
+
+class Alert(ContactAction):
+    """Something people with rights have to act on; goes to the inbox's admin channel. Result: `Done`."""
+
+    line = Line.ANSWERS
+    repeat = Repeat.LOOKUP
+    body: Document
+
+
+# -------------------------------------------------------------------------------------------- between lanes
+
+
+class Emit(Action):
+    """Append an event to another lane's stream (deduplicated there by its id). Result: `Done` / `DeskDone`."""
+
+    line = Line.LANES
+    repeat = Repeat.SAFE
+    contact: ContactId | None = None
+    """Whose action this is; None in the desk lane."""
+    to: LaneId
+    unit: str
+    """The contact it is for there, or `desk`."""
+    event: bytes
+
+
+class MoveAliases(Action):
+    """Point aliases at this contact (the last step of a join). Result: `Done`."""
+
+    line = Line.LANES
+    repeat = Repeat.SAFE
+    contact: ContactId
+    aliases: tuple[str, ...]
+
+
+class FindThread(Action):
+    """Read the root of an unknown thread and see whether it names one of our conversations. Result:
+    `ThreadFound`."""
+
+    line = Line.LANES
+    repeat = Repeat.SAFE
+    contact: None = None
+    place: Place
+    event: bytes
+
+
+AnyAction = (
+    OpenThread
+    | Relay
+    | PostNotice
+    | Send
+    | MarkRead
+    | UpdateCard
+    | ShowReceipt
+    | Answer
+    | DirectMessage
+    | Alert
+    | Emit
+    | MoveAliases
+    | FindThread
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyAction] = msgspec.msgpack.Decoder(AnyAction)
+
+
+def pack(action: Action) -> bytes:
+    """The action as it waits in Redis."""
+    return _encoder.encode(action)
+
+
+def unpack(data: bytes) -> AnyAction:
+    """The inverse of `pack`. Raises `msgspec.MsgspecError` on anything else."""
+    return _decoder.decode(data)

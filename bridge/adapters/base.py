@@ -1,0 +1,228 @@
+"""What an adapter has to offer, and what it may rely on.
+
+Two kinds: a *desk* (where staff work) and a *channel* (where contacts are). Both turn what their platform
+tells them into events and hand these to the `Inlet`; both carry out single actions when the performer asks.
+They decide nothing, keep no state that a restart would miss, and raise `errors.PlatformError` (classified in
+one place per adapter) for every refusal and break-down. A call that may have had its effect although no answer
+came raises it with `FailureKind.UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
+from bridge.events import AnyEvent, EventId
+from bridge.model import (
+    ActionId,
+    Agent,
+    AgentId,
+    CardView,
+    Contact,
+    ContactId,
+    ConversationId,
+    InboxId,
+    LaneId,
+    MessageId,
+    OpenConversation,
+    Place,
+    Policies,
+    Post,
+    Receipt,
+    Roster,
+    Struct,
+    ThreadRef,
+)
+
+
+class Bucket(Struct):
+    """A platform limit that is shared by all workers: `per_s` grants a second, `burst` at once."""
+
+    key: str
+    per_s: float
+    burst: int = 1
+
+
+class Capabilities(Struct):
+    """What a place can do; data, so that routing and `fit` need not know the platform."""
+
+    text_limit: int
+    """Code points in one message of text."""
+    edits: bool = False
+    """Can we edit what we have sent there?"""
+    ephemerals: bool = False
+    reactions: bool = False
+    merges: bool = True
+    """May several messages be shown in one post?"""
+
+
+class Marker(Struct):
+    """Stored with a post (never shown) so that it can be found again when we do not know whether it was made."""
+
+    actions: tuple[ActionId, ...]
+    contact: ContactId
+    conversation: ConversationId
+    inbox: InboxId
+
+
+class Desk(Protocol):
+    """A platform where staff work. Methods wait on the network; the performer bounds each call's time."""
+
+    name: str
+    capabilities: Capabilities
+
+    def post_bucket(self, channel: str) -> Bucket:
+        """The limit that every post in `channel` counts against."""
+
+    async def open_thread(self, channel: str, card: CardView, marker: Marker) -> tuple[Place, Post]:
+        """Post the card in `channel` and open its thread. Not repeatable; found again by `marker`."""
+
+    async def relay(self, place: Place, relays: Sequence[Relay], marker: Marker) -> Post:
+        """Show one or several consecutive messages of the contact as one post. Not repeatable."""
+
+    def mergeable(self, relays: Sequence[Relay]) -> int:
+        """How many of `relays`, from the first on, may be shown in one post (at least 1)."""
+
+    async def notice(self, place: Place, notice: PostNotice, marker: Marker) -> Post:
+        """A post of ours for all staff. Not repeatable."""
+
+    async def update_card(self, card: Post, view: CardView) -> None:
+        """Render the card anew. Repeatable."""
+
+    async def show_receipt(self, post: Post, receipt: Receipt) -> None:
+        """Show a fate on a staff post. Repeatable; success when it is there already."""
+
+    async def answer(self, answer: Answer) -> None:
+        """Tell one person something in place; by direct message where that cannot be done and `must_arrive`."""
+
+    async def direct(self, message: DirectMessage, marker: Marker) -> None:
+        """A direct message. Not repeatable."""
+
+    async def alert(self, alert: Alert, channel: str, marker: Marker) -> None:
+        """Post an alert in `channel` (the inbox's admin channel, or its own)."""
+
+    async def find(self, place: Place, marker: Marker, since: datetime) -> Post | None:
+        """Look whether a post with one of the marker's actions stands in `place` (its thread, or the channel
+        itself when `place.thread` is None)."""
+
+    async def find_thread(self, place: Place) -> ThreadRef | None:
+        """What the root of a thread names, or None when it is not one of ours."""
+
+    async def read_roster(self) -> tuple[Agent, ...]:
+        """Who works here, with their roles, as the settings and the platform say."""
+
+
+class Channel(Protocol):
+    """A platform where contacts are."""
+
+    name: str
+    capabilities: Capabilities
+
+    def parts(self, send: Send) -> tuple[str, ...]:
+        """The texts, in order, that `send` becomes on this platform (formatted, split within the limits)."""
+
+    def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
+        """The limits that a message to `address` counts against."""
+
+    async def send(self, send: Send, part: int, text: str) -> str:
+        """Send one part; its platform id. Not repeatable: our message id and the part travel with it and come
+        back in its statuses."""
+
+    async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
+        """Tell the contact that we read up to this message. Repeatable."""
+
+
+class Placed(Struct):
+    """An event and where it belongs."""
+
+    lane: LaneId
+    unit: str
+    """Contact id, or `desk`."""
+    event: AnyEvent
+
+
+class Claim(Struct):
+    """Whose a set of aliases is. `joins`: another contact that some of them pointed to."""
+
+    contact: ContactId
+    joins: ContactId | None = None
+
+
+class Inlet(Protocol):
+    """What adapters may use of the store, on arrival and for three-second answers. Every method raises
+    `errors.StoreUnavailableError` when Redis does not answer; then nothing may be acknowledged."""
+
+    async def claim(self, aliases: Sequence[str]) -> Claim:
+        """The contact that these aliases (most reliable first) belong to; a new one is minted. When two known
+        contacts meet, the first answer wins and the other is in `joins`."""
+
+    async def known(self, aliases: Sequence[str]) -> ContactId | None:
+        """Like `claim`, but never mints or writes."""
+
+    async def append(self, events: Sequence[Placed]) -> None:
+        """Store events durably, in order, one round trip per lane. Returns only once they are stored."""
+
+    async def thread(self, place: Place) -> ThreadRef | None:
+        """What a thread stands for."""
+
+    async def numbered(self, number: int) -> ThreadRef | None:
+        """The conversation with this number."""
+
+    async def contact(self, contact: ContactId) -> Contact | None:
+        """A read-only look at a contact as last committed."""
+
+    async def open_of(self, agent: AgentId | None) -> tuple[OpenConversation, ...]:
+        """An agent's active conversations (None: the unassigned ones), longest waiting first."""
+
+    def roster(self) -> Roster:
+        """The latest snapshot of the people."""
+
+    def policies(self) -> Policies:
+        """The latest snapshot of the settings."""
+
+
+CARD_BUTTONS: Mapping[str, str] = {
+    "claim": "Claim",
+    "assign": "Assign…",
+    "resolve": "Resolve",
+}
+"""Buttons of the card, by name, in order; everything else is in its overflow menu."""
+
+
+class OutboundRef(msgspec.Struct, frozen=True):
+    """What travels with an outbound platform message and comes back in its statuses."""
+
+    contact: ContactId
+    message: MessageId
+    part: int
+
+    def encode(self) -> str:
+        """At most 100 ASCII characters."""
+        return f"tl1|{self.contact}|{self.message}|{self.part}"
+
+    @classmethod
+    def decode(cls, text: str) -> OutboundRef | None:
+        """None when it is not one of ours."""
+        fields = text.split("|")
+        if len(fields) != 4 or fields[0] != "tl1" or not fields[3].isdigit():  # noqa: PLR2004 - the format above
+            return None
+        return cls(ContactId(fields[1]), MessageId(fields[2]), int(fields[3]))
+
+
+__all__ = [
+    "CARD_BUTTONS",
+    "Bucket",
+    "Capabilities",
+    "Channel",
+    "Claim",
+    "Desk",
+    "EventId",
+    "Inlet",
+    "Marker",
+    "OutboundRef",
+    "Placed",
+]

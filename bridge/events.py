@@ -1,0 +1,344 @@
+"""What happened, in the past tense: the closed union of everything that can be decided upon.
+
+An adapter (or a timer, or the performer) makes an event, the store appends it to a lane's stream, and routing
+decides on it. Events are inert: they hold no connection and know no adapter. `id` is derived from the cause;
+the commit refuses an id it has seen in the last days, so repeating an event changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from bridge.errors import Failure
+from bridge.markup import Document
+from bridge.model import (
+    ActionId,
+    Agent,
+    AgentId,
+    Contact,
+    ContactId,
+    ConversationId,
+    DeskUser,
+    EventId,
+    InboxId,
+    MessageId,
+    OpenConversation,
+    Place,
+    Post,
+    Token,
+)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Base. `at` is when it happened as far as we know (arrival, unless the platform's own time is meant)."""
+
+    id: EventId
+    at: datetime
+
+
+class ContactEvent(Event):
+    """An event of one contact; decided in that contact's shard."""
+
+    contact: ContactId
+
+
+# ------------------------------------------------------------------------------------------ from the contact
+
+
+class MessageReceived(ContactEvent):
+    """The contact wrote. `kind` is `text`, or the platform's own word for what we cannot show yet."""
+
+    inbox: InboxId
+    platform_id: str
+    kind: str
+    body: Document
+    """Empty when `kind` is not `text`."""
+    sent_at: datetime
+    """The platform's time; shown when it is much older than `at`."""
+    name: str | None = None
+    username: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    aliases: tuple[str, ...] = ()
+    quoted: str | None = None
+    """Platform id of the message it answers."""
+    forwarded: bool = False
+    caption: str = ""
+    """Any text that came with an unsupported kind (e.g. an image's caption)."""
+
+
+class ContactChanged(ContactEvent):
+    """The platform told us of a new number or id of the contact."""
+
+    inbox: InboxId
+    aliases: tuple[str, ...]
+    phone: str | None = None
+    address: str | None = None
+    what: str = ""
+    """In plain words, for the thread."""
+
+
+class ContactsJoined(ContactEvent):
+    """Two known contacts turned out to be one person. Appended to the shards of both; `other` is the other one.
+    `leads`: whether `contact` is the one that settles the join."""
+
+    other: ContactId
+    leads: bool
+
+
+class JoinProposed(ContactEvent):
+    """Sent to the leading contact by the other one, with its state at that moment."""
+
+    other: Contact
+
+
+class JoinSettled(ContactEvent):
+    """Sent to the one that was not leading: `winner` goes on; the loser redirects to it."""
+
+    winner: ContactId
+    continued: dict[InboxId, int] = {}
+    """Numbers of the winner's conversations by inbox, for the loser's farewell notice."""
+
+
+class ContactMerged(ContactEvent):
+    """Sent to the winner by the loser, once the loser has nothing left to send: what it was known under."""
+
+    loser: Contact
+
+
+class DeliveryChanged(ContactEvent):
+    """The platform reports on something we sent. `message`/`part` are known when our own id came back with it."""
+
+    inbox: InboxId
+    platform_id: str
+    status: str
+    """`sent`, `delivered`, `read`, `played` or `failed`."""
+    message: MessageId | None = None
+    part: int = 0
+    failure: Failure | None = None
+
+
+# --------------------------------------------------------------------------------------------- from the desk
+
+
+class DeskEvent(ContactEvent):
+    """Somebody on the desk did something in, or about, a conversation."""
+
+    conversation: ConversationId
+    author: DeskUser
+    author_name: str = ""
+    place: Place | None = None
+    """The thread (or, for a command from elsewhere, the channel) it was done in: where answers go."""
+    reply_handle: str | None = None
+    """Opaque and secret: how to answer this person for the next minutes (e.g. a response url). Never logged."""
+
+
+class StaffWrote(DeskEvent):
+    """Words typed in a thread. The adapter does not interpret them."""
+
+    post: Post
+    body: Document
+    files: int = 0
+    """How many files came with it."""
+
+
+class StaffEdited(DeskEvent):
+    """A staff post was edited."""
+
+    post: Post
+    body: Document
+    cause: EventId
+    """Id of the `StaffWrote` of the post."""
+
+
+class StaffDeleted(DeskEvent):
+    """A staff post was deleted; `author` is whoever wrote it (platforms do not tell who deleted)."""
+
+    post: Post
+    cause: EventId
+
+
+class CommandGiven(DeskEvent):
+    """A slash command, menu entry or submitted modal. `line` is a command line as typed after the `!`."""
+
+    line: str
+    body: Document | None = None
+    """Formatted text for commands that take one (`note`, `reply`), when it came from a modal."""
+
+
+class ButtonPressed(DeskEvent):
+    """A button of one of our posts was pressed. `button` is `model.Button.name`."""
+
+    button: str
+    token: Token | None = None
+    value: str | None = None
+
+
+class CardReacted(DeskEvent):
+    """An emoji was put on the card (`added`) or taken off it. `emoji` is Unicode without variation selectors."""
+
+    emoji: str
+    added: bool
+
+
+class ThreadVanished(ContactEvent):
+    """The conversation's thread, or the channel around it, is gone; noticed from the desk's own event."""
+
+    conversation: ConversationId
+    place: Place
+    reason: str
+
+
+# --------------------------------------------------------------------------------------------------- timers
+
+
+class TimeReached(ContactEvent):
+    """A timer fired. Ignored unless `token` is still current."""
+
+    conversation: ConversationId
+    timer: str
+    """`hold` or `choice`."""
+    token: Token
+
+
+# ------------------------------------------------------------------------------------------------- results
+
+
+class Result(ContactEvent):
+    """What came of an action. Decided at once, ahead of waiting events; the action is pending until then."""
+
+    action: ActionId
+
+
+class Posted(Result):
+    """Something stands on the desk. `post` is None where the platform keeps no id (ephemerals)."""
+
+    post: Post | None = None
+
+
+class ThreadOpened(Result):
+    """The thread of a conversation exists; `card` is its root."""
+
+    place: Place
+    card: Post
+
+
+class PartSent(Result):
+    """The platform accepted part `part` (from 0) of `parts` of an outbound message."""
+
+    platform_id: str
+    part: int
+    parts: int
+
+
+class Done(Result):
+    """It is done, and nothing came back that anybody has to know."""
+
+
+class Failed(Result):
+    """It did not work and will not by itself. `part` is the part that failed, for a message in parts."""
+
+    failure: Failure
+    part: int = 0
+
+
+class Uncertain(Result):
+    """It may or may not have happened, and no look-up settles it: a person has to say."""
+
+    part: int = 0
+
+
+# ------------------------------------------------------------------------------------------------ desk lane
+
+
+class RosterRead(Event):
+    """The people of a desk, read anew; replaces that desk's accounts in the roster."""
+
+    desk: str
+    agents: tuple[Agent, ...]
+
+
+class ModeChosen(Event):
+    """Somebody with the right chose an inbox's speaking mode from chat."""
+
+    inbox: InboxId
+    mode: str
+
+
+class ConversationNoted(Event):
+    """A shard tells the desk lane what lists and loads have to know of a conversation."""
+
+    row: OpenConversation
+    before: AgentId | None = None
+    """Whose row it was until now."""
+
+
+class StaffEventUnplaced(Event):
+    """A staff event in a thread whose root is ours but which is not known (yet): settled from the root."""
+
+    place: Place
+    event: bytes
+    """The packed `DeskEvent`, its contact and conversation empty."""
+
+
+class ThreadFound(Event):
+    """The root of an unknown thread was read: `contact` and `conversation` as it names them, or None."""
+
+    action: ActionId
+    place: Place
+    event: bytes
+    contact: ContactId | None = None
+    conversation: ConversationId | None = None
+    inbox: InboxId | None = None
+
+
+class DeskDone(Event):
+    """Result of an action of the desk lane that has nothing more to say."""
+
+    action: ActionId
+
+
+ContactLaneEvent = (
+    MessageReceived
+    | ContactChanged
+    | ContactsJoined
+    | JoinProposed
+    | JoinSettled
+    | ContactMerged
+    | DeliveryChanged
+    | StaffWrote
+    | StaffEdited
+    | StaffDeleted
+    | CommandGiven
+    | ButtonPressed
+    | CardReacted
+    | ThreadVanished
+    | TimeReached
+    | Posted
+    | ThreadOpened
+    | PartSent
+    | Done
+    | Failed
+    | Uncertain
+)
+"""Everything a shard decides on."""
+
+DeskLaneEvent = RosterRead | ModeChosen | ConversationNoted | StaffEventUnplaced | ThreadFound | DeskDone
+"""Everything the desk lane decides on."""
+
+AnyEvent = ContactLaneEvent | DeskLaneEvent
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+
+
+def pack(event: Event) -> bytes:
+    """The event as it travels in a stream."""
+    return _encoder.encode(event)
+
+
+def unpack(data: bytes) -> AnyEvent:
+    """The inverse of `pack`. Raises `msgspec.MsgspecError` on anything else."""
+    return _decoder.decode(data)

@@ -1,0 +1,97 @@
+"""The shape of a decision: what goes in, what comes out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+from bridge.actions import AnyAction
+from bridge.events import TimeReached
+from bridge.journal import AnyFact
+from bridge.model import (
+    ActionId,
+    AgentId,
+    Contact,
+    ConversationId,
+    DeskState,
+    MessageId,
+    MessageRecord,
+    OpenConversation,
+    Policies,
+    Recent,
+    Roster,
+    Struct,
+    Token,
+)
+
+
+class Context(Struct):
+    """What a decision may know beyond the state: all of it snapshots."""
+
+    now: datetime
+    policies: Policies
+    roster: Roster
+    counter: int
+    """The shard's next conversation counter; used up when `Decision.opened` is set."""
+    messages: dict[MessageId, MessageRecord] = {}
+    """The records that `needs` asked for, as far as they exist."""
+    action: AnyAction | None = None
+    """For a `Result`: the pending action it answers."""
+    recent: tuple[Recent, ...] = ()
+
+
+class Needs(Struct):
+    """What has to be loaded before an event can be decided."""
+
+    messages: tuple[MessageId, ...] = ()
+    platform_ids: tuple[str, ...] = ()
+    """Looked up in the shard's index of platform ids."""
+
+
+class Timer(Struct):
+    """Something to decide upon later; replaces the timer with the same token."""
+
+    token: Token
+    due: datetime
+    event: TimeReached
+
+
+class Row(Struct):
+    """A line of the desk lane's lists: moves `row` from one agent's list to another's (None: unassigned)."""
+
+    before: AgentId | None
+    after: AgentId | None
+    conversation: ConversationId
+    row: OpenConversation | None
+
+
+class Decision(Struct):
+    """What a contact's shard commits for one event."""
+
+    state: Contact
+    actions: tuple[AnyAction, ...] = ()
+    """New, in order of `seq`."""
+    done: tuple[ActionId, ...] = ()
+    """Pending actions that end with this decision."""
+    replaced: tuple[AnyAction, ...] = ()
+    """Pending actions that go on changed (same id, same seq)."""
+    timers: tuple[Timer, ...] = ()
+    cleared: tuple[Token, ...] = ()
+    messages: tuple[MessageRecord, ...] = ()
+    recent: tuple[tuple[ConversationId, Recent], ...] = ()
+    facts: tuple[AnyFact, ...] = ()
+    opened: ConversationId | None = None
+    ignored: str | None = None
+    """Why nothing was done, for the metrics; one or two words."""
+
+
+class DeskDecision(Struct):
+    """What the desk lane commits for one event."""
+
+    state: DeskState
+    actions: tuple[AnyAction, ...] = ()
+    done: tuple[ActionId, ...] = ()
+    rows: tuple[Row, ...] = ()
+    ignored: str | None = None
+
+

@@ -1,0 +1,196 @@
+"""What the engine and the performer need of the live store.
+
+Values are bytes here: the store knows keys, slots, fences and versions, not what a conversation is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from bridge.model import ActionId, LaneId, Place, ThreadRef
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the store's values."""
+
+
+class Hold(Value):
+    """A lane held by this worker: `fence` rises with every new holder and guards each write."""
+
+    lane: LaneId
+    fence: int
+    until: float
+    """Monotonic seconds of this process after which the hold must be taken for lost."""
+
+
+class Entry(Value):
+    """One event waiting in a lane's stream."""
+
+    lane: LaneId
+    id: str
+    """Stream id, `<ms>-<n>` on Redis time (the arrival)."""
+    unit: str
+    event: bytes
+
+
+class Record(Value):
+    """A unit's state as stored. `version` 0: there is none yet."""
+
+    version: int
+    data: bytes | None
+
+
+class Pending(Value):
+    """An action that has no committed result yet; `mark` is what the last attempt recorded, if one was made."""
+
+    id: ActionId
+    action: bytes
+    mark: bytes | None = None
+
+
+class TimerWrite(Value):
+    """A timer: at `due_ms` (Redis time, Unix milliseconds) `event` is appended to the stream for `unit`."""
+
+    token: str
+    due_ms: int
+    event: bytes
+
+
+class MessageWrite(Value):
+    """A message record, kept for the message-id lifetime, and the platform ids that lead to it."""
+
+    id: str
+    data: bytes
+    platform_ids: tuple[str, ...] = ()
+
+
+class RecentWrite(Value):
+    """A line for a conversation's bounded recent history."""
+
+    conversation: str
+    data: bytes
+
+
+class RowWrite(Value):
+    """A line of the desk lane's lists: removed from `before`'s list, put into `after`'s when `data` is set."""
+
+    before: str
+    after: str
+    field: str
+    data: bytes | None
+
+
+class NumberWrite(Value):
+    """The shard's counter moved on, and a number leads to a conversation (`data` is a packed `ThreadRef`)."""
+
+    counter: int
+    conversation: str
+    data: bytes
+
+
+class Commit(Value):
+    """All that one decision writes, in one script and one slot; refused as a whole."""
+
+    hold: Hold
+    unit: str
+    version: int
+    """The version the decision was made on; the script refuses another (`StaleVersionError`)."""
+    state: bytes
+    event_id: str | None = None
+    """Deduplicated over the last 8 days; None for results, which `requires` guards."""
+    entry: str | None = None
+    """Stream entry to delete."""
+    requires: ActionId | None = None
+    """Refuse (`False`) unless this action is still pending."""
+    actions: tuple[tuple[ActionId, bytes], ...] = ()
+    """New or replaced pending actions."""
+    done: tuple[ActionId, ...] = ()
+    """Pending actions that end, with their marks."""
+    timers: tuple[TimerWrite, ...] = ()
+    cleared: tuple[str, ...] = ()
+    messages: tuple[MessageWrite, ...] = ()
+    recent: tuple[RecentWrite, ...] = ()
+    journal: tuple[bytes, ...] = ()
+    rows: tuple[RowWrite, ...] = ()
+    number: NumberWrite | None = None
+
+
+class LaneStore(Protocol):
+    """The lanes' side of the store. Every method raises `StoreUnavailableError` when Redis does not answer, and
+    those that take a hold raise `FenceLostError` when it is not ours any more."""
+
+    async def acquire(self, lane: LaneId, owner: str) -> Hold | None:
+        """Take the lane if nobody holds it (Redis time decides). None: somebody does."""
+
+    async def renew(self, holds: Sequence[Hold]) -> dict[LaneId, Hold]:
+        """Prolong holds; those missing from the answer are lost."""
+
+    async def release(self, hold: Hold) -> None:
+        """Give the lane up at once; harmless when it is lost already."""
+
+    async def beat(self, owner: str) -> int:
+        """Say that this worker lives; how many workers do."""
+
+    async def leave(self, owner: str) -> None:
+        """Say that this worker goes."""
+
+    async def read(self, after: Mapping[LaneId, str], count: int, block_s: float) -> list[Entry]:
+        """Entries behind the given stream ids, at most `count` per lane; waits up to `block_s` for the first."""
+
+    async def range(self, lane: LaneId, after: str, count: int) -> list[Entry]:
+        """Entries of one lane behind a stream id, without waiting."""
+
+    async def load(self, lane: LaneId, unit: str) -> Record:
+        """A unit's state."""
+
+    async def counter(self, lane: LaneId) -> int:
+        """The last conversation counter used in a shard."""
+
+    async def message_records(
+        self, lane: LaneId, ids: Sequence[str], platform_ids: Sequence[str]
+    ) -> dict[str, bytes]:
+        """Message records by message id, of the ids given and of those the platform ids lead to."""
+
+    async def recent(self, lane: LaneId, conversation: str, count: int) -> list[bytes]:
+        """The last `count` lines of a conversation's recent history, oldest first."""
+
+    async def commit(self, commit: Commit) -> bool:
+        """Write a decision. False: its event was decided before, or its action is no longer pending; then
+        nothing was written but the entry's removal. Raises `FenceLostError`, `StaleVersionError`."""
+
+    async def pending(self, lane: LaneId, unit: str) -> list[Pending]:
+        """A unit's pending actions, in no particular order."""
+
+    async def busy_units(self, lane: LaneId) -> list[str]:
+        """Units that have pending actions."""
+
+    async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> None:
+        """Record that an attempt is about to be made."""
+
+    async def unmark(self, hold: Hold, unit: str, actions: Sequence[ActionId]) -> None:
+        """Take an attempt's record back: it certainly had no effect."""
+
+    async def park(self, hold: Hold, unit: str, line: str, after_s: float) -> None:
+        """Put a unit's line aside; `sweep` returns it once the time has come."""
+
+    async def sweep(self, hold: Hold, limit: int) -> list[tuple[str, str]]:
+        """Move due timers into the stream; take out and return due parked lines as (unit, line)."""
+
+    async def count_try(self, hold: Hold, entry: str) -> int:
+        """Count a try of a stream entry; how many there were, this one included."""
+
+    async def bury(self, hold: Hold, entry: Entry, reason: str) -> None:
+        """Move an entry to the lane's dead letters."""
+
+    async def take(self, bucket: str, per_s: float, burst: int) -> float:
+        """Take a slot of a shared limit: seconds to wait before it is ours (0: now). The slot is taken either
+        way, so the caller waits that long and then goes."""
+
+    async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
+        """Make staff words in this thread find their conversation."""
+
+    async def now_ms(self) -> int:
+        """Redis time, Unix milliseconds."""
