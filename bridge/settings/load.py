@@ -87,19 +87,21 @@ def _from_file(path: Path | None, environ: Mapping[str, str], problems: list[Pro
     return {}
 
 
-def _variables(environ: Mapping[str, str], problems: list[Problem]) -> tuple[dict[str, str], dict[str, str]]:
-    """Split our variables into those that hold a value and those whose value came from a file."""
-    direct: dict[str, str] = {}
+def _variables(environ: Mapping[str, str], problems: list[Problem]) -> tuple[dict[str, str], ...]:
+    """Split our variables into layers, the weakest first: whole lists, values from files, plain values."""
+    lists: dict[str, str] = {}
     from_files: dict[str, str] = {}
-    for name, value in _ours(environ):
-        if fields.field_at(_path(name)) is not None:
-            direct[name] = value
-            continue
+    direct: dict[str, str] = {}
+    ours = dict(_ours(environ))
+    for name, value in ours.items():
+        path = _path(name)
         base = name.removesuffix("_FILE")
-        field = fields.field_at(_path(base)) if base != name else None
-        if field is None or not fields.is_secret(field):
+        field = fields.field_at(_path(base))
+        if fields.field_at(path) is not None:
+            (lists if path[-1] in fields.LISTS else direct)[name] = value
+        elif field is None or base == name or not fields.is_secret(field):
             problems.append(review.unknown_variable(name, path))
-        elif not environ.get(base):
+        elif base not in ours:
             text = _read_secret(name, value, problems)
             if text is not None:
                 from_files[base] = text
