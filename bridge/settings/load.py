@@ -165,5 +165,7 @@ def _overlay_entries(entries: list[Any], changes: Tree) -> list[Any]:
         else:
             place = len(merged)
             merged.append({"id": key.replace("_", "-")})
-        merged[place] = _overlay(merged[place], change) if isinstance(merged[place], dict) else change
+        entry = merged[place]
+        both = isinstance(entry, dict) and isinstance(change, dict)
+        merged[place] = _overlay(entry, change) if both else change
     return merged
