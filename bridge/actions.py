@@ -178,10 +178,10 @@ class Answer(ContactAction):
 
 
 class DirectMessage(ContactAction):
-    """A direct message from the bot. Result: `Done`."""
+    """A direct message from the bot. Seeing it twice after a crash does no harm. Result: `Done`."""
 
     line = Line.ANSWERS
-    repeat = Repeat.LOOKUP
+    repeat = Repeat.SAFE
     to: DeskUser
     body: Document
     buttons: tuple[Button, ...] = ()
@@ -190,10 +190,11 @@ class DirectMessage(ContactAction):
 
 
 class Alert(ContactAction):
-    """Something people with rights have to act on; goes to the inbox's admin channel. Result: `Done`."""
+    """Something people with rights have to act on; goes to the inbox's admin channel. Seeing it twice after a
+    crash does no harm. Result: `Done`."""
 
     line = Line.ANSWERS
-    repeat = Repeat.LOOKUP
+    repeat = Repeat.SAFE
     body: Document
 
 

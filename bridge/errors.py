@@ -74,3 +74,7 @@ class FenceLostError(BridgeError):
 
 class StaleVersionError(BridgeError):
     """The record changed since it was loaded; load it again and decide anew."""
+
+
+class ResultRefusedError(BridgeError):
+    """A defect keeps a result from being decided; its action stays pending."""

@@ -194,6 +194,13 @@ class ThreadVanished(ContactEvent):
 # --------------------------------------------------------------------------------------------------- timers
 
 
+class EventBuried(ContactEvent):
+    """An event of this contact was given up on and lies among the dead letters; people have to know."""
+
+    kind: str
+    """Which kind of event, as far as it could be read."""
+
+
 class TimeReached(ContactEvent):
     """A timer fired. Ignored unless `token` is still current."""
 
@@ -315,6 +322,7 @@ ContactLaneEvent = (
     | ButtonPressed
     | CardReacted
     | ThreadVanished
+    | EventBuried
     | TimeReached
     | Posted
     | ThreadOpened

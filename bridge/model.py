@@ -316,6 +316,9 @@ class Contact(Struct):
     """What to send to, opaque to everybody but the contact-side adapter."""
     aliases: tuple[str, ...] = ()
     conversations: dict[InboxId, Conversation] = {}
+    ended: tuple[Conversation, ...] = ()
+    """The latest few conversations that were closed or deleted and then followed by a new one: their threads
+    still exist, and what is pending for them still has to arrive."""
     redirect: ContactId | None = None
     """Set when this contact was joined into another: its events are forwarded there."""
     joining: ContactId | None = None
@@ -323,8 +326,9 @@ class Contact(Struct):
     """Counts this contact's actions; gives them their order."""
 
     def conversation(self, conversation: ConversationId) -> Conversation | None:
-        """The current conversation with this id."""
-        return next((one for one in self.conversations.values() if one.id == conversation), None)
+        """The conversation with this id: a current one, or one of the latest that ended."""
+        current = (one for one in self.conversations.values() if one.id == conversation)
+        return next(current, None) or next((one for one in self.ended if one.id == conversation), None)
 
 
 class Direction(enum.StrEnum):

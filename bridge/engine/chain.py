@@ -1,0 +1,246 @@
+"""One unit's line of work inside a held lane: results first, then events in the order of the stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from bridge.engine.decider import (
+    Outcome,
+    Snapshot,
+    UnitState,
+    decode_messages,
+    decode_state,
+    needed,
+    settle,
+)
+from bridge.errors import FenceLostError, ResultRefusedError, StaleVersionError, StoreUnavailableError
+from bridge.events import AnyEvent, unpack
+
+if TYPE_CHECKING:
+    from bridge.actions import AnyAction
+    from bridge.engine.lane import LaneRun
+    from bridge.store.base import Entry
+
+log = structlog.get_logger(__name__)
+
+RETRY_PAUSE_S = 0.3
+"""Between tries while Redis does not answer. Nothing is lost by waiting: the event stays in the stream."""
+SKIPPED_PAGE = 500
+T = TypeVar("T")
+
+
+class ResultItem:
+    """A result on its way to being committed. `committed` becomes True once it is, False when its action was
+    no longer pending; it fails with `FenceLostError` when the lane is lost, with `ResultRefusedError` when a
+    defect keeps it from being decided."""
+
+    __slots__ = ("action", "committed", "event")
+
+    def __init__(self, event: AnyEvent, action: AnyAction) -> None:
+        self.event = event
+        self.action = action
+        self.committed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def fail(self, problem: Exception) -> None:
+        """Tell whoever waits that it will not be committed."""
+        if not self.committed.done():
+            self.committed.set_exception(problem)
+            self.committed.exception()  # marks it as seen: nobody may be waiting any more
+
+
+def stream_key(entry_id: str) -> tuple[int, int]:
+    """Orders stream ids (`<ms>-<n>`)."""
+    ms, _, n = entry_id.partition("-")
+    return int(ms), int(n or 0)
+
+
+class Chain:
+    """Decides and commits for one unit, strictly one at a time. Lives while there is something to do."""
+
+    def __init__(self, lane: LaneRun, unit: str) -> None:
+        self.lane = lane
+        self.unit = unit
+        self.entries: deque[Entry] = deque()
+        self.results: deque[ResultItem] = deque()
+        self.skipped_after: str | None = None
+        """Set when entries of this unit were left in the stream, all of them behind this id."""
+
+    async def run(self) -> None:
+        """Work until nothing is left. Ends early, without loss, when the lane is lost."""
+        try:
+            while not self.lane.lost and await self._step():
+                pass
+        except FenceLostError:
+            self.lane.lose()
+        finally:
+            self.lane.chain_ended(self)
+
+    async def _step(self) -> bool:
+        """Do the next thing; False when there is none."""
+        if self.results:
+            await self._settle_result(self.results.popleft())
+        elif self.entries:
+            await self._settle_entry(self.entries[0])
+            self.entries.popleft()
+            self.lane.in_hand -= 1
+        elif self.skipped_after is not None:
+            await self._read_skipped(self.skipped_after)
+        else:
+            return False
+        return True
+
+    async def _read_skipped(self, after: str) -> None:
+        """Go on with what was left in the stream while this unit had enough in hand."""
+        cursor = stream_key(self.lane.cursor)
+        entries = await self._patiently(lambda: self.lane.store.range(self.lane.name, after, SKIPPED_PAGE))
+        for entry in entries:
+            if stream_key(entry.id) > cursor:
+                self.skipped_after = None
+                return
+            if entry.unit == self.unit:
+                if len(self.entries) >= self.lane.options.max_in_hand_per_unit:
+                    return
+                self.entries.append(entry)
+                self.lane.in_hand += 1
+            self.skipped_after = entry.id
+        if len(entries) < SKIPPED_PAGE:
+            self.skipped_after = None
+
+    # --------------------------------------------------------------------------------------- settling
+
+    async def _settle_result(self, item: ResultItem) -> None:
+        try:
+            outcome = await self._commit(item.event, action=item.action)
+        except FenceLostError as problem:
+            item.fail(problem)
+            raise
+        except Exception as problem:
+            # A defect in deciding on this result. The action stays pending and is tried again after a pause
+            # or by the next holder, which is visible; dropping it would not be.
+            log.exception("result.failed", unit=self.unit, result=type(item.event).__name__)
+            self.lane.metrics.error("engine", "result")
+            item.fail(ResultRefusedError(str(problem)))
+            return
+        if not item.committed.done():
+            item.committed.set_result(outcome is not None)
+
+    async def _settle_entry(self, entry: Entry) -> None:
+        """Decide and commit one event; after too many failures put it among the dead letters."""
+        counted = self.lane.was_there_before(entry)
+        for _ in range(self.lane.options.tries + 1):
+            if counted and await self._tries_used_up(entry):
+                return
+            try:
+                await self._commit(unpack(entry.event), entry=entry)
+            except FenceLostError:
+                raise
+            except Exception:
+                # A defect, or an event nobody can read: whatever it is, the events behind it must go on.
+                log.exception("event.failed", unit=self.unit, lane=self.lane.name, entry=entry.id)
+                self.lane.metrics.error("engine", "event")
+                counted = True
+            else:
+                return
+        await self._bury(entry)
+
+    async def _tries_used_up(self, entry: Entry) -> bool:
+        tries = await self._patiently(lambda: self.lane.store.count_try(self.lane.hold, entry.id))
+        if tries <= self.lane.options.tries:
+            return False
+        await self._bury(entry)
+        return True
+
+    async def _bury(self, entry: Entry) -> None:
+        reason = f"could not be decided after {self.lane.options.tries} tries"
+        await self._patiently(lambda: self.lane.store.bury(self.lane.hold, entry, reason))
+        log.error("event.buried", unit=self.unit, lane=self.lane.name, entry=entry.id)
+        self.lane.metrics.dead_letter()
+
+    async def _commit(
+        self, event: AnyEvent, *, entry: Entry | None = None, action: AnyAction | None = None
+    ) -> Outcome | None:
+        """Decide on `event` and commit. None when it had been decided before. Waits out an unavailable store."""
+        unsure = False
+        while True:
+            try:
+                outcome = await self._try_commit(event, entry, action)
+            except StaleVersionError:
+                self.lane.forget(self.unit)
+            except StoreUnavailableError as problem:
+                # Whether the script ran is not known; deciding again is safe (the event's id, or the pending
+                # action, guards it), but then its actions have to be fetched from the store.
+                unsure = True
+                self.lane.forget(self.unit)
+                await self._pause(problem)
+            else:
+                if outcome is None and (unsure or entry is not None):
+                    self.lane.sink.recover(self.lane.name, self.unit)
+                return outcome
+
+    async def _try_commit(
+        self, event: AnyEvent, entry: Entry | None, action: AnyAction | None
+    ) -> Outcome | None:
+        lane = self.lane
+        version, state = await self._load()
+        needs = needed(lane.name, event)
+        records = {}
+        if needs.messages or needs.platform_ids:
+            records = decode_messages(
+                await lane.store.message_records(lane.name, needs.messages, needs.platform_ids)
+            )
+        snapshot = Snapshot(
+            now=lane.clock.now(),
+            policies=lane.world.policies(),
+            roster=lane.world.roster(),
+            counter=lane.counter + 1,
+        )
+        outcome = settle(
+            lane.hold,
+            self.unit,
+            version,
+            state,
+            event,
+            snapshot,
+            messages=records,
+            action=action,
+            entry=entry.id if entry else None,
+        )
+        if outcome.opened:
+            # Used up before the commit is known: a number may be skipped, but never given twice.
+            lane.counter += 1
+        if not await lane.store.commit(outcome.commit):
+            return None
+        lane.remember(self.unit, version + 1, outcome.state)
+        lane.sink.submit(lane.name, self.unit, outcome.actions, outcome.ended)
+        lane.observe(event, entry, outcome)
+        return outcome
+
+    async def _load(self) -> tuple[int, UnitState]:
+        cached = self.lane.cached(self.unit)
+        if cached is not None:
+            return cached
+        record = await self.lane.store.load(self.lane.name, self.unit)
+        state = decode_state(self.lane.name, self.unit, record)
+        self.lane.remember(self.unit, record.version, state)
+        return record.version, state
+
+    # ---------------------------------------------------------------------------------------- patience
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a safe store call until it is answered, as long as the lane is ours."""
+        while True:
+            try:
+                return await call()
+            except StoreUnavailableError as problem:
+                await self._pause(problem)
+
+    async def _pause(self, problem: StoreUnavailableError) -> None:
+        log.warning("store.unavailable", lane=self.lane.name, problem=str(problem))
+        if self.lane.lost:
+            raise FenceLostError(self.lane.name)
+        await asyncio.sleep(RETRY_PAUSE_S)

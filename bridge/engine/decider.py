@@ -1,0 +1,216 @@
+"""One decision for one lane: from the stored record and an event to the commit. No I/O.
+
+Contacts' shards and the desk lane differ in their state and in the function that decides; everything around
+is the same, and stays the same because of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from bridge import actions as actions_codec
+from bridge import journal
+from bridge.actions import AnyAction
+from bridge.events import AnyEvent, DeskDone, Event, Result, ThreadFound, pack
+from bridge.model import (
+    DESK_LANE,
+    ActionId,
+    Contact,
+    ContactId,
+    ConversationId,
+    DeskState,
+    LaneId,
+    MessageId,
+    MessageRecord,
+    Policies,
+    Recent,
+    Roster,
+    ThreadRef,
+    conversation_id,
+)
+from bridge.routing.decide import decide, decide_desk, needs
+from bridge.routing.decision import Context, Decision, DeskDecision, Needs
+from bridge.store.base import (
+    Commit,
+    Hold,
+    MessageWrite,
+    NumberWrite,
+    RecentWrite,
+    Record,
+    RowWrite,
+    TimerWrite,
+)
+
+_encode = msgspec.msgpack.Encoder().encode
+_contact = msgspec.msgpack.Decoder(Contact).decode
+_desk = msgspec.msgpack.Decoder(DeskState).decode
+_message = msgspec.msgpack.Decoder(MessageRecord).decode
+
+UnitState = Contact | DeskState
+
+UNASSIGNED = "-"
+"""Name of the list of rows that belong to nobody."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision sees of the world outside its unit."""
+
+    now: datetime
+    policies: Policies
+    roster: Roster
+    counter: int
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision, ready to be written, and what follows from it once it is."""
+
+    commit: Commit
+    state: UnitState
+    actions: Sequence[AnyAction]
+    ended: Sequence[ActionId]
+    opened: bool
+    ignored: str | None
+
+
+def decode_state(lane: LaneId, unit: str, record: Record) -> UnitState:
+    """The state of a unit; an empty one when nothing is stored yet."""
+    if lane == DESK_LANE:
+        return _desk(record.data) if record.data else DeskState()
+    return _contact(record.data) if record.data else Contact(id=ContactId(unit))
+
+
+def needed(lane: LaneId, event: Event) -> Needs:
+    """The message records that deciding on `event` takes."""
+    return Needs() if lane == DESK_LANE else needs(event)  # type: ignore[arg-type]
+
+
+def decode_messages(records: Mapping[str, bytes]) -> dict[MessageId, MessageRecord]:
+    """Message records as stored, by id."""
+    return {MessageId(key): _message(data) for key, data in records.items()}
+
+
+def answered_action(event: Event) -> ActionId | None:
+    """The pending action that `event` is the result of."""
+    if isinstance(event, Result | ThreadFound | DeskDone):
+        return event.action
+    return None
+
+
+def settle(  # noqa: PLR0913 - everything one decision depends on, named
+    hold: Hold,
+    unit: str,
+    version: int,
+    state: UnitState,
+    event: AnyEvent,
+    snapshot: Snapshot,
+    *,
+    messages: Mapping[MessageId, MessageRecord] | None = None,
+    action: AnyAction | None = None,
+    entry: str | None = None,
+) -> Outcome:
+    """Decide on `event` and lay out everything the commit has to write."""
+    context = Context(
+        now=snapshot.now,
+        policies=snapshot.policies,
+        roster=snapshot.roster,
+        counter=snapshot.counter,
+        messages=dict(messages or {}),
+        action=action,
+    )
+    answered = answered_action(event)
+    base: dict[str, Any] = {
+        "hold": hold,
+        "unit": unit,
+        "version": version,
+        "event_id": None if answered else event.id,
+        "requires": answered,
+        "entry": entry,
+    }
+    if isinstance(state, DeskState):
+        return _lay_out_desk(decide_desk(state, event, context), base)  # type: ignore[arg-type]
+    return _lay_out(decide(state, event, context), base, snapshot)  # type: ignore[arg-type]
+
+
+def _pack_actions(actions: Sequence[AnyAction]) -> tuple[tuple[ActionId, bytes], ...]:
+    return tuple((action.id, actions_codec.pack(action)) for action in actions)
+
+
+def _lay_out(decision: Decision, base: dict[str, Any], snapshot: Snapshot) -> Outcome:
+    actions = (*decision.actions, *decision.replaced)
+    commit = Commit(
+        **base,
+        state=_encode(decision.state),
+        actions=_pack_actions(actions),
+        done=decision.done,
+        timers=tuple(
+            TimerWrite(
+                token=timer.token, due_ms=int(timer.due.timestamp() * 1000), event=pack(timer.event)
+            )
+            for timer in decision.timers
+        ),
+        cleared=decision.cleared,
+        messages=tuple(_message_write(record) for record in decision.messages),
+        recent=tuple(_recent_write(owner, line) for owner, line in decision.recent),
+        journal=tuple(journal.pack(fact) for fact in decision.facts),
+        number=_number_write(decision, base["hold"], snapshot.counter),
+    )
+    return Outcome(
+        commit=commit,
+        state=decision.state,
+        actions=actions,
+        ended=decision.done,
+        opened=decision.opened is not None,
+        ignored=decision.ignored,
+    )
+
+
+def _lay_out_desk(decision: DeskDecision, base: dict[str, Any]) -> Outcome:
+    rows = tuple(
+        RowWrite(
+            before=row.before or UNASSIGNED,
+            after=row.after or UNASSIGNED,
+            field=row.conversation,
+            data=_encode(row.row) if row.row else None,
+        )
+        for row in decision.rows
+    )
+    commit = Commit(
+        **base,
+        state=_encode(decision.state),
+        actions=_pack_actions(decision.actions),
+        done=decision.done,
+        rows=rows,
+    )
+    return Outcome(
+        commit=commit,
+        state=decision.state,
+        actions=decision.actions,
+        ended=decision.done,
+        opened=False,
+        ignored=decision.ignored,
+    )
+
+
+def _message_write(record: MessageRecord) -> MessageWrite:
+    parts = tuple(part.platform_id for part in record.parts if part.platform_id)
+    own = (record.platform_id,) if record.platform_id else ()
+    return MessageWrite(id=record.id, data=_encode(record), platform_ids=own + parts)
+
+
+def _recent_write(owner: ConversationId, line: Recent) -> RecentWrite:
+    return RecentWrite(conversation=owner, data=_encode(line))
+
+
+def _number_write(decision: Decision, hold: Hold, counter: int) -> NumberWrite | None:
+    if decision.opened is None:
+        return None
+    opened = decision.state.conversation(decision.opened)
+    if opened is None or decision.opened != conversation_id(hold.lane, counter):
+        msg = f"decision opened {decision.opened}, which is not the shard's next conversation"
+        raise ValueError(msg)
+    ref = ThreadRef(contact=decision.state.id, conversation=opened.id, inbox=opened.inbox)
+    return NumberWrite(counter=counter, conversation=opened.id, data=_encode(ref))

@@ -1,0 +1,233 @@
+"""The worker's engine: takes lanes, reads their streams, keeps holds alive, sweeps timers, gives lanes up.
+
+Several workers share the lanes: each holds at most its fair share (lanes / living workers, rounded up) and
+gives up what exceeds it when another one appears. A lane that cannot be renewed in time is dropped at once;
+the fence keeps whatever is still under way from being committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from bridge.actions import AnyAction
+from bridge.engine.clock import SharedClock
+from bridge.engine.decider import UnitState, decode_state
+from bridge.engine.lane import EngineMetrics, EngineOptions, LaneRun, World
+from bridge.engine.work import ActionSink
+from bridge.errors import FenceLostError, StoreUnavailableError
+from bridge.events import AnyEvent
+from bridge.model import LaneId
+from bridge.store.base import Hold, LaneStore
+
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """Holds lanes and works them until `stop`. One per worker process."""
+
+    def __init__(  # noqa: PLR0913 - the wiring hands everything in once
+        self,
+        store: LaneStore,
+        sink: ActionSink,
+        world: World,
+        metrics: EngineMetrics,
+        lanes: Sequence[LaneId],
+        owner: str,
+        options: EngineOptions | None = None,
+    ) -> None:
+        self.clock = SharedClock()
+        self._store = store
+        self._sink = sink
+        self._world = world
+        self._metrics = metrics
+        self._lanes = tuple(lanes)
+        self._owner = owner
+        self._options = options or EngineOptions()
+        self._runs: dict[LaneId, LaneRun] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self._releasing: set[asyncio.Task[None]] = set()
+
+    # ---------------------------------------------------------------------------------------- life
+
+    def start(self) -> None:
+        """Begin to take and work lanes."""
+        for loop in (self._balance, self._renew, self._read, self._sweep):
+            self._tasks.append(asyncio.create_task(self._forever(loop), name=f"engine{loop.__name__}"))
+
+    async def stop(self) -> None:
+        """Take in nothing new, finish what is in hand within the drain time, give all lanes up."""
+        self._stopping = True
+        await asyncio.gather(*(self._give_up(run) for run in list(self._runs.values())), *self._releasing)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(StoreUnavailableError):
+            await self._store.leave(self._owner)
+
+    def held(self) -> tuple[LaneId, ...]:
+        """The lanes this worker holds now."""
+        return tuple(self._runs)
+
+    def in_hand(self) -> int:
+        """Events in memory, all lanes together."""
+        return sum(run.in_hand for run in self._runs.values())
+
+    # --------------------------------------------------------------------------- for the performer
+
+    def hold(self, lane: LaneId) -> Hold | None:
+        """The latest hold of a lane, or None when it is not ours."""
+        run = self._runs.get(lane)
+        return None if run is None or run.lost else run.hold
+
+    async def result(self, lane: LaneId, unit: str, event: AnyEvent, action: AnyAction) -> bool:
+        """Commit what came of an action, ahead of the unit's waiting events. False: it was not pending any
+        more. Raises `FenceLostError` when the lane is lost meanwhile, `ResultRefusedError` on a defect."""
+        run = self._runs.get(lane)
+        if run is None or run.lost:
+            raise FenceLostError(lane)
+        return await run.put_result(unit, event, action)
+
+    async def state(self, lane: LaneId, unit: str) -> UnitState:
+        """The unit's state as last committed."""
+        run = self._runs.get(lane)
+        if run is None:
+            raise FenceLostError(lane)
+        cached = run.cached(unit)
+        if cached is not None:
+            return cached[1]
+        return decode_state(lane, unit, await self._store.load(lane, unit))
+
+    # --------------------------------------------------------------------------------------- loops
+
+    async def _forever(self, loop) -> None:  # type: ignore[no-untyped-def]
+        """Run a loop's body for ever; an unavailable store or a defect never ends it."""
+        while True:
+            try:
+                await loop()
+            except StoreUnavailableError as problem:
+                log.warning("store.unavailable", where=loop.__name__, problem=str(problem))
+                await asyncio.sleep(0.3)
+            except Exception:
+                log.exception("engine.loop_failed", where=loop.__name__)
+                self._metrics.error("engine", loop.__name__.lstrip("_"))
+                await asyncio.sleep(1.0)
+
+    async def _balance(self) -> None:
+        """Take free lanes up to our share; give up what exceeds it."""
+        self.clock.set(await self._store.now_ms())
+        alive = max(1, await self._store.beat(self._owner))
+        share = -(-len(self._lanes) // alive)
+        self._drop_lost()
+        surplus = len(self._runs) - share
+        for run in [run for run in self._runs.values() if not run.closing][: max(0, surplus)]:
+            task = asyncio.create_task(self._give_up(run))
+            self._releasing.add(task)
+            task.add_done_callback(self._releasing.discard)
+        if not self._stopping:
+            for lane in self._lanes:
+                if len(self._runs) >= share:
+                    break
+                if lane not in self._runs:
+                    await self._take(lane)
+        self._metrics.holding(len(self._runs), self.in_hand())
+        await asyncio.sleep(self._options.balance_every_s)
+
+    async def _take(self, lane: LaneId) -> None:
+        hold = await self._store.acquire(lane, self._owner)
+        if hold is None:
+            return
+        run = LaneRun(
+            hold,
+            self._store,
+            self._sink,
+            self._world,
+            self.clock,
+            self._metrics,
+            self._options,
+            counter=await self._store.counter(lane),
+            taken_ms=await self._store.now_ms(),
+        )
+        self._runs[lane] = run
+        self._sink.take_lane(hold)
+        self._sink.recover(lane, None)
+        self._changed.set()
+        log.info("lane.taken", lane=lane, fence=hold.fence)
+
+    async def _give_up(self, run: LaneRun) -> None:
+        """Hand a lane over in good order: finish what is in hand, then release it."""
+        run.closing = True
+        self._changed.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.drain_s):
+                await run.idle()
+                await self._sink.quiesce(run.name, self._options.drain_s)
+                await run.idle()
+        run.lose()
+        self._runs.pop(run.name, None)
+        with contextlib.suppress(StoreUnavailableError):
+            await self._store.release(run.hold)
+        log.info("lane.released", lane=run.name)
+
+    def _drop_lost(self) -> None:
+        for lane, run in list(self._runs.items()):
+            if not run.lost and time.monotonic() > run.hold.until:
+                run.lose()
+            if run.lost and not run.closing:
+                del self._runs[lane]
+                self._changed.set()
+                log.warning("lane.lost", lane=lane, fence=run.hold.fence)
+
+    async def _renew(self) -> None:
+        runs = [run for run in self._runs.values() if not run.lost]
+        if runs:
+            renewed = await self._store.renew([run.hold for run in runs])
+            for run in runs:
+                hold = renewed.get(run.name)
+                if hold is None:
+                    run.lose()
+                else:
+                    run.hold = hold
+                    self._sink.take_lane(hold)
+        self._drop_lost()
+        await asyncio.sleep(self._options.renew_every_s)
+
+    async def _read(self) -> None:
+        """Read all held streams; while too much is in hand, leave it in Redis."""
+        open_runs = {run.name: run for run in self._runs.values() if not run.lost and not run.closing}
+        if not open_runs or self.in_hand() >= self._options.max_in_hand:
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), 0.02 if open_runs else self._options.read_block_s)
+            return
+        entries = await self._store.read(
+            {lane: run.cursor for lane, run in open_runs.items()},
+            self._options.read_count,
+            self._options.read_block_s,
+        )
+        for entry in entries:
+            run = open_runs[entry.lane]
+            if not run.lost and not run.closing:
+                run.take_in(entry)
+
+    async def _sweep(self) -> None:
+        """Bring due timers into the streams and parked lines back to the performer."""
+        runs = [run for run in self._runs.values() if not run.lost and not run.closing]
+        swept = await asyncio.gather(
+            *(self._store.sweep(run.hold, 200) for run in runs), return_exceptions=True
+        )
+        for run, due in zip(runs, swept, strict=True):
+            if isinstance(due, FenceLostError):
+                run.lose()
+            elif isinstance(due, BaseException):
+                raise due
+            else:
+                for unit, line in due:
+                    self._sink.resume(run.name, unit, line)
+        await asyncio.sleep(self._options.sweep_every_s)

@@ -1,0 +1,194 @@
+"""A lane while this worker holds it: its chains, what it has in hand, its cached records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+
+from bridge.actions import AnyAction
+from bridge.engine.chain import Chain, ResultItem, stream_key
+from bridge.engine.clock import SharedClock
+from bridge.engine.decider import Outcome, UnitState
+from bridge.engine.work import ActionSink
+from bridge.errors import FenceLostError
+from bridge.events import AnyEvent
+from bridge.model import LaneId, Policies, Roster
+from bridge.store.base import Entry, Hold, LaneStore
+
+
+class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds and rhythms. Seconds are real seconds, scaled by the caller where a deployment scales time."""
+
+    max_in_hand: int = 2048
+    """Events in memory, all lanes together; the rest stays in Redis."""
+    max_in_hand_per_unit: int = 32
+    tries: int = 3
+    """How often an event is tried before it becomes a dead letter."""
+    cached_units: int = 4096
+    """Records kept in memory per lane; the version check makes a stale one harmless."""
+    read_count: int = 128
+    read_block_s: float = 0.5
+    sweep_every_s: float = 0.25
+    renew_every_s: float = 4.0
+    balance_every_s: float = 1.0
+    drain_s: float = 20.0
+
+
+class World(Protocol):
+    """Snapshots of what decisions may know beyond their unit."""
+
+    def policies(self) -> Policies:
+        """The settings that decisions read."""
+
+    def roster(self) -> Roster:
+        """The people."""
+
+
+class EngineMetrics(Protocol):
+    """What the engine counts."""
+
+    def event(self, kind: str, lag_s: float) -> None:
+        """An event was committed, `lag_s` after it was appended."""
+
+    def ignored(self, kind: str, reason: str) -> None:
+        """A decision did nothing."""
+
+    def error(self, where: str, kind: str) -> None:
+        """Something broke."""
+
+    def dead_letter(self) -> None:
+        """An event was given up on."""
+
+    def holding(self, lanes: int, in_hand: int) -> None:
+        """How many lanes this worker holds, and events it has in memory."""
+
+
+class LaneRun:
+    """One held lane. Everything here runs on the event loop; nothing is shared with other lanes but the store."""
+
+    def __init__(  # noqa: PLR0913 - what one lane needs from the worker, named
+        self,
+        hold: Hold,
+        store: LaneStore,
+        sink: ActionSink,
+        world: World,
+        clock: SharedClock,
+        metrics: EngineMetrics,
+        options: EngineOptions,
+        *,
+        counter: int,
+        taken_ms: int,
+    ) -> None:
+        self.name: LaneId = hold.lane
+        self.hold = hold
+        self.store = store
+        self.sink = sink
+        self.world = world
+        self.clock = clock
+        self.metrics = metrics
+        self.options = options
+        self.counter = counter
+        self.cursor = "0-0"
+        """Stream id of the last entry read."""
+        self.in_hand = 0
+        self.lost = False
+        self.closing = False
+        self._taken = (taken_ms, 1 << 62)
+        self._chains: dict[str, Chain] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._cache: OrderedDict[str, tuple[int, UnitState]] = OrderedDict()
+
+    # ---------------------------------------------------------------------------------------- arriving
+
+    def take_in(self, entry: Entry) -> None:
+        """An entry was read from the stream: hand it to its unit's chain, or leave it in Redis for later."""
+        self.cursor = entry.id
+        chain = self._chain(entry.unit)
+        if chain.skipped_after is not None:
+            return
+        if len(chain.entries) >= self.options.max_in_hand_per_unit:
+            chain.skipped_after = chain.entries[-1].id
+            return
+        chain.entries.append(entry)
+        self.in_hand += 1
+
+    def put_result(self, unit: str, event: AnyEvent, action: AnyAction) -> asyncio.Future[bool]:
+        """Queue a result ahead of the unit's waiting events; see `ResultItem.committed`."""
+        item = ResultItem(event, action)
+        if self.lost:
+            item.fail(FenceLostError(self.name))
+        else:
+            self._chain(unit).results.append(item)
+        return item.committed
+
+    def _chain(self, unit: str) -> Chain:
+        chain = self._chains.get(unit)
+        if chain is None:
+            chain = self._chains[unit] = Chain(self, unit)
+            task = asyncio.get_running_loop().create_task(chain.run())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return chain
+
+    def chain_ended(self, chain: Chain) -> None:
+        """A chain has nothing left to do, or the lane was lost."""
+        del self._chains[chain.unit]
+        self.in_hand -= len(chain.entries)
+        for item in chain.results:
+            item.fail(FenceLostError(self.name))
+
+    def was_there_before(self, entry: Entry) -> bool:
+        """Was this entry waiting when the lane was taken? Then a former holder may have died of it."""
+        return stream_key(entry.id) <= self._taken
+
+    # ------------------------------------------------------------------------------------------- cache
+
+    def cached(self, unit: str) -> tuple[int, UnitState] | None:
+        """The unit's version and state as last committed here."""
+        found = self._cache.get(unit)
+        if found is not None:
+            self._cache.move_to_end(unit)
+        return found
+
+    def remember(self, unit: str, version: int, state: UnitState) -> None:
+        """Keep what was just loaded or committed."""
+        self._cache[unit] = (version, state)
+        self._cache.move_to_end(unit)
+        if len(self._cache) > self.options.cached_units:
+            self._cache.popitem(last=False)
+
+    def forget(self, unit: str) -> None:
+        """The cached record may be stale."""
+        self._cache.pop(unit, None)
+
+    # ----------------------------------------------------------------------------------------- ending
+
+    def lose(self) -> None:
+        """Somebody else may hold the lane now: stop deciding and acting for it."""
+        if not self.lost:
+            self.lost = True
+            self.sink.drop_lane(self.name)
+
+    async def idle(self) -> None:
+        """Wait until no chain has anything to do."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def busy(self) -> bool:
+        """Is anything in hand?"""
+        return bool(self._tasks)
+
+    # -------------------------------------------------------------------------------------- observing
+
+    def observe(self, event: AnyEvent, entry: Entry | None, outcome: Outcome) -> None:
+        """Count a committed decision."""
+        kind = type(event).__name__
+        if entry is not None:
+            arrived = datetime.fromtimestamp(stream_key(entry.id)[0] / 1000, UTC)
+            self.metrics.event(kind, max(0.0, (self.clock.now() - arrived).total_seconds()))
+        if outcome.ignored is not None:
+            self.metrics.ignored(kind, outcome.ignored)

@@ -1,0 +1,34 @@
+"""Between deciding and acting: a committed decision's actions, and where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bridge.actions import AnyAction
+from bridge.model import ActionId, LaneId
+from bridge.store.base import Hold
+
+
+class ActionSink(Protocol):
+    """Who carries out actions (the performer). Called by the engine, on the loop; none of these wait."""
+
+    def submit(
+        self, lane: LaneId, unit: str, actions: Sequence[AnyAction], ended: Sequence[ActionId]
+    ) -> None:
+        """New or changed pending actions of a unit, and the ones that ended: just committed."""
+
+    def recover(self, lane: LaneId, unit: str | None) -> None:
+        """Read pending actions from the store: of one unit, or of the whole lane when `unit` is None."""
+
+    def resume(self, lane: LaneId, unit: str, line: str) -> None:
+        """A parked line's time has come."""
+
+    def take_lane(self, hold: Hold) -> None:
+        """The lane is ours (again): `hold` is its latest hold."""
+
+    def drop_lane(self, lane: LaneId) -> None:
+        """The lane is no longer ours: forget its lines, start nothing more for it."""
+
+    async def quiesce(self, lane: LaneId, within_s: float) -> None:
+        """Start nothing more for the lane and wait until what is under way has ended."""
