@@ -16,8 +16,10 @@ T = TypeVar("T")
 
 @dataclass
 class SandboxConfig:
-    """Everything the sandbox needs to start. `port` 0 takes a free one; `scale` is how many times faster than real
-    its waits and limits run; `seed` fixes its dice.
+    """Everything the sandbox needs to start.
+
+    `port` 0 takes a free one; `scale` is how many times faster than real its waits and limits run; `seed` fixes the
+    dice of its faults.
     """
 
     host: str = "127.0.0.1"
@@ -59,28 +61,24 @@ def parse(kind: type[T], data: Mapping[str, Any], where: str) -> T:
         raise ConfigError(f"{where or 'settings'}: {error}") from error
 
 
-def _value(hint: Any, value: Any, name: str) -> Any:
+def _value(hint: object, value: object, name: str) -> object:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return value
     if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in arguments:
+        if value is None:
             return None
         return _value(next(each for each in arguments if each is not type(None)), value, name)
     if origin is Literal:
         if value not in arguments:
             raise ConfigError(f"{name}: expected one of {', '.join(map(repr, arguments))}, not {value!r}")
         return value
-    if origin is list:
-        if not isinstance(value, list):
-            raise ConfigError(f"{name}: expected a list, not {value!r}")
+    if origin is list and isinstance(value, list):
         return [_value(arguments[0], each, f"{name}[{at}]") for at, each in enumerate(value)]
     if is_dataclass(hint):
-        return parse(typing.cast("type[Any]", hint), value, name)
-    return _plain(origin or hint, value, name)
+        return parse(typing.cast("type[Any]", hint), typing.cast("dict[str, Any]", value), name)
+    return value if hint is Any else _plain(typing.cast("type[Any]", origin or hint), value, name)
 
 
-def _plain(kind: type[Any], value: Any, name: str) -> Any:
+def _plain(kind: type[Any], value: object, name: str) -> object:
     if kind is float and type(value) is int:
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):

@@ -26,7 +26,7 @@ class Feed:
         """The number of the newest entry; 0 before the first."""
         return self._last
 
-    def publish(self, kind: str, **data: Any) -> None:
+    def publish(self, kind: str, **data: object) -> None:
         """Add an entry and wake the waiting readers. `data` must be plain JSON values."""
         self._last += 1
         entry = {"n": self._last, "at": time.time(), "kind": kind, **data}
