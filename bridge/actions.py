@@ -201,7 +201,7 @@ class Alert(ContactAction):
 # -------------------------------------------------------------------------------------------- between lanes
 
 
-class Emit(Action):
+class Emit(Action, kw_only=True):
     """Append an event to another lane's stream (deduplicated there by its id). Result: `Done` / `DeskDone`."""
 
     line = Line.LANES
@@ -223,7 +223,7 @@ class MoveAliases(Action):
     aliases: tuple[str, ...]
 
 
-class FindThread(Action):
+class FindThread(Action, kw_only=True):
     """Read the root of an unknown thread and see whether it names one of our conversations. Result:
     `ThreadFound`."""
 

@@ -135,7 +135,7 @@ class DeskEvent(ContactEvent):
     """Opaque and secret: how to answer this person for the next minutes (e.g. a response url). Never logged."""
 
 
-class StaffWrote(DeskEvent):
+class StaffWrote(DeskEvent, kw_only=True):
     """Words typed in a thread. The adapter does not interpret them."""
 
     post: Post
@@ -144,7 +144,7 @@ class StaffWrote(DeskEvent):
     """How many files came with it."""
 
 
-class StaffEdited(DeskEvent):
+class StaffEdited(DeskEvent, kw_only=True):
     """A staff post was edited."""
 
     post: Post
@@ -153,14 +153,14 @@ class StaffEdited(DeskEvent):
     """Id of the `StaffWrote` of the post."""
 
 
-class StaffDeleted(DeskEvent):
+class StaffDeleted(DeskEvent, kw_only=True):
     """A staff post was deleted; `author` is whoever wrote it (platforms do not tell who deleted)."""
 
     post: Post
     cause: EventId
 
 
-class CommandGiven(DeskEvent):
+class CommandGiven(DeskEvent, kw_only=True):
     """A slash command, menu entry or submitted modal. `line` is a command line as typed after the `!`."""
 
     line: str
@@ -168,7 +168,7 @@ class CommandGiven(DeskEvent):
     """Formatted text for commands that take one (`note`, `reply`), when it came from a modal."""
 
 
-class ButtonPressed(DeskEvent):
+class ButtonPressed(DeskEvent, kw_only=True):
     """A button of one of our posts was pressed. `button` is `model.Button.name`."""
 
     button: str
@@ -176,7 +176,7 @@ class ButtonPressed(DeskEvent):
     value: str | None = None
 
 
-class CardReacted(DeskEvent):
+class CardReacted(DeskEvent, kw_only=True):
     """An emoji was put on the card (`added`) or taken off it. `emoji` is Unicode without variation selectors."""
 
     emoji: str
