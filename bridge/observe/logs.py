@@ -1,0 +1,86 @@
+"""Setting up structlog: one line per happening, with a fixed name and fields.
+
+The name says what happened to what, in constant words (`lane.taken`); everything that varies is a field::
+
+    log = structlog.get_logger()
+    log.warning("event.buried", lane=lane, conversation=id, event_id=event.id, error=words)
+
+Ids that hold for a stretch of work are bound once with `structlog.contextvars.bound_contextvars`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+from bridge.observe.masking import clean
+
+# These log every request and reconnect at INFO.
+QUIET = ("aiohttp.access", "apscheduler", "asyncio", "slack_bolt", "slack_sdk")
+
+
+def configure_logging(level: str, log_format: str = "auto", stream: TextIO | None = None) -> None:
+    """Send our logs and those of the libraries to `stream` (standard error) in one form.
+
+    `level` is `debug`, `info`, `warning` or `error`; `log_format` is `json`, `console`, or `auto`: console on a
+    terminal and JSON elsewhere. Phone numbers are masked and secrets removed in both. Call it once, at start.
+    """
+    out = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    as_json = log_format == "json" or (log_format == "auto" and not out.isatty())
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *_shared(), *_rendering(as_json, out)],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    _configure_libraries(number, as_json, out)
+
+
+def _shared() -> Sequence[Processor]:
+    return [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        clean,
+    ]
+
+
+def _rendering(as_json: bool, out: TextIO) -> Sequence[Processor]:  # noqa: FBT001 - two ways, decided above
+    if as_json:
+        return [structlog.processors.JSONRenderer(serializer=_dumps)]
+    return [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+
+
+def _dumps(entry: Any, **_options: Any) -> str:  # noqa: ANN401 - structlog's own signature
+    return orjson.dumps(entry, default=repr).decode()
+
+
+def _configure_libraries(level: int, as_json: bool, out: TextIO) -> None:  # noqa: FBT001 - as above
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.contextvars.merge_contextvars,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.PositionalArgumentsFormatter(),
+            ],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_shared(),
+                *_rendering(as_json, out),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

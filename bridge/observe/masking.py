@@ -1,0 +1,103 @@
+"""Hiding phone numbers and secrets in whatever is about to be written down. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+REMOVED = "[removed]"
+
+# A number with its plus sign may be written with gaps; without one only an unbroken run counts, so that dates
+# and versions stay readable.
+_PHONE = re.compile(r"\+\d(?:[ ().-]{0,2}\d){6,}|\d{7,}")
+_SECRET = re.compile(
+    r"\b(?:xox[a-z]|xapp)-[\w-]+"  # Slack: bot, user and app-level tokens
+    r"|\bEAA[A-Za-z0-9]{8,}"  # Meta: access tokens
+    r"|(?<=://)[^/@\s]+(?=@)"  # user and password in an address
+    r"|(?i:(?<=bearer )\S+)"
+)
+_SECRET_FIELD = re.compile(r"token|secret|password|authorization|api_key|signature|cookie", re.IGNORECASE)
+
+# Ids are made of digits too, and are what one searches logs for.
+SAFE_FIELDS = frozenset(
+    {
+        "timestamp",
+        "level",
+        "logger",
+        "action",
+        "contact",
+        "conversation",
+        "entry",
+        "event_id",
+        "message",
+        "number",
+        "lane",
+        "fence",
+        "inbox",
+        "phone_number_id",
+        "waba_id",
+        "channel",
+        "thread",
+        "post",
+        "ts",
+        "unit",
+    }
+)
+
+_LARGEST_PLAIN_NUMBER = 99_999_999
+_DEEPEST = 6
+
+
+def mask_phone(number: str) -> str:
+    """Hide a phone number but for its country code and its last four digits: `+34•••••1222`.
+
+    Spaces and punctuation go. A short number keeps its last two digits only.
+    """
+    plus = "+" if number.lstrip().startswith("+") else ""
+    digits = "".join(char for char in number if char.isdecimal())
+    starts = () if digits.startswith("0") else (digits[:1], digits[:2], digits[:3])
+    prefix = next((one for one in starts if one and int(one) in COUNTRY_CODE_TO_REGION_CODE), "")
+    rest = len(digits) - len(prefix)
+    shown = 4 if rest > 7 else min(2, rest // 2)
+    return f"{plus}{prefix}{'•' * (rest - shown)}{digits[len(digits) - shown :]}"
+
+
+def mask_text(text: str) -> str:
+    """Hide every phone number (a run of seven digits or more) and every token in a text."""
+    return _PHONE.sub(lambda found: mask_phone(found[0]), _SECRET.sub(REMOVED, text))
+
+
+def clean(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: drop fields that are named like a secret, mask the values of the others.
+
+    Values of `SAFE_FIELDS` lose tokens but keep their digits.
+    """
+    for name in [name for name in entry if _SECRET_FIELD.search(name)]:
+        del entry[name]
+    for name, value in entry.items():
+        if not name.startswith("_"):  # structlog's own bookkeeping, removed before anything is written
+            entry[name] = _safe(value) if name in SAFE_FIELDS else _masked(value, 0)
+    return entry
+
+
+def _safe(value: object) -> object:
+    return _SECRET.sub(REMOVED, value) if isinstance(value, str) else _masked(value, 0)
+
+
+def _masked(value: object, depth: int) -> object:
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST_PLAIN_NUMBER else mask_text(str(value))
+    if isinstance(value, Mapping) and depth < _DEEPEST:
+        return {
+            mask_text(str(key)): _masked(inner, depth + 1)
+            for key, inner in value.items()
+            if not _SECRET_FIELD.search(str(key))
+        }
+    if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
+        return [_masked(inner, depth + 1) for inner in value]
+    return mask_text(value if isinstance(value, str) else repr(value))
