@@ -1,17 +1,19 @@
-"""Fixtures for every test: real Valkey servers, and settings of the property tests."""
+"""Fixtures for every test: real Valkey servers, a browser, and settings of the property tests."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 from hypothesis import HealthCheck, settings
 
+from tests.support.browser import find_chromium
 from tests.support.valkey import ValkeyServer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+NO_CHROMIUM = "no Chromium was found"
 
 # The wall clock of a shared machine says nothing about our code, so examples have no deadline of their own;
 # pytest's timeout bounds the whole test.
@@ -45,3 +47,29 @@ def restartable_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Val
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser's program; tests that use it carry the marker `browser`."""
+    found = find_chromium()
+    if found is None:
+        pytest.skip(NO_CHROMIUM)
+    return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip browser tests where there is no browser, before they start anything."""
+    if find_chromium() is None:
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Say loudly that browser tests did not run: a quiet skip looks like a pass."""
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if "browser" in one.keywords]
+    if skipped:
+        terminalreporter.section(f"NO CHROMIUM: {len(skipped)} BROWSER TESTS WERE SKIPPED", "!", red=True)
+        terminalreporter.line("The playground was not tested. Install Debian's chromium or Google Chrome,")
+        terminalreporter.line("or name a browser in the variable CHROMIUM, and run the tests again.")
