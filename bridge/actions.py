@@ -63,7 +63,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     seq: int
 
 
-class ContactAction(Action):
+class ContactAction(Action, frozen=True, kw_only=True):
     """An action of one contact's shard. `conversation` is empty only for those that concern the contact alone."""
 
     contact: ContactId
@@ -74,9 +74,10 @@ class ContactAction(Action):
 # ------------------------------------------------------------------------------------------------- thread
 
 
-class OpenThread(ContactAction):
+class OpenThread(ContactAction, frozen=True, kw_only=True):
     """Make the conversation's thread in the inbox's channel; its root is the card (rendered when its turn
-    comes). Goes ahead of everything else in the thread's line. Result: `ThreadOpened`."""
+    comes). Goes ahead of everything else in the thread's line. Result: `ThreadOpened`.
+    """
 
     line = Line.THREAD
     repeat = Repeat.LOOKUP
@@ -85,7 +86,7 @@ class OpenThread(ContactAction):
     former: Place | None = None
 
 
-class Relay(ContactAction):
+class Relay(ContactAction, frozen=True, kw_only=True):
     """Show the contact's message in the thread. Waits for the thread. Result: `Posted`."""
 
     line = Line.THREAD
@@ -102,7 +103,7 @@ class Relay(ContactAction):
     quoted: str | None = None
 
 
-class PostNotice(ContactAction):
+class PostNotice(ContactAction, frozen=True, kw_only=True):
     """A post of ours in the thread, for all staff: something failed, was moved, needs a hand. Result: `Posted`."""
 
     line = Line.THREAD
@@ -115,9 +116,10 @@ class PostNotice(ContactAction):
 # ------------------------------------------------------------------------------------------------ contact
 
 
-class Send(ContactAction):
+class Send(ContactAction, frozen=True, kw_only=True):
     """Send staff words to the contact, in as many platform messages as they need. Results: `PartSent` for each,
-    `Failed` or `Uncertain` for the part that ended it. `sent` holds the platform ids of the parts done."""
+    `Failed` or `Uncertain` for the part that ended it. `sent` holds the platform ids of the parts done.
+    """
 
     line = Line.CONTACT
     repeat = Repeat.ASK
@@ -131,7 +133,7 @@ class Send(ContactAction):
     """Where to go on (a retry of a message whose first parts arrived)."""
 
 
-class MarkRead(ContactAction):
+class MarkRead(ContactAction, frozen=True, kw_only=True):
     """Tell the contact that their message was read. Failure is harmless. Result: `Done`."""
 
     line = Line.DECORATION
@@ -142,7 +144,7 @@ class MarkRead(ContactAction):
 # --------------------------------------------------------------------------------------------- decoration
 
 
-class UpdateCard(ContactAction):
+class UpdateCard(ContactAction, frozen=True, kw_only=True):
     """Render the card from current state. Coalesced: only the newest pending one runs. Result: `Done`."""
 
     line = Line.DECORATION
@@ -150,7 +152,7 @@ class UpdateCard(ContactAction):
     version: int
 
 
-class ShowReceipt(ContactAction):
+class ShowReceipt(ContactAction, frozen=True, kw_only=True):
     """Show the fate of a staff message on its post. Coalesced per post: the furthest wins. Result: `Done`."""
 
     line = Line.DECORATION
@@ -162,10 +164,11 @@ class ShowReceipt(ContactAction):
 # ------------------------------------------------------------------------------------------------ answers
 
 
-class Answer(ContactAction):
+class Answer(ContactAction, frozen=True, kw_only=True):
     """Tell one person something, visible to them alone where the desk can. Result: `Done`.
 
-    With `must_arrive` it goes by direct message where it cannot be shown in place."""
+    With `must_arrive` it goes by direct message where it cannot be shown in place.
+    """
 
     line = Line.ANSWERS
     repeat = Repeat.SAFE
@@ -177,7 +180,7 @@ class Answer(ContactAction):
     must_arrive: bool = False
 
 
-class DirectMessage(ContactAction):
+class DirectMessage(ContactAction, frozen=True, kw_only=True):
     """A direct message from the bot. Seeing it twice after a crash does no harm. Result: `Done`."""
 
     line = Line.ANSWERS
@@ -189,9 +192,10 @@ class DirectMessage(ContactAction):
     """Linked to, where set."""
 
 
-class Alert(ContactAction):
+class Alert(ContactAction, frozen=True, kw_only=True):
     """Something people with rights have to act on; goes to the inbox's admin channel. Seeing it twice after a
-    crash does no harm. Result: `Done`."""
+    crash does no harm. Result: `Done`.
+    """
 
     line = Line.ANSWERS
     repeat = Repeat.SAFE
@@ -201,7 +205,7 @@ class Alert(ContactAction):
 # -------------------------------------------------------------------------------------------- between lanes
 
 
-class Emit(Action, kw_only=True):
+class Emit(Action, frozen=True, kw_only=True):
     """Append an event to another lane's stream (deduplicated there by its id). Result: `Done` / `DeskDone`."""
 
     line = Line.LANES
@@ -214,7 +218,7 @@ class Emit(Action, kw_only=True):
     event: bytes
 
 
-class MoveAliases(Action):
+class MoveAliases(Action, frozen=True, kw_only=True):
     """Point aliases at this contact (the last step of a join). Result: `Done`."""
 
     line = Line.LANES
@@ -223,9 +227,10 @@ class MoveAliases(Action):
     aliases: tuple[str, ...]
 
 
-class FindThread(Action, kw_only=True):
+class FindThread(Action, frozen=True, kw_only=True):
     """Read the root of an unknown thread and see whether it names one of our conversations. Result:
-    `ThreadFound`."""
+    `ThreadFound`.
+    """
 
     line = Line.LANES
     repeat = Repeat.SAFE

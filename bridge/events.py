@@ -38,7 +38,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=T
     at: datetime
 
 
-class ContactEvent(Event):
+class ContactEvent(Event, frozen=True, kw_only=True):
     """An event of one contact; decided in that contact's shard."""
 
     contact: ContactId
@@ -47,7 +47,7 @@ class ContactEvent(Event):
 # ------------------------------------------------------------------------------------------ from the contact
 
 
-class MessageReceived(ContactEvent):
+class MessageReceived(ContactEvent, frozen=True, kw_only=True):
     """The contact wrote. `kind` is `text`, or the platform's own word for what we cannot show yet."""
 
     inbox: InboxId
@@ -69,7 +69,7 @@ class MessageReceived(ContactEvent):
     """Any text that came with an unsupported kind (e.g. an image's caption)."""
 
 
-class ContactChanged(ContactEvent):
+class ContactChanged(ContactEvent, frozen=True, kw_only=True):
     """The platform told us of a new number or id of the contact."""
 
     inbox: InboxId
@@ -80,21 +80,22 @@ class ContactChanged(ContactEvent):
     """In plain words, for the thread."""
 
 
-class ContactsJoined(ContactEvent):
+class ContactsJoined(ContactEvent, frozen=True, kw_only=True):
     """Two known contacts turned out to be one person. Appended to the shards of both; `other` is the other one.
-    `leads`: whether `contact` is the one that settles the join."""
+    `leads`: whether `contact` is the one that settles the join.
+    """
 
     other: ContactId
     leads: bool
 
 
-class JoinProposed(ContactEvent):
+class JoinProposed(ContactEvent, frozen=True, kw_only=True):
     """Sent to the leading contact by the other one, with its state at that moment."""
 
     other: Contact
 
 
-class JoinSettled(ContactEvent):
+class JoinSettled(ContactEvent, frozen=True, kw_only=True):
     """Sent to the one that was not leading: `winner` goes on; the loser redirects to it."""
 
     winner: ContactId
@@ -102,13 +103,13 @@ class JoinSettled(ContactEvent):
     """Numbers of the winner's conversations by inbox, for the loser's farewell notice."""
 
 
-class ContactMerged(ContactEvent):
+class ContactMerged(ContactEvent, frozen=True, kw_only=True):
     """Sent to the winner by the loser, once the loser has nothing left to send: what it was known under."""
 
     loser: Contact
 
 
-class DeliveryChanged(ContactEvent):
+class DeliveryChanged(ContactEvent, frozen=True, kw_only=True):
     """The platform reports on something we sent. `message`/`part` are known when our own id came back with it."""
 
     inbox: InboxId
@@ -123,7 +124,7 @@ class DeliveryChanged(ContactEvent):
 # --------------------------------------------------------------------------------------------- from the desk
 
 
-class DeskEvent(ContactEvent):
+class DeskEvent(ContactEvent, frozen=True, kw_only=True):
     """Somebody on the desk did something in, or about, a conversation."""
 
     conversation: ConversationId
@@ -135,7 +136,7 @@ class DeskEvent(ContactEvent):
     """Opaque and secret: how to answer this person for the next minutes (e.g. a response url). Never logged."""
 
 
-class StaffWrote(DeskEvent, kw_only=True):
+class StaffWrote(DeskEvent, frozen=True, kw_only=True):
     """Words typed in a thread. The adapter does not interpret them."""
 
     post: Post
@@ -144,7 +145,7 @@ class StaffWrote(DeskEvent, kw_only=True):
     """How many files came with it."""
 
 
-class StaffEdited(DeskEvent, kw_only=True):
+class StaffEdited(DeskEvent, frozen=True, kw_only=True):
     """A staff post was edited."""
 
     post: Post
@@ -153,14 +154,14 @@ class StaffEdited(DeskEvent, kw_only=True):
     """Id of the `StaffWrote` of the post."""
 
 
-class StaffDeleted(DeskEvent, kw_only=True):
+class StaffDeleted(DeskEvent, frozen=True, kw_only=True):
     """A staff post was deleted; `author` is whoever wrote it (platforms do not tell who deleted)."""
 
     post: Post
     cause: EventId
 
 
-class CommandGiven(DeskEvent, kw_only=True):
+class CommandGiven(DeskEvent, frozen=True, kw_only=True):
     """A slash command, menu entry or submitted modal. `line` is a command line as typed after the `!`."""
 
     line: str
@@ -168,7 +169,7 @@ class CommandGiven(DeskEvent, kw_only=True):
     """Formatted text for commands that take one (`note`, `reply`), when it came from a modal."""
 
 
-class ButtonPressed(DeskEvent, kw_only=True):
+class ButtonPressed(DeskEvent, frozen=True, kw_only=True):
     """A button of one of our posts was pressed. `button` is `model.Button.name`."""
 
     button: str
@@ -176,14 +177,14 @@ class ButtonPressed(DeskEvent, kw_only=True):
     value: str | None = None
 
 
-class CardReacted(DeskEvent, kw_only=True):
+class CardReacted(DeskEvent, frozen=True, kw_only=True):
     """An emoji was put on the card (`added`) or taken off it. `emoji` is Unicode without variation selectors."""
 
     emoji: str
     added: bool
 
 
-class ThreadVanished(ContactEvent):
+class ThreadVanished(ContactEvent, frozen=True, kw_only=True):
     """The conversation's thread, or the channel around it, is gone; noticed from the desk's own event."""
 
     conversation: ConversationId
@@ -194,14 +195,14 @@ class ThreadVanished(ContactEvent):
 # --------------------------------------------------------------------------------------------------- timers
 
 
-class EventBuried(ContactEvent):
+class EventBuried(ContactEvent, frozen=True, kw_only=True):
     """An event of this contact was given up on and lies among the dead letters; people have to know."""
 
     kind: str
     """Which kind of event, as far as it could be read."""
 
 
-class TimeReached(ContactEvent):
+class TimeReached(ContactEvent, frozen=True, kw_only=True):
     """A timer fired. Ignored unless `token` is still current."""
 
     conversation: ConversationId
@@ -213,26 +214,26 @@ class TimeReached(ContactEvent):
 # ------------------------------------------------------------------------------------------------- results
 
 
-class Result(ContactEvent):
+class Result(ContactEvent, frozen=True, kw_only=True):
     """What came of an action. Decided at once, ahead of waiting events; the action is pending until then."""
 
     action: ActionId
 
 
-class Posted(Result):
+class Posted(Result, frozen=True, kw_only=True):
     """Something stands on the desk. `post` is None where the platform keeps no id (ephemerals)."""
 
     post: Post | None = None
 
 
-class ThreadOpened(Result):
+class ThreadOpened(Result, frozen=True, kw_only=True):
     """The thread of a conversation exists; `card` is its root."""
 
     place: Place
     card: Post
 
 
-class PartSent(Result):
+class PartSent(Result, frozen=True, kw_only=True):
     """The platform accepted part `part` (from 0) of `parts` of an outbound message."""
 
     platform_id: str
@@ -240,18 +241,18 @@ class PartSent(Result):
     parts: int
 
 
-class Done(Result):
+class Done(Result, frozen=True, kw_only=True):
     """It is done, and nothing came back that anybody has to know."""
 
 
-class Failed(Result):
+class Failed(Result, frozen=True, kw_only=True):
     """It did not work and will not by itself. `part` is the part that failed, for a message in parts."""
 
     failure: Failure
     part: int = 0
 
 
-class Uncertain(Result):
+class Uncertain(Result, frozen=True, kw_only=True):
     """It may or may not have happened, and no look-up settles it: a person has to say."""
 
     part: int = 0
@@ -260,21 +261,21 @@ class Uncertain(Result):
 # ------------------------------------------------------------------------------------------------ desk lane
 
 
-class RosterRead(Event):
+class RosterRead(Event, frozen=True, kw_only=True):
     """The people of a desk, read anew; replaces that desk's accounts in the roster."""
 
     desk: str
     agents: tuple[Agent, ...]
 
 
-class ModeChosen(Event):
+class ModeChosen(Event, frozen=True, kw_only=True):
     """Somebody with the right chose an inbox's speaking mode from chat."""
 
     inbox: InboxId
     mode: str
 
 
-class ConversationNoted(Event):
+class ConversationNoted(Event, frozen=True, kw_only=True):
     """A shard tells the desk lane what lists and loads have to know of a conversation."""
 
     row: OpenConversation
@@ -282,7 +283,7 @@ class ConversationNoted(Event):
     """Whose row it was until now."""
 
 
-class StaffEventUnplaced(Event):
+class StaffEventUnplaced(Event, frozen=True, kw_only=True):
     """A staff event in a thread whose root is ours but which is not known (yet): settled from the root."""
 
     place: Place
@@ -290,7 +291,7 @@ class StaffEventUnplaced(Event):
     """The packed `DeskEvent`, its contact and conversation empty."""
 
 
-class ThreadFound(Event):
+class ThreadFound(Event, frozen=True, kw_only=True):
     """The root of an unknown thread was read: `contact` and `conversation` as it names them, or None."""
 
     action: ActionId
@@ -301,7 +302,7 @@ class ThreadFound(Event):
     inbox: InboxId | None = None
 
 
-class DeskDone(Event):
+class DeskDone(Event, frozen=True, kw_only=True):
     """Result of an action of the desk lane that has nothing more to say."""
 
     action: ActionId

@@ -36,7 +36,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=Tr
     inbox: InboxId
 
 
-class ConversationOpened(Fact):
+class ConversationOpened(Fact, frozen=True, kw_only=True):
     """A conversation began."""
 
     number: int
@@ -44,7 +44,7 @@ class ConversationOpened(Fact):
     previous: ConversationId | None = None
 
 
-class MessageNoted(Fact):
+class MessageNoted(Fact, frozen=True, kw_only=True):
     """A message or note came to be. `author` is None for the contact and for the bridge itself."""
 
     message: MessageId
@@ -57,7 +57,7 @@ class MessageNoted(Fact):
     platform_id: str | None = None
 
 
-class DeliveryNoted(Fact):
+class DeliveryNoted(Fact, frozen=True, kw_only=True):
     """The fate of a message changed."""
 
     message: MessageId
@@ -66,7 +66,7 @@ class DeliveryNoted(Fact):
     code: str = ""
 
 
-class StatusNoted(Fact):
+class StatusNoted(Fact, frozen=True, kw_only=True):
     """A conversation changed status."""
 
     before: Status
@@ -74,7 +74,7 @@ class StatusNoted(Fact):
     by: AgentId | None = None
 
 
-class AssigneeNoted(Fact):
+class AssigneeNoted(Fact, frozen=True, kw_only=True):
     """A conversation changed hands."""
 
     before: AgentId | None
@@ -82,7 +82,7 @@ class AssigneeNoted(Fact):
     by: AgentId | None = None
 
 
-class TagsNoted(Fact):
+class TagsNoted(Fact, frozen=True, kw_only=True):
     """A conversation's tags changed."""
 
     before: tuple[str, ...]
@@ -90,7 +90,7 @@ class TagsNoted(Fact):
     by: AgentId | None = None
 
 
-class PriorityNoted(Fact):
+class PriorityNoted(Fact, frozen=True, kw_only=True):
     """A conversation's priority changed."""
 
     before: Priority
@@ -98,7 +98,7 @@ class PriorityNoted(Fact):
     by: AgentId | None = None
 
 
-class AliasesNoted(Fact):
+class AliasesNoted(Fact, frozen=True, kw_only=True):
     """A contact is also known under these aliases; `merged` names a contact that was joined into it."""
 
     aliases: tuple[str, ...]

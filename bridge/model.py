@@ -102,7 +102,7 @@ class Role(enum.IntEnum):
     ADMIN = 4
 
 
-class Agent(Struct):
+class Agent(Struct, frozen=True, kw_only=True):
     """Somebody who may answer (or, as `VIEWER`, only look on)."""
 
     id: AgentId
@@ -113,7 +113,7 @@ class Agent(Struct):
     """Inboxes this role holds in; empty: in all."""
 
 
-class Roster(Struct):
+class Roster(Struct, frozen=True, kw_only=True):
     """A versioned snapshot of the people of all desks. Whoever is not in it is a viewer."""
 
     version: int = 0
@@ -139,7 +139,7 @@ class Mode(enum.StrEnum):
     EXPLICIT = "explicit"
 
 
-class InboxPolicy(Struct):
+class InboxPolicy(Struct, frozen=True, kw_only=True):
     """What routing needs to know of an inbox: one business number and its settings."""
 
     id: InboxId
@@ -156,7 +156,7 @@ class InboxPolicy(Struct):
     admin_channel: str | None = None
 
 
-class Policies(Struct):
+class Policies(Struct, frozen=True, kw_only=True):
     """A versioned snapshot of the settings that decisions read."""
 
     version: int = 0
@@ -171,7 +171,7 @@ class Policies(Struct):
 # ------------------------------------------------------------------------------------------- on the desk
 
 
-class Place(Struct):
+class Place(Struct, frozen=True, kw_only=True):
     """Where something is posted: a desk's channel, and a thread in it when `thread` is set. Opaque ids."""
 
     desk: str
@@ -179,7 +179,7 @@ class Place(Struct):
     thread: str | None = None
 
 
-class Post(Struct):
+class Post(Struct, frozen=True, kw_only=True):
     """One post on a desk."""
 
     desk: str
@@ -187,7 +187,7 @@ class Post(Struct):
     id: str
 
 
-class ThreadRef(Struct):
+class ThreadRef(Struct, frozen=True, kw_only=True):
     """What a thread stands for; stored under its place the moment the platform answers."""
 
     contact: ContactId
@@ -229,7 +229,7 @@ class Priority(enum.StrEnum):
     LOW = "low"
 
 
-class Draft(Struct):
+class Draft(Struct, frozen=True, kw_only=True):
     """Staff words on their way to the contact."""
 
     message: MessageId
@@ -241,7 +241,7 @@ class Draft(Struct):
     claims: bool = False
 
 
-class Choice(Struct):
+class Choice(Struct, frozen=True, kw_only=True):
     """A text whose author has to say what becomes of it. Durable; settled once."""
 
     token: Token
@@ -251,7 +251,7 @@ class Choice(Struct):
     reminded: bool = False
 
 
-class Held(Struct):
+class Held(Struct, frozen=True, kw_only=True):
     """A reply that waits a moment so that its author can take it back."""
 
     token: Token
@@ -259,7 +259,7 @@ class Held(Struct):
     due: datetime
 
 
-class Undo(Struct):
+class Undo(Struct, frozen=True, kw_only=True):
     """How to take back the last undoable command of a person: the fields as they were before it."""
 
     what: str
@@ -271,7 +271,7 @@ class Undo(Struct):
     tags: tuple[str, ...] = ()
 
 
-class Conversation(Struct):
+class Conversation(Struct, frozen=True, kw_only=True):
     """One case between a contact and an inbox."""
 
     id: ConversationId
@@ -288,8 +288,12 @@ class Conversation(Struct):
     """Where it is answered now; None until the desk has made the thread."""
     card: Post | None = None
     former: tuple[Place, ...] = ()
+    opening: ActionId | None = None
+    """The pending `OpenThread`, if there is one."""
     card_version: int = 0
     """Counts changes of what the card shows."""
+    opened_version: int = 0
+    """`card_version` when the thread was asked for: its card shows at least that."""
     waiting_since: datetime | None = None
     """When the contact wrote the first message that no staff answer followed."""
     window_until: datetime | None = None
@@ -297,6 +301,8 @@ class Conversation(Struct):
     """Platform id of the contact's latest message (for read receipts)."""
     read_inbound: str | None = None
     previous: ConversationId | None = None
+    continued: int | None = None
+    """Number of the conversation this one goes on in, after its contact was joined into another (0: not known)."""
     choices: tuple[Choice, ...] = ()
     held: tuple[Held, ...] = ()
     undo: dict[AgentId, Undo] = {}
@@ -304,7 +310,7 @@ class Conversation(Struct):
     """Staff messages whose delivery failed and that nobody dealt with yet."""
 
 
-class Contact(Struct):
+class Contact(Struct, frozen=True, kw_only=True):
     """The person on WhatsApp, with the current conversation per inbox: the unit of loading, order and commit."""
 
     id: ContactId
@@ -349,14 +355,14 @@ class Fate(enum.IntEnum):
     FAILED = 5
 
 
-class Part(Struct):
+class Part(Struct, frozen=True, kw_only=True):
     """One platform message that carries (part of) an outbound message."""
 
     platform_id: str
     fate: Fate = Fate.ACCEPTED
 
 
-class MessageRecord(Struct):
+class MessageRecord(Struct, frozen=True, kw_only=True):
     """What must be findable about a message for 48 hours: its posts, its parts, its fate."""
 
     id: MessageId
@@ -369,13 +375,19 @@ class MessageRecord(Struct):
     """Inbound: the platform's id."""
     parts: tuple[Part, ...] = ()
     """Outbound: the platform's messages, in order."""
+    total: int = 0
+    """Outbound: how many parts there are; 0 until the first was accepted."""
+    sending: Sending | None = None
+    """Outbound: set while a `Send` is pending."""
+    superseded: tuple[str, ...] = ()
+    """Outbound: platform ids of failed parts that were sent again; what becomes of them counts no more."""
     fate: Fate = Fate.PENDING
     draft: Draft | None = None
     """Outbound: kept so that a failed message can be sent again."""
     problem: str = ""
 
 
-class Recent(Struct, array_like=True):
+class Recent(Struct, frozen=True, kw_only=True, array_like=True):
     """One line of the recent history (a bounded list per conversation in Redis)."""
 
     at: datetime
@@ -388,7 +400,7 @@ class Recent(Struct, array_like=True):
 # ------------------------------------------------------------------------------------------- what is shown
 
 
-class Button(Struct):
+class Button(Struct, frozen=True, kw_only=True):
     """A button under one of our posts. `name` is what `ButtonPressed` reports; `token` tells prompts apart."""
 
     name: str
@@ -399,7 +411,7 @@ class Button(Struct):
     confirm: str | None = None
 
 
-class CardView(Struct):
+class CardView(Struct, frozen=True, kw_only=True):
     """All that a card shows, rendered from current state when its turn comes. Instants are absolute."""
 
     contact: ContactId
@@ -429,7 +441,7 @@ class CardView(Struct):
     former: Place | None = None
 
 
-class OpenConversation(Struct):
+class OpenConversation(Struct, frozen=True, kw_only=True):
     """What the desk lane knows of a conversation: enough for lists, loads and pickers."""
 
     id: ConversationId
@@ -443,9 +455,10 @@ class OpenConversation(Struct):
     version: int = 0
 
 
-class DeskState(Struct):
+class DeskState(Struct, frozen=True, kw_only=True):
     """State of the `desk` lane: what belongs to no contact. Open conversations per agent are rows beside it
-    (`Row`), so that one change never rewrites all of them."""
+    (`Row`), so that one change never rewrites all of them.
+    """
 
     roster: Roster = Roster()
     modes: dict[InboxId, Mode] = {}

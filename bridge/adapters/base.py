@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.events import AnyEvent, EventId
+from bridge.events import AnyEvent
 from bridge.model import (
     ActionId,
     Agent,
@@ -39,7 +39,7 @@ from bridge.model import (
 )
 
 
-class Bucket(Struct):
+class Bucket(Struct, frozen=True, kw_only=True):
     """A platform limit that is shared by all workers: `per_s` grants a second, `burst` at once."""
 
     key: str
@@ -47,7 +47,7 @@ class Bucket(Struct):
     burst: int = 1
 
 
-class Capabilities(Struct):
+class Capabilities(Struct, frozen=True, kw_only=True):
     """What a place can do; data, so that routing and `fit` need not know the platform."""
 
     text_limit: int
@@ -60,7 +60,7 @@ class Capabilities(Struct):
     """May several messages be shown in one post?"""
 
 
-class Marker(Struct):
+class Marker(Struct, frozen=True, kw_only=True):
     """Stored with a post (never shown) so that it can be found again when we do not know whether it was made."""
 
     actions: tuple[ActionId, ...]
@@ -107,7 +107,8 @@ class Desk(Protocol):
 
     async def find(self, place: Place, marker: Marker, since: datetime) -> Post | None:
         """Look whether a post with one of the marker's actions stands in `place` (its thread, or the channel
-        itself when `place.thread` is None)."""
+        itself when `place.thread` is None).
+        """
 
     async def find_thread(self, place: Place) -> ThreadRef | None:
         """What the root of a thread names, or None when it is not one of ours."""
@@ -130,13 +131,14 @@ class Channel(Protocol):
 
     async def send(self, send: Send, part: int, text: str) -> str:
         """Send one part; its platform id. Not repeatable: our message id and the part travel with it and come
-        back in its statuses."""
+        back in its statuses.
+        """
 
     async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
         """Tell the contact that we read up to this message. Repeatable."""
 
 
-class Placed(Struct):
+class Placed(Struct, frozen=True, kw_only=True):
     """An event and where it belongs."""
 
     lane: LaneId
@@ -145,7 +147,7 @@ class Placed(Struct):
     event: AnyEvent
 
 
-class Claim(Struct):
+class Claim(Struct, frozen=True, kw_only=True):
     """Whose a set of aliases is. `joins`: another contact that some of them pointed to."""
 
     contact: ContactId
@@ -154,17 +156,22 @@ class Claim(Struct):
 
 class Inlet(Protocol):
     """What adapters may use of the store, on arrival and for three-second answers. Every method raises
-    `errors.StoreUnavailableError` when Redis does not answer; then nothing may be acknowledged."""
+    `errors.StoreUnavailableError` when Redis does not answer; then nothing may be acknowledged.
+    """
 
     async def claim(self, aliases: Sequence[str]) -> Claim:
         """The contact that these aliases (most reliable first) belong to; a new one is minted. When two known
-        contacts meet, the first answer wins and the other is in `joins`."""
+        contacts meet, the first answer wins and the other is in `joins`.
+        """
 
     async def known(self, aliases: Sequence[str]) -> ContactId | None:
         """Like `claim`, but never mints or writes."""
 
     async def append(self, events: Sequence[Placed]) -> None:
         """Store events durably, in order, one round trip per lane. Returns only once they are stored."""
+
+    async def move_aliases(self, contact: ContactId, aliases: Sequence[str]) -> None:
+        """Point aliases at `contact`, whatever they pointed to (the last step of a join)."""
 
     async def thread(self, place: Place) -> ThreadRef | None:
         """What a thread stands for."""
@@ -208,21 +215,6 @@ class OutboundRef(msgspec.Struct, frozen=True):
     def decode(cls, text: str) -> OutboundRef | None:
         """None when it is not one of ours."""
         fields = text.split("|")
-        if len(fields) != 4 or fields[0] != "tl1" or not fields[3].isdigit():  # noqa: PLR2004 - the format above
+        if len(fields) != 4 or fields[0] != "tl1" or not fields[3].isdigit():
             return None
         return cls(ContactId(fields[1]), MessageId(fields[2]), int(fields[3]))
-
-
-__all__ = [
-    "CARD_BUTTONS",
-    "Bucket",
-    "Capabilities",
-    "Channel",
-    "Claim",
-    "Desk",
-    "EventId",
-    "Inlet",
-    "Marker",
-    "OutboundRef",
-    "Placed",
-]

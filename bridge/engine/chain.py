@@ -37,7 +37,8 @@ T = TypeVar("T")
 class ResultItem:
     """A result on its way to being committed. `committed` becomes True once it is, False when its action was
     no longer pending; it fails with `FenceLostError` when the lane is lost, with `ResultRefusedError` when a
-    defect keeps it from being decided."""
+    defect keeps it from being decided.
+    """
 
     __slots__ = ("action", "committed", "event")
 

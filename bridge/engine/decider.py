@@ -147,9 +147,7 @@ def _lay_out(decision: Decision, base: dict[str, Any], snapshot: Snapshot) -> Ou
         actions=_pack_actions(actions),
         done=decision.done,
         timers=tuple(
-            TimerWrite(
-                token=timer.token, due_ms=int(timer.due.timestamp() * 1000), event=pack(timer.event)
-            )
+            TimerWrite(token=timer.token, due_ms=int(timer.due.timestamp() * 1000), event=pack(timer.event))
             for timer in decision.timers
         ),
         cleared=decision.cleared,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 class Engine:
     """Holds lanes and works them until `stop`. One per worker process."""
 
-    def __init__(  # noqa: PLR0913 - the wiring hands everything in once
+    def __init__(
         self,
         store: LaneStore,
         sink: ActionSink,
@@ -58,8 +58,9 @@ class Engine:
 
     def start(self) -> None:
         """Begin to take and work lanes."""
-        for loop in (self._balance, self._renew, self._read, self._sweep):
-            self._tasks.append(asyncio.create_task(self._forever(loop), name=f"engine{loop.__name__}"))
+        loops = {"balance": self._balance, "renew": self._renew, "read": self._read, "sweep": self._sweep}
+        for name, loop in loops.items():
+            self._tasks.append(asyncio.create_task(self._forever(loop, name), name=f"engine.{name}"))
 
     async def stop(self) -> None:
         """Take in nothing new, finish what is in hand within the drain time, give all lanes up."""
@@ -88,7 +89,8 @@ class Engine:
 
     async def result(self, lane: LaneId, unit: str, event: AnyEvent, action: AnyAction) -> bool:
         """Commit what came of an action, ahead of the unit's waiting events. False: it was not pending any
-        more. Raises `FenceLostError` when the lane is lost meanwhile, `ResultRefusedError` on a defect."""
+        more. Raises `FenceLostError` when the lane is lost meanwhile, `ResultRefusedError` on a defect.
+        """
         run = self._runs.get(lane)
         if run is None or run.lost:
             raise FenceLostError(lane)
@@ -106,17 +108,17 @@ class Engine:
 
     # --------------------------------------------------------------------------------------- loops
 
-    async def _forever(self, loop) -> None:  # type: ignore[no-untyped-def]
+    async def _forever(self, loop: Callable[[], Awaitable[None]], name: str) -> None:
         """Run a loop's body for ever; an unavailable store or a defect never ends it."""
         while True:
             try:
                 await loop()
             except StoreUnavailableError as problem:
-                log.warning("store.unavailable", where=loop.__name__, problem=str(problem))
+                log.warning("store.unavailable", where=name, problem=str(problem))
                 await asyncio.sleep(0.3)
             except Exception:
-                log.exception("engine.loop_failed", where=loop.__name__)
-                self._metrics.error("engine", loop.__name__.lstrip("_"))
+                log.exception("engine.loop_failed", where=name)
+                self._metrics.error("engine", name)
                 await asyncio.sleep(1.0)
 
     async def _balance(self) -> None:
@@ -204,7 +206,9 @@ class Engine:
         if not open_runs or self.in_hand() >= self._options.max_in_hand:
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 0.02 if open_runs else self._options.read_block_s)
+                await asyncio.wait_for(
+                    self._changed.wait(), 0.02 if open_runs else self._options.read_block_s
+                )
             return
         entries = await self._store.read(
             {lane: run.cursor for lane, run in open_runs.items()},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
 
 from bridge.actions import AnyAction
 from bridge.events import TimeReached
@@ -25,7 +27,7 @@ from bridge.model import (
 )
 
 
-class Context(Struct):
+class Context(Struct, frozen=True, kw_only=True):
     """What a decision may know beyond the state: all of it snapshots."""
 
     now: datetime
@@ -33,14 +35,14 @@ class Context(Struct):
     roster: Roster
     counter: int
     """The shard's next conversation counter; used up when `Decision.opened` is set."""
-    messages: dict[MessageId, MessageRecord] = {}
+    messages: Mapping[MessageId, MessageRecord] = msgspec.field(default_factory=dict)
     """The records that `needs` asked for, as far as they exist."""
     action: AnyAction | None = None
     """For a `Result`: the pending action it answers."""
     recent: tuple[Recent, ...] = ()
 
 
-class Needs(Struct):
+class Needs(Struct, frozen=True, kw_only=True):
     """What has to be loaded before an event can be decided."""
 
     messages: tuple[MessageId, ...] = ()
@@ -48,7 +50,7 @@ class Needs(Struct):
     """Looked up in the shard's index of platform ids."""
 
 
-class Timer(Struct):
+class Timer(Struct, frozen=True, kw_only=True):
     """Something to decide upon later; replaces the timer with the same token."""
 
     token: Token
@@ -56,7 +58,7 @@ class Timer(Struct):
     event: TimeReached
 
 
-class Row(Struct):
+class Row(Struct, frozen=True, kw_only=True):
     """A line of the desk lane's lists: moves `row` from one agent's list to another's (None: unassigned)."""
 
     before: AgentId | None
@@ -65,7 +67,7 @@ class Row(Struct):
     row: OpenConversation | None
 
 
-class Decision(Struct):
+class Decision(Struct, frozen=True, kw_only=True):
     """What a contact's shard commits for one event."""
 
     state: Contact
@@ -85,7 +87,7 @@ class Decision(Struct):
     """Why nothing was done, for the metrics; one or two words."""
 
 
-class DeskDecision(Struct):
+class DeskDecision(Struct, frozen=True, kw_only=True):
     """What the desk lane commits for one event."""
 
     state: DeskState
@@ -93,5 +95,3 @@ class DeskDecision(Struct):
     done: tuple[ActionId, ...] = ()
     rows: tuple[Row, ...] = ()
     ignored: str | None = None
-
-

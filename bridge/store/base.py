@@ -17,7 +17,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the store's values."""
 
 
-class Hold(Value):
+class Hold(Value, frozen=True, kw_only=True):
     """A lane held by this worker: `fence` rises with every new holder and guards each write."""
 
     lane: LaneId
@@ -26,7 +26,7 @@ class Hold(Value):
     """Monotonic seconds of this process after which the hold must be taken for lost."""
 
 
-class Entry(Value):
+class Entry(Value, frozen=True, kw_only=True):
     """One event waiting in a lane's stream."""
 
     lane: LaneId
@@ -36,14 +36,14 @@ class Entry(Value):
     event: bytes
 
 
-class Record(Value):
+class Record(Value, frozen=True, kw_only=True):
     """A unit's state as stored. `version` 0: there is none yet."""
 
     version: int
     data: bytes | None
 
 
-class Pending(Value):
+class Pending(Value, frozen=True, kw_only=True):
     """An action that has no committed result yet; `mark` is what the last attempt recorded, if one was made."""
 
     id: ActionId
@@ -51,7 +51,7 @@ class Pending(Value):
     mark: bytes | None = None
 
 
-class TimerWrite(Value):
+class TimerWrite(Value, frozen=True, kw_only=True):
     """A timer: at `due_ms` (Redis time, Unix milliseconds) `event` is appended to the stream for `unit`."""
 
     token: str
@@ -59,7 +59,7 @@ class TimerWrite(Value):
     event: bytes
 
 
-class MessageWrite(Value):
+class MessageWrite(Value, frozen=True, kw_only=True):
     """A message record, kept for the message-id lifetime, and the platform ids that lead to it."""
 
     id: str
@@ -67,14 +67,14 @@ class MessageWrite(Value):
     platform_ids: tuple[str, ...] = ()
 
 
-class RecentWrite(Value):
+class RecentWrite(Value, frozen=True, kw_only=True):
     """A line for a conversation's bounded recent history."""
 
     conversation: str
     data: bytes
 
 
-class RowWrite(Value):
+class RowWrite(Value, frozen=True, kw_only=True):
     """A line of the desk lane's lists: removed from `before`'s list, put into `after`'s when `data` is set."""
 
     before: str
@@ -83,7 +83,7 @@ class RowWrite(Value):
     data: bytes | None
 
 
-class NumberWrite(Value):
+class NumberWrite(Value, frozen=True, kw_only=True):
     """The shard's counter moved on, and a number leads to a conversation (`data` is a packed `ThreadRef`)."""
 
     counter: int
@@ -91,7 +91,7 @@ class NumberWrite(Value):
     data: bytes
 
 
-class Commit(Value):
+class Commit(Value, frozen=True, kw_only=True):
     """All that one decision writes, in one script and one slot; refused as a whole."""
 
     hold: Hold
@@ -120,7 +120,8 @@ class Commit(Value):
 
 class LaneStore(Protocol):
     """The lanes' side of the store. Every method raises `StoreUnavailableError` when Redis does not answer, and
-    those that take a hold raise `FenceLostError` when it is not ours any more."""
+    those that take a hold raise `FenceLostError` when it is not ours any more.
+    """
 
     async def acquire(self, lane: LaneId, owner: str) -> Hold | None:
         """Take the lane if nobody holds it (Redis time decides). None: somebody does."""
@@ -159,7 +160,8 @@ class LaneStore(Protocol):
 
     async def commit(self, commit: Commit) -> bool:
         """Write a decision. False: its event was decided before, or its action is no longer pending; then
-        nothing was written but the entry's removal. Raises `FenceLostError`, `StaleVersionError`."""
+        nothing was written but the entry's removal. Raises `FenceLostError`, `StaleVersionError`.
+        """
 
     async def pending(self, lane: LaneId, unit: str) -> list[Pending]:
         """A unit's pending actions, in no particular order."""
@@ -187,7 +189,8 @@ class LaneStore(Protocol):
 
     async def take(self, bucket: str, per_s: float, burst: int) -> float:
         """Take a slot of a shared limit: seconds to wait before it is ours (0: now). The slot is taken either
-        way, so the caller waits that long and then goes."""
+        way, so the caller waits that long and then goes.
+        """
 
     async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
         """Make staff words in this thread find their conversation."""

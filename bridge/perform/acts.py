@@ -1,0 +1,74 @@
+"""Which kind of action is carried out how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from bridge.actions import (
+    Alert,
+    Answer,
+    DirectMessage,
+    Emit,
+    FindThread,
+    MarkRead,
+    MoveAliases,
+    OpenThread,
+    PostNotice,
+    Relay,
+    Send,
+    ShowReceipt,
+    UpdateCard,
+)
+from bridge.perform.contact_acts import ContactActs
+from bridge.perform.decoration_acts import DecorationActs
+from bridge.perform.lane_acts import LaneActs
+from bridge.perform.lines import LineRun
+from bridge.perform.thread_acts import ThreadActs
+from bridge.perform.tools import Tools
+
+if TYPE_CHECKING:
+    from bridge.perform.performer import Performer
+
+
+class Acts:
+    """Carries out the head of a line."""
+
+    def __init__(self, performer: Performer) -> None:
+        tools = Tools(performer)
+        self._thread = ThreadActs(tools)
+        self._decoration = DecorationActs(tools)
+        self._contact = ContactActs(tools)
+        self._lanes = LaneActs(tools)
+
+    async def next(self, run: LineRun) -> None:  # noqa: C901, PLR0912 - one case per action, nothing else
+        """Carry out what comes next in `run`, or make some progress with it. Raises `tools.Later` when the line
+        has to wait, `FenceLostError` when the lane is not ours any more.
+        """
+        work = run.head()
+        if work is None:
+            return
+        match work.action:
+            case OpenThread() as action:
+                await self._thread.open_thread(run, work, action)
+            case Relay():
+                await self._thread.relay(run, work)
+            case PostNotice() as action:
+                await self._thread.notice(run, work, action)
+            case Send() as action:
+                await self._contact.send(run, work, action)
+            case MarkRead() as action:
+                await self._decoration.mark_read(run, work, action)
+            case UpdateCard() as action:
+                await self._decoration.update_card(run, work, action)
+            case ShowReceipt() as action:
+                await self._decoration.show_receipt(run, work, action)
+            case Answer() | DirectMessage() | Alert() as action:
+                await self._lanes.tell(run, work, action)
+            case Emit() as action:
+                await self._lanes.emit(run, work, action)
+            case MoveAliases() as action:
+                await self._lanes.move_aliases(run, work, action)
+            case FindThread() as action:
+                await self._lanes.find_thread(run, work, action)
+            case _ as never:
+                assert_never(never)

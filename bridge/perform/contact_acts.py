@@ -1,0 +1,87 @@
+"""The contact's line: staff words on their way out. Never twice, never silently not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from bridge.actions import Send
+from bridge.errors import Failure, FailureKind
+from bridge.events import PartSent, Uncertain
+from bridge.perform.lines import LineRun, Work
+from bridge.perform.tools import Refused, Tools
+
+NOTHING_TO_SEND = Failure(
+    kind=FailureKind.NEVER, code="empty", words="there is nothing in this message that can be sent"
+)
+REPLY = 0
+"""Urgency at a contact's limit: there is only one kind."""
+
+
+class ContactActs:
+    """Carries out `Send`, part by part."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def send(self, run: LineRun, work: Work, action: Send) -> None:
+        """Send the next part of a message, or wait for the fate of the one that was under way."""
+        channel = self._tools.performer.channel
+        texts = channel.parts(action)
+        part = action.first_part + len(action.sent)
+        if part >= len(texts):
+            await self._tools.failed(run, work, NOTHING_TO_SEND, part)
+            return
+        if work.mark.open and work.mark.part == part:
+            await self._await_fate(run, work, part)
+            return
+        for bucket in channel.buckets(action.inbox, action.address):
+            waited_s = await self._tools.pace.turn(bucket, REPLY)
+            if waited_s > 0:
+                self._tools.metrics.waited(channel.name, "send", waited_s)
+        if run.head() is not work or work.action is not action:
+            return  # ended or replaced while it waited for its turn
+        try:
+            platform_id = await self._tools.attempt(
+                run, [work], lambda: channel.send(action, part, texts[part]), part
+            )
+        except Refused as refused:
+            await self._refused(run, work, refused.failure, part)
+            return
+        await self._tools.report(
+            run,
+            work,
+            PartSent(**self._tools.base(work), platform_id=platform_id, part=part, parts=len(texts)),
+        )
+        self._tools.metrics.acted(channel.name, "send", "ok")
+
+    async def _refused(self, run: LineRun, work: Work, failure: Failure, part: int) -> None:
+        tools = self._tools
+        name = tools.performer.channel.name
+        tools.metrics.failed(name, failure.code)
+        tries = work.mark.tries
+        match failure.kind:
+            case FailureKind.UNKNOWN:
+                return  # the mark is open: the next round waits for the fate
+            case FailureKind.RETRY if tries < tools.options.give_up_after:
+                await tools.back_off(name, work, failure)
+            case FailureKind.LIMITED if tries < tools.options.limited_tries:
+                await tools.back_off(name, work, failure)
+            case _:
+                tools.metrics.acted(name, "send", "failed")
+                await tools.failed(run, work, failure, part)
+
+    async def _await_fate(self, run: LineRun, work: Work, part: int) -> None:
+        """An attempt was made and its outcome is not known: a status that carries our id settles it (routing
+        then ends or replaces the action). If none comes in time, people are asked.
+        """
+        tools = self._tools
+        since = tools.performer.now().timestamp() - work.mark.at
+        left_s = tools.pace.scaled(tools.options.unknown_wait_s) - since
+        if left_s > 0:
+            work.changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(work.changed.wait(), left_s)
+                return
+        tools.metrics.acted(tools.performer.channel.name, "send", "uncertain")
+        await tools.report(run, work, Uncertain(**tools.base(work), part=part))

@@ -1,0 +1,100 @@
+"""Answers to people, events for other lanes, and the odd look-up."""
+
+from __future__ import annotations
+
+from bridge.actions import Alert, Answer, DirectMessage, Emit, FindThread, MoveAliases
+from bridge.adapters.base import Desk, Marker, Placed
+from bridge.errors import FailureKind
+from bridge.events import ThreadFound, unpack
+from bridge.model import EventId
+from bridge.perform.lines import LineRun, Work
+from bridge.perform.tools import Refused, Tools
+
+MOST_TRIES = 5
+
+
+class LaneActs:
+    """Carries out `Answer`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases` and `FindThread`."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def tell(self, run: LineRun, work: Work, action: Answer | DirectMessage | Alert) -> None:
+        """Tell one person, or the people with rights. After a few tries it is dropped, and counted."""
+        policy = self._tools.performer.policies().inboxes.get(action.inbox)
+        name = action.to.partition(":")[0] if not isinstance(action, Alert) else policy.desk if policy else ""
+        desk = self._tools.performer.desks.get(name)
+        if desk is None:
+            await self._tools.done(run, work)
+            return
+        channel = (policy.admin_channel or policy.channel) if policy else ""
+        try:
+            await self._tools.call(run, lambda: _tell(desk, action, channel))
+        except Refused as refused:
+            failure = refused.failure
+            self._tools.metrics.failed(desk.name, failure.code)
+            if failure.kind is FailureKind.RETRY and work.mark.tries < MOST_TRIES:
+                self._tools.count(work)
+                await self._tools.back_off(desk.name, work, failure)
+                return
+            self._tools.metrics.acted(desk.name, type(action).__name__, "dropped")
+        else:
+            self._tools.metrics.acted(desk.name, type(action).__name__, "ok")
+        await self._tools.done(run, work)
+
+    async def emit(self, run: LineRun, work: Work, action: Emit) -> None:
+        """Append an event to another lane; there its id keeps it from counting twice."""
+        placed = Placed(lane=action.to, unit=action.unit, event=unpack(action.event))
+        await self._tools.performer.inlet.append([placed])
+        await self._tools.done(run, work)
+
+    async def move_aliases(self, run: LineRun, work: Work, action: MoveAliases) -> None:
+        """Point aliases at the contact that won a join."""
+        await self._tools.performer.inlet.move_aliases(action.contact, action.aliases)
+        await self._tools.done(run, work)
+
+    async def find_thread(self, run: LineRun, work: Work, action: FindThread) -> None:
+        """Read an unknown thread's root; what it names goes back to the desk lane."""
+        desk = self._tools.performer.desks[action.place.desk]
+        try:
+            ref = await self._tools.call(run, lambda: desk.find_thread(action.place))
+        except Refused as refused:
+            failure = refused.failure
+            self._tools.metrics.failed(desk.name, failure.code)
+            if failure.kind is not FailureKind.GONE:
+                self._tools.count(work)
+                await self._tools.back_off(desk.name, work, failure)
+                return
+            ref = None
+        if ref is not None:
+            await self._tools.performer.store.remember_thread(action.place, ref)
+        event = ThreadFound(
+            id=EventId(f"{action.id}/r"),
+            at=self._tools.performer.now(),
+            action=action.id,
+            place=action.place,
+            event=action.event,
+            contact=ref.contact if ref else None,
+            conversation=ref.conversation if ref else None,
+            inbox=ref.inbox if ref else None,
+        )
+        await self._tools.report(run, work, event)
+
+
+async def _tell(desk: Desk, action: Answer | DirectMessage | Alert, channel: str) -> None:
+    match action:
+        case Answer():
+            await desk.answer(action)
+        case DirectMessage():
+            await desk.direct(action, _marker(action))
+        case Alert():
+            await desk.alert(action, channel, _marker(action))
+
+
+def _marker(action: DirectMessage | Alert) -> Marker:
+    return Marker(
+        actions=(action.id,),
+        contact=action.contact,
+        conversation=action.conversation,
+        inbox=action.inbox,
+    )

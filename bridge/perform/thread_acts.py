@@ -1,0 +1,230 @@
+"""The thread's line: opening it, showing what the contact wrote, our own notices."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from bridge.actions import ContactAction, OpenThread, PostNotice, Relay
+from bridge.adapters.base import Desk, Marker
+from bridge.errors import Failure, FailureKind
+from bridge.events import Posted, ThreadOpened
+from bridge.model import Conversation, InboxPolicy, Place, Post, Recent, ThreadRef
+from bridge.perform.lines import LineRun, Work
+from bridge.perform.tools import Refused, Tools
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+NEW_THREAD, CUSTOMER, OURS = 0, 1, 2
+"""Urgencies at a channel's turnstile: new threads, contacts' messages, our own notices."""
+LOOK_BACK = timedelta(seconds=30)
+"""How much earlier than the attempt a look-up starts: clocks of platforms differ from ours."""
+SATURATED_S = 0.2
+"""A turn that took longer than this (real seconds) means the channel has more to show than it may."""
+MOST_MERGED = 20
+
+
+class ThreadActs:
+    """Carries out `OpenThread`, `Relay` and `PostNotice`."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._recent = msgspec.msgpack.Decoder(Recent)
+
+    # ------------------------------------------------------------------------------------- opening
+
+    async def open_thread(self, run: LineRun, work: Work, action: OpenThread) -> None:
+        """Make the thread; its root is the card, rendered now."""
+        performer = self._tools.performer
+        state = await self._tools.state(run)
+        conversation = state.conversation(action.conversation)
+        policy = self._policy(action)
+        if conversation is None or policy is None:
+            await self._tools.done(run, work)
+            return
+        desk = performer.desks[policy.desk]
+        channel = Place(desk=policy.desk, channel=policy.channel)
+        view = msgspec.structs.replace(performer.cards(state, conversation), former=action.former)
+        if action.healed is not None:
+            lines = await performer.store.recent(
+                run.key.lane, action.conversation, performer.policies().recap_messages
+            )
+            view = msgspec.structs.replace(view, recap=tuple(self._recent.decode(line) for line in lines))
+        marker = self._marker([work])
+
+        async def call() -> tuple[Place, Post]:
+            await self._turn(desk, policy.channel, NEW_THREAD)
+            return await self._tools.attempt(
+                run, [work], lambda: desk.open_thread(policy.channel, view, marker)
+            )
+
+        async def found(card: Post) -> tuple[Place, Post]:
+            return Place(desk=card.desk, channel=card.channel, thread=card.id), card
+
+        opened = await self._once(run, work, desk, channel, marker, call, found)
+        if opened is None:
+            return
+        place, card = opened
+        ref = ThreadRef(contact=action.contact, conversation=action.conversation, inbox=action.inbox)
+        # Before anything else: somebody may answer in the thread the moment it is visible.
+        await performer.store.remember_thread(place, ref)
+        await self._tools.report(
+            run,
+            work,
+            ThreadOpened(**self._tools.base(work), place=place, card=card),
+        )
+        self._tools.metrics.acted(desk.name, "open_thread", "ok")
+
+    # ------------------------------------------------------------------------------------- posting
+
+    async def relay(self, run: LineRun, work: Work) -> None:
+        """Show the contact's message; several in one post when the channel is saturated."""
+        spot = await self._spot(run, work)
+        if spot is None:
+            return
+        desk, place = spot
+        works = [work]
+        marker = self._marker(works)
+
+        async def call() -> Post:
+            waited_s = await self._turn(desk, place.channel, CUSTOMER)
+            if waited_s > SATURATED_S:
+                works[:] = self._mergeable(run, desk)
+            relays = [one.action for one in works if isinstance(one.action, Relay)]
+            return await self._tools.attempt(
+                run, works, lambda: desk.relay(place, relays, self._marker(works))
+            )
+
+        post = await self._once(run, work, desk, place, marker, call, _as_it_is)
+        if post is None:
+            return
+        for one in works:
+            await self._tools.report(run, one, Posted(**self._tools.base(one), post=post))
+        self._tools.metrics.acted(desk.name, "relay", "ok" if len(works) == 1 else "merged")
+
+    async def notice(self, run: LineRun, work: Work, action: PostNotice) -> None:
+        """Post something of ours."""
+        spot = await self._spot(run, work)
+        if spot is None:
+            return
+        desk, place = spot
+        marker = self._marker([work])
+
+        async def call() -> Post:
+            await self._turn(desk, place.channel, OURS)
+            return await self._tools.attempt(run, [work], lambda: desk.notice(place, action, marker))
+
+        post = await self._once(run, work, desk, place, marker, call, _as_it_is)
+        if post is not None:
+            await self._tools.report(run, work, Posted(**self._tools.base(work), post=post))
+            self._tools.metrics.acted(desk.name, "notice", "ok")
+
+    # ------------------------------------------------------------------------------------ together
+
+    async def _once(
+        self,
+        run: LineRun,
+        work: Work,
+        desk: Desk,
+        place: Place,
+        marker: Marker,
+        call: Callable[[], Awaitable[T]],
+        found: Callable[[Post], Awaitable[T]],
+    ) -> T | None:
+        """Make a post at most once: after an attempt of unknown outcome, look before doing it again. None: it
+        is not there yet (the line goes on later), or it failed for good and that was reported.
+        """
+        try:
+            if work.mark.open:
+                since = datetime.fromtimestamp(work.mark.at, UTC) - LOOK_BACK
+                post = await self._tools.call(run, lambda: desk.find(place, marker, since))
+                if post is not None:
+                    self._tools.metrics.acted(desk.name, "look_up", "found")
+                    return await found(post)
+                self._tools.metrics.acted(desk.name, "look_up", "absent")
+                self._tools.close(work)
+            return await call()
+        except Refused as refused:
+            await self._refused(run, work, desk, refused.failure)
+            return None
+
+    async def _refused(self, run: LineRun, work: Work, desk: Desk, failure: Failure) -> None:
+        """A post was refused or its outcome is not known."""
+        tools = self._tools
+        tools.metrics.failed(desk.name, failure.code)
+        match failure.kind:
+            case FailureKind.UNKNOWN:
+                tools.metrics.retried(desk.name, failure.code)
+                await tools.nap(tools.options.lookup_after_s)
+            case FailureKind.RETRY:
+                await tools.back_off(desk.name, work, failure)
+            case FailureKind.LIMITED if work.mark.tries < tools.options.limited_tries:
+                await tools.back_off(desk.name, work, failure)
+            case FailureKind.GONE if not isinstance(work.action, OpenThread):
+                await tools.failed(run, work, failure)
+            case FailureKind.STOP | FailureKind.GONE:
+                # Nothing can be posted until somebody acts; what waits stays pending and in order.
+                await tools.alarm(run, work, desk, failure)
+                await tools.nap(tools.options.stopped_s)
+            case _:
+                await tools.failed(run, work, failure)
+
+    async def _spot(self, run: LineRun, work: Work) -> tuple[Desk, Place] | None:
+        """The desk and the thread to post in; None when the conversation is gone (that was reported)."""
+        action = work.action
+        state = await self._tools.state(run)
+        conversation = state.conversation(action.conversation) if isinstance(action, ContactAction) else None
+        if conversation is None:
+            log.warning("line.no_conversation", conversation=run.key.conversation, action=action.id)
+            await self._tools.done(run, work)
+            return None
+        place = await self._thread_of(conversation)
+        return self._tools.performer.desks[place.desk], place
+
+    async def _thread_of(self, conversation: Conversation) -> Place:
+        """The conversation's thread; while there is none its `OpenThread` comes first in this very line, so this
+        is only reached in between: wait.
+        """
+        while conversation.thread is None:
+            await self._tools.nap(self._tools.options.longest_nap_s + 1)
+        return conversation.thread
+
+    def _policy(self, action: ContactAction) -> InboxPolicy | None:
+        return self._tools.performer.policies().inboxes.get(action.inbox)
+
+    async def _turn(self, desk: Desk, channel: str, urgency: int) -> float:
+        waited_s = await self._tools.pace.turn(desk.post_bucket(channel), urgency)
+        if waited_s > 0:
+            self._tools.metrics.waited(desk.name, "post", waited_s)
+        return waited_s
+
+    def _mergeable(self, run: LineRun, desk: Desk) -> list[Work]:
+        """The relays, from the head of the line on, that go into one post."""
+        works: list[Work] = []
+        for work in run.waiting()[:MOST_MERGED]:
+            if not isinstance(work.action, Relay) or work.mark.open:
+                break
+            works.append(work)
+        fitting = desk.mergeable([work.action for work in works if isinstance(work.action, Relay)])
+        return works[: max(1, fitting)]
+
+    @staticmethod
+    def _marker(works: list[Work]) -> Marker:
+        action = works[0].action
+        if not isinstance(action, ContactAction):
+            raise TypeError(action)
+        return Marker(
+            actions=tuple(work.action.id for work in works),
+            contact=action.contact,
+            conversation=action.conversation,
+            inbox=action.inbox,
+        )
+
+
+async def _as_it_is(post: Post) -> Post:
+    return post
