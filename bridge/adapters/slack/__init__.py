@@ -1,0 +1,1 @@
+"""Slack: a desk, where staff answer in threads."""
