@@ -23,6 +23,8 @@ class MentionKind(StrEnum):
     TEAM = "t"
     CHANNEL = "c"
     EVERYONE = "e"
+    BOT = "b"
+    """Ourselves; at the start of a text another way to type a command."""
 
 
 class Text(msgspec.Struct, frozen=True, array_like=True, tag="t"):
