@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from bridge.model import ActionId, LaneId, Place, ThreadRef
+from bridge.model import ActionId, ContactId, LaneId, Place, ThreadRef
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +21,8 @@ class Hold(Value, frozen=True, kw_only=True):
     """A lane held by this worker: `fence` rises with every new holder and guards each write."""
 
     lane: LaneId
+    owner: str
+    """Whose it is; stands in Redis beside the fence."""
     fence: int
     until: float
     """Monotonic seconds of this process after which the hold must be taken for lost."""
@@ -97,7 +99,8 @@ class Commit(Value, frozen=True, kw_only=True):
     hold: Hold
     unit: str
     version: int
-    """The version the decision was made on; the script refuses another (`StaleVersionError`)."""
+    """The version the decision was made on; the script refuses another (`StaleVersionError`). What is written
+    has `version + 1`."""
     state: bytes
     event_id: str | None = None
     """Deduplicated over the last 8 days; None for results, which `requires` guards."""
@@ -119,7 +122,9 @@ class Commit(Value, frozen=True, kw_only=True):
 
 
 class LaneStore(Protocol):
-    """The lanes' side of the store. Every method raises `StoreUnavailableError` when Redis does not answer, and
+    """The lanes' side of the store.
+
+    Every method raises `StoreUnavailableError` when Redis does not answer, and
     those that take a hold raise `FenceLostError` when it is not ours any more.
     """
 
@@ -159,7 +164,9 @@ class LaneStore(Protocol):
         """The last `count` lines of a conversation's recent history, oldest first."""
 
     async def commit(self, commit: Commit) -> bool:
-        """Write a decision. False: its event was decided before, or its action is no longer pending; then
+        """Write a decision.
+
+        False: its event was decided before, or its action is no longer pending; then
         nothing was written but the entry's removal. Raises `FenceLostError`, `StaleVersionError`.
         """
 
@@ -188,9 +195,16 @@ class LaneStore(Protocol):
         """Move an entry to the lane's dead letters."""
 
     async def take(self, bucket: str, per_s: float, burst: int) -> float:
-        """Take a slot of a shared limit: seconds to wait before it is ours (0: now). The slot is taken either
-        way, so the caller waits that long and then goes.
+        """Take a slot of a shared limit: seconds to wait before it is ours (0: now).
+
+        The slot is taken either way, so the caller waits that long and then goes.
         """
+
+    async def emit(self, lane: LaneId, unit: str, event: bytes) -> None:
+        """Append a packed event to any lane (`actions.Emit`); the lane's own dedupe makes repeating it safe."""
+
+    async def move_aliases(self, contact: ContactId, aliases: Sequence[str]) -> None:
+        """Point aliases at a contact, whatever they pointed at (`actions.MoveAliases`)."""
 
     async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
         """Make staff words in this thread find their conversation."""

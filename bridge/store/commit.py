@@ -1,0 +1,141 @@
+"""From a `Commit` to the keys and arguments of `scripts/commit.lua`. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from bridge.errors import BridgeError
+from bridge.store import keys
+from bridge.store.base import Commit
+from bridge.store.connection import Arg
+
+VERSION_BYTES = 8
+MOST_OF_A_KIND = 1_000
+"""Lua hands a list's items to a command at once, and cannot do so with many thousands."""
+DAY_S = 86_400
+SEEN_DAYS = 9
+"""Today and the eight days before."""
+_LOOK_AHEAD_S = 600
+"""So long before midnight the next day counts too: the lane's last holder may have been a little ahead."""
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of what is kept, and for how long."""
+
+    journal_entries: int = 100_000
+    """Approximately, a lane."""
+    recent_lines: int = 20
+    message_s: int = 48 * 3600
+    seen_s: int = 9 * DAY_S
+
+
+class CommitTooLargeError(BridgeError):
+    """One decision wants to write more than a script can take at once: a mistake of ours."""
+
+
+def event_hash(event_id: str) -> bytes:
+    """What is remembered of a decided event."""
+    return hashlib.blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=VERSION_BYTES).digest()
+
+
+def version_bytes(version: int) -> bytes:
+    """A version as it stands before the state; none for a record that is not there yet."""
+    return version.to_bytes(VERSION_BYTES, "big") if version else b""
+
+
+def seen_days(now_s: float) -> range:
+    """The days whose events count as decided, latest first."""
+    latest = int(now_s + _LOOK_AHEAD_S) // DAY_S
+    return range(latest, latest - SEEN_DAYS, -1)
+
+
+def hold_value(owner: str, fence: int) -> str:
+    """What stands in the lane's hold."""
+    return f"{owner}:{fence}"
+
+
+def arrange(commit: Commit, bounds: Bounds, days: range, *, new_day: bool) -> tuple[list[Arg], list[Arg]]:
+    """Keys and arguments in the script's order.
+
+    `days` are checked, the first one takes the event; with
+    `new_day` its set gets its expiry. Raises CommitTooLargeError.
+    """
+    _check_size(commit)
+    lane, unit = commit.hold.lane, commit.unit
+    names: list[Arg] = [
+        keys.hold(lane),
+        keys.unit(lane, unit),
+        keys.actions(lane, unit),
+        keys.busy(lane),
+        keys.stream(lane),
+        keys.due(lane),
+        keys.timers(lane),
+        keys.tries(lane),
+        keys.journal(lane),
+    ]
+    if commit.event_id is None:
+        days = range(0)
+    names += [keys.seen(lane, day) for day in days]
+    kept = _kept(commit)
+    removals = [row for row in commit.rows if row.data is None or row.before != row.after]
+    writes = [(row, row.data) for row in commit.rows if row.data is not None]
+    names += [key for key, _ in kept]
+    names += [keys.recent(lane, line.conversation) for line in commit.recent]
+    names += [keys.rows(row.before, lane) for row in removals]
+    names += [keys.rows(row.after, lane) for row, _ in writes]
+    args: list[Arg] = [
+        hold_value(commit.hold.owner, commit.hold.fence),
+        version_bytes(commit.version),
+        version_bytes(commit.version + 1) + commit.state,
+        unit,
+        event_hash(commit.event_id) if commit.event_id is not None else b"",
+        commit.entry or b"",
+        commit.requires or b"",
+        bounds.seen_s if new_day else b"",
+        bounds.message_s,
+        bounds.recent_lines,
+        bounds.journal_entries,
+        len(days),
+        len(commit.actions),
+        len(commit.done),
+        len(commit.timers),
+        len(commit.cleared),
+        len(kept),
+        len(commit.recent),
+        len(commit.journal),
+        len(removals),
+        len(writes),
+        1 if commit.number is not None else 0,
+    ]
+    args += [part for action in commit.actions for part in action]
+    args += [part for action in commit.done for part in (action, "!" + action)]
+    for timer in commit.timers:
+        args += (timer.due_ms, timer.token, unit.encode() + b"\0" + timer.event)
+    args += commit.cleared
+    args += [value for _, value in kept]
+    args += [line.data for line in commit.recent]
+    args += [part for fact in commit.journal for part in ("f", fact)]
+    args += [row.field for row in removals]
+    args += [part for row, data in writes for part in (row.field, data)]
+    if commit.number is not None:
+        names += (keys.counter(lane), keys.number(lane, commit.number.conversation))
+        args += (commit.number.counter, commit.number.data)
+    return names, args
+
+
+def _kept(commit: Commit) -> list[tuple[str, Arg]]:
+    """Message records and the platform ids that lead to them, by key."""
+    lane = commit.hold.lane
+    found: list[tuple[str, Arg]] = []
+    for message in commit.messages:
+        found.append((keys.message(lane, message.id), message.data))
+        found += [(keys.platform(lane, name), message.id) for name in message.platform_ids]
+    return found
+
+
+def _check_size(commit: Commit) -> None:
+    lists = (commit.actions, commit.done, commit.timers, commit.cleared, commit.journal)
+    if any(len(one) > MOST_OF_A_KIND for one in lists):
+        raise CommitTooLargeError(f"a decision on {commit.unit} writes more than {MOST_OF_A_KIND} of a kind")

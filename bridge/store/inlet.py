@@ -1,0 +1,205 @@
+"""What adapters use of the store: `adapters.base.Inlet`, in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from bridge import events as wire
+from bridge.adapters.base import Claim, Placed
+from bridge.errors import BridgeError, StoreUnavailableError
+from bridge.model import (
+    AgentId,
+    Contact,
+    ContactId,
+    DeskState,
+    InboxId,
+    LaneId,
+    Mode,
+    OpenConversation,
+    Place,
+    Policies,
+    Roster,
+    Status,
+    ThreadRef,
+    contact_id,
+    conversation_of_number,
+)
+from bridge.store import keys
+from bridge.store.commit import VERSION_BYTES
+from bridge.store.connection import Redis, Reply, script_source
+from bridge.store.live import read_record
+
+_log = structlog.get_logger(__name__)
+
+_contact_decoder = msgspec.msgpack.Decoder(Contact)
+_desk_decoder = msgspec.msgpack.Decoder(DeskState)
+_thread_decoder = msgspec.msgpack.Decoder(ThreadRef)
+_row_decoder = msgspec.msgpack.Decoder(OpenConversation)
+
+
+class LiveInlet:
+    """See `adapters.base.Inlet`.
+
+    `policies` are those of the settings; modes chosen from chat and the roster
+    come from the desk lane, as of the last `refresh`. With `replicas` above 0, `append` returns only once so
+    many replicas have the events, too.
+    """
+
+    def __init__(
+        self, redis: Redis, policies: Policies, *, replicas: int = 0, replicas_within_s: float = 1.0
+    ) -> None:
+        self._redis = redis
+        self._settings = policies
+        self._replicas = replicas
+        self._replicas_within_s = replicas_within_s
+        self._append = redis.script(script_source("append"))
+        self._version = b""
+        self._roster = Roster()
+        self._policies = policies
+
+    # ------------------------------------------------------------------------------------------ contacts
+
+    async def claim(self, aliases: Sequence[str]) -> Claim:
+        """Whose these aliases are. One round trip and no write when all are known and agree.
+
+        What an alias leads to changes only by a join, so whoever sees two answers sees them for good: of two
+        claims that race, at least one reports the join. Raises ValueError without any alias.
+        """
+        if not aliases:
+            raise ValueError("a contact needs at least one alias")
+        found = await self._leads(aliases)
+        answers = {name: owner for name, owner in zip(aliases, found, strict=True) if owner is not None}
+        owner = next(iter(answers.values()), None) or contact_id(aliases[0], self._settings.shards)
+        missing = [name for name in aliases if name not in answers]
+        if missing and missing[0] == aliases[0]:
+            # The first alone, because its answer is the one that the others shall point to.
+            answers[missing[0]] = owner = await self._set_if_absent(missing[0], owner)
+            missing = missing[1:]
+        if missing:
+            settled = await asyncio.gather(*[self._set_if_absent(name, owner) for name in missing])
+            answers.update(zip(missing, settled, strict=True))
+        first = answers[aliases[0]]
+        return Claim(contact=first, joins=next((answers[n] for n in aliases if answers[n] != first), None))
+
+    async def known(self, aliases: Sequence[str]) -> ContactId | None:
+        """The contact that the first known alias belongs to."""
+        return next((owner for owner in await self._leads(aliases) if owner is not None), None)
+
+    async def _leads(self, aliases: Sequence[str]) -> list[ContactId | None]:
+        found = await asyncio.gather(*[self._redis("GET", keys.alias(name)) for name in aliases])
+        return [None if owner is None else ContactId(owner.decode()) for owner in found]
+
+    async def _set_if_absent(self, alias: str, owner: ContactId) -> ContactId:
+        before = await self._redis("SET", keys.alias(alias), owner, "NX", "GET")
+        return owner if before is None else ContactId(before.decode())
+
+    async def contact(self, contact: ContactId) -> Contact | None:
+        """A contact as last committed."""
+        data = read_record(await self._redis("GET", keys.contact(contact))).data
+        return None if data is None else _contact_decoder.decode(data)
+
+    # ------------------------------------------------------------------------------------------ events
+
+    async def append(self, events: Sequence[Placed]) -> None:
+        """Store events durably: all of a lane or none, every lane in the same round trip."""
+        lanes: dict[LaneId, list[str | bytes]] = {}
+        for placed in events:
+            lanes.setdefault(placed.lane, []).extend((placed.unit, wire.pack(placed.event)))
+        if not lanes:
+            return
+        if len(lanes) == 1:
+            ((lane, fields),) = lanes.items()
+            await self._append_lane(lane, fields)
+        else:
+            await asyncio.gather(*[self._append_lane(lane, fields) for lane, fields in lanes.items()])
+        if self._replicas:
+            await self._replicated()
+
+    async def _append_lane(self, lane: LaneId, fields: Sequence[str | bytes]) -> None:
+        if len(fields) == 2:
+            await self._redis("XADD", keys.stream(lane), "*", "u", fields[0], "e", fields[1])
+        else:
+            await self._append((keys.stream(lane),), fields)
+
+    async def _replicated(self) -> None:
+        """WAIT looks at what its own connection wrote last, so something is written first."""
+        within_ms = max(1, int(self._replicas_within_s * 1000))
+        _, have = await self._redis.batch([("SET", keys.BARRIER, ""), ("WAIT", self._replicas, within_ms)])
+        if have < self._replicas:
+            raise StoreUnavailableError(
+                f"only {have} of {self._replicas} Redis replicas had the events within {within_ms} ms"
+            )
+
+    # ------------------------------------------------------------------------------------------ looking up
+
+    async def thread(self, place: Place) -> ThreadRef | None:
+        """What a thread stands for."""
+        return _thread(await self._redis("GET", keys.thread(place)))
+
+    async def numbered(self, number: int) -> ThreadRef | None:
+        """The conversation with this number."""
+        if number < 0:
+            return None
+        conversation = conversation_of_number(number, self._settings.shards)
+        return _thread(await self._redis("GET", keys.numbered(conversation)))
+
+    async def open_of(self, agent: AgentId | None) -> tuple[OpenConversation, ...]:
+        """An agent's active conversations, longest waiting first, those that wait for nothing last."""
+        packed = await self._redis("HVALS", keys.rows(agent))
+        rows = [row for row in map(_row_decoder.decode, packed) if row.status is Status.ACTIVE]
+        return tuple(sorted(rows, key=_waiting))
+
+    # ------------------------------------------------------------------------------------------ snapshots
+
+    def roster(self) -> Roster:
+        """The people, as of the last refresh."""
+        return self._roster
+
+    def policies(self) -> Policies:
+        """The settings with the modes chosen from chat, as of the last refresh."""
+        return self._policies
+
+    async def refresh(self) -> bool:
+        """Look whether the desk lane's state changed (8 bytes), and read it if so. True: it did."""
+        version = await self._redis("GETRANGE", keys.desk_record(), 0, VERSION_BYTES - 1)
+        if version == self._version:
+            return False
+        record = read_record(await self._redis("GET", keys.desk_record()))
+        state = DeskState() if record.data is None else _desk_decoder.decode(record.data)
+        self._roster = state.roster
+        self._policies = _with_modes(self._settings, state.modes, record.version)
+        self._version = record.version.to_bytes(VERSION_BYTES, "big") if record.version else b""
+        return True
+
+    async def watch(self, every_s: float = 1.0) -> None:
+        """Refresh until cancelled. While Redis does not answer the last snapshot stands."""
+        while True:
+            try:
+                await self.refresh()
+            except BridgeError as error:
+                _log.warning("snapshot_not_refreshed", error=str(error))
+            except msgspec.MsgspecError as error:
+                _log.error("snapshot_unreadable", error=str(error))
+            await asyncio.sleep(every_s)
+
+
+def _thread(stored: Reply) -> ThreadRef | None:
+    return None if stored is None else _thread_decoder.decode(stored)
+
+
+def _waiting(row: OpenConversation) -> tuple[bool, float, int]:
+    since: datetime | None = row.waiting_since
+    return since is None, 0.0 if since is None else since.timestamp(), row.number
+
+
+def _with_modes(settings: Policies, modes: Mapping[InboxId, Mode], version: int) -> Policies:
+    inboxes = {
+        name: msgspec.structs.replace(inbox, mode=modes.get(name, inbox.mode))
+        for name, inbox in settings.inboxes.items()
+    }
+    return msgspec.structs.replace(settings, inboxes=inboxes, version=settings.version + version)

@@ -1,0 +1,143 @@
+"""Every key that the live store uses, built in one place.
+
+A lane's keys carry its tag (`{s7}`), so that all a commit touches is in one slot of a cluster. What belongs to
+no lane (aliases, threads, limits) has no tag and is never touched by the same script as a lane.
+"""
+
+from __future__ import annotations
+
+from bridge.model import DESK_LANE, AgentId, ContactId, ConversationId, LaneId, Place, lane_of
+
+WORKERS = "workers"
+"""Sorted set of workers by the Redis time (ms) up to which they count as alive."""
+SHARDS = "threadline:shards"
+"""The number of shards this database was begun with."""
+BARRIER = "threadline:barrier"
+"""Written before `WAIT`, so that the wait covers everything written so far by anybody."""
+DESK_UNIT = "desk"
+"""The one unit of the desk lane."""
+
+
+def stream(lane: LaneId) -> str:
+    """Stream of waiting events; fields `u` (unit) and `e` (packed event)."""
+    return f"{{{lane}}}:in"
+
+
+def hold(lane: LaneId) -> str:
+    """String `<owner>:<fence>`, expires with the hold."""
+    return f"{{{lane}}}:hold"
+
+
+def fence(lane: LaneId) -> str:
+    """Counter of the holds there have been."""
+    return f"{{{lane}}}:fence"
+
+
+def unit(lane: LaneId, name: str) -> str:
+    """A unit's record: 8-byte big-endian version, then the packed state."""
+    return f"{{{lane}}}:u:{name}"
+
+
+def contact(contact_id: ContactId) -> str:
+    """A contact's record in its shard."""
+    return unit(lane_of(contact_id), contact_id)
+
+
+def desk_record() -> str:
+    """The record of the desk lane."""
+    return unit(DESK_LANE, DESK_UNIT)
+
+
+def actions(lane: LaneId, name: str) -> str:
+    """Hash of a unit's pending actions by id; the attempt mark of action `x` is field `!x`."""
+    return f"{{{lane}}}:a:{name}"
+
+
+def busy(lane: LaneId) -> str:
+    """Set of units that have pending actions."""
+    return f"{{{lane}}}:busy"
+
+
+def due(lane: LaneId) -> str:
+    """Sorted set of timer tokens by Redis time in milliseconds."""
+    return f"{{{lane}}}:due"
+
+
+def timers(lane: LaneId) -> str:
+    """Hash timer token -> unit, NUL, packed event."""
+    return f"{{{lane}}}:timers"
+
+
+def parked(lane: LaneId) -> str:
+    """Sorted set of parked lines (unit, NUL, line) by Redis time in milliseconds."""
+    return f"{{{lane}}}:parked"
+
+
+def seen(lane: LaneId, day: int) -> str:
+    """Set of 8-byte hashes of the events decided on `day` (days since 1970, Redis time)."""
+    return f"{{{lane}}}:seen:{day}"
+
+
+def message(lane: LaneId, message_id: str) -> str:
+    """A packed message record."""
+    return f"{{{lane}}}:m:{message_id}"
+
+
+def platform(lane: LaneId, platform_id: str) -> str:
+    """The message id that a platform's id leads to."""
+    return f"{{{lane}}}:p:{platform_id}"
+
+
+def recent(lane: LaneId, conversation: str) -> str:
+    """List of a conversation's last lines, oldest first."""
+    return f"{{{lane}}}:r:{conversation}"
+
+
+def journal(lane: LaneId) -> str:
+    """Stream of facts; one entry a commit, each fact in a field `f`."""
+    return f"{{{lane}}}:journal"
+
+
+def dead(lane: LaneId) -> str:
+    """Stream of dead letters; fields `u`, `e`, `id` (where it stood in the stream) and `why`."""
+    return f"{{{lane}}}:dead"
+
+
+def tries(lane: LaneId) -> str:
+    """Hash stream entry -> how often it was tried."""
+    return f"{{{lane}}}:tries"
+
+
+def counter(lane: LaneId) -> str:
+    """The last conversation counter used."""
+    return f"{{{lane}}}:n"
+
+
+def number(lane: LaneId, conversation: str) -> str:
+    """The packed `ThreadRef` of a conversation."""
+    return f"{{{lane}}}:num:{conversation}"
+
+
+def numbered(conversation: ConversationId) -> str:
+    """The same, by the id alone."""
+    return number(lane_of(conversation), conversation)
+
+
+def rows(agent: AgentId | str | None, lane: LaneId = DESK_LANE) -> str:
+    """Hash conversation -> packed row: an agent's list; empty or None: of those without an assignee."""
+    return f"{{{lane}}}:l:{agent or ''}"
+
+
+def alias(name: str) -> str:
+    """The contact that an alias belongs to."""
+    return f"alias:{name}"
+
+
+def thread(place: Place) -> str:
+    """The packed `ThreadRef` of a thread."""
+    return f"thread:{place.desk}:{place.channel}:{place.thread}"
+
+
+def pace(bucket: str) -> str:
+    """A shared limit: the time (us) at which its next slot after the reserved ones comes."""
+    return f"pace:{bucket}"

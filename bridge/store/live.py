@@ -1,0 +1,285 @@
+"""The live store of the lanes, in Redis: `base.LaneStore`.
+
+Whatever writes into a lane is a script that first compares the hold, so a worker whose hold ran out changes
+nothing, however late its command arrives. Times are Redis's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from bridge.errors import FenceLostError, StaleVersionError
+from bridge.model import ActionId, ContactId, LaneId, Place, ThreadRef
+from bridge.store import keys
+from bridge.store.base import Commit, Entry, Hold, Pending, Record
+from bridge.store.clock import Clock, RedisClock
+from bridge.store.commit import VERSION_BYTES, Bounds, arrange, hold_value, seen_days
+from bridge.store.connection import Redis, Reply, script_source
+
+_FENCE_LOST = -1
+_STALE = -2
+_FIRST_NUMBER = 1_000
+"""Conversation numbers begin above this one."""
+
+
+class LiveStore:
+    """See `base.LaneStore`. `hold_s` is how long a hold lasts without `renew`, `alive_s` a `beat`."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        shards: int = 16,
+        hold_s: float = 15.0,
+        alive_s: float = 10.0,
+        bounds: Bounds | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._redis = redis
+        self._first_counter = -(-_FIRST_NUMBER // shards)
+        self._hold_s = hold_s
+        self._alive_s = alive_s
+        self._bounds = bounds or Bounds()
+        self._redis_clock = RedisClock()
+        self._clock = clock or self._redis_clock
+        self._dated: dict[LaneId, int] = {}
+        script = redis.script
+        self._acquire = script(script_source("acquire"))
+        self._renew = script(script_source("renew"))
+        self._release = script(script_source("release"))
+        self._commit = script(script_source("commit"))
+        self._mark = script(script_source("mark"))
+        self._unmark = script(script_source("unmark"))
+        self._park = script(script_source("park"))
+        self._sweep = script(script_source("sweep"))
+        self._try = script(script_source("try"))
+        self._bury = script(script_source("bury"))
+        self._take = script(script_source("take"))
+        self._beat = script(script_source("beat"))
+
+    # --------------------------------------------------------------------------------- holds and workers
+
+    async def acquire(self, lane: LaneId, owner: str) -> Hold | None:
+        """Take the lane if nobody holds it."""
+        asked = time.monotonic()
+        fence, *now = await self._acquire(
+            (keys.hold(lane), keys.fence(lane)), (owner, int(self._hold_s * 1000))
+        )
+        self._redis_clock.heard(*now)
+        if not fence:
+            return None
+        # Counted from before the question: Redis began to count later, so we never believe it for too long.
+        return Hold(lane=lane, owner=owner, fence=fence, until=asked + self._hold_s)
+
+    async def renew(self, holds: Sequence[Hold]) -> dict[LaneId, Hold]:
+        """Prolong holds; those missing from the answer are lost."""
+        asked = time.monotonic()
+        life_ms = int(self._hold_s * 1000)
+        answers = await asyncio.gather(
+            *[self._renew((keys.hold(hold.lane),), (_value(hold), life_ms)) for hold in holds]
+        )
+        return {
+            hold.lane: msgspec.structs.replace(hold, until=asked + self._hold_s)
+            for hold, kept in zip(holds, answers, strict=True)
+            if kept
+        }
+
+    async def release(self, hold: Hold) -> None:
+        """Give the lane up at once."""
+        await self._release((keys.hold(hold.lane),), (_value(hold),))
+
+    async def beat(self, owner: str) -> int:
+        """Say that this worker lives; how many do."""
+        alive, *now = await self._beat((keys.WORKERS,), (owner, int(self._alive_s * 1000)))
+        self._redis_clock.heard(*now)
+        return int(alive)
+
+    async def leave(self, owner: str) -> None:
+        """Say that this worker goes."""
+        await self._redis("ZREM", keys.WORKERS, owner)
+
+    async def now_ms(self) -> int:
+        """Redis time, Unix milliseconds."""
+        seconds, micro = await self._redis("TIME")
+        return int(seconds) * 1000 + int(micro) // 1000
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    async def read(self, after: Mapping[LaneId, str], count: int, block_s: float) -> list[Entry]:
+        """Entries of all these lanes; waits for the first."""
+        if not after:
+            await asyncio.sleep(block_s)
+            return []
+        lanes = {keys.stream(lane).encode(): lane for lane in after}
+        reply = await self._redis.blocking(
+            *("XREAD", "COUNT", count, "BLOCK", max(1, int(block_s * 1000)), "STREAMS"),
+            *lanes,
+            *after.values(),
+            wait_s=block_s,
+        )
+        return [
+            _entry(lanes[name], entry_id, fields) for name, found in reply or () for entry_id, fields in found
+        ]
+
+    async def range(self, lane: LaneId, after: str, count: int) -> list[Entry]:
+        """Entries of one lane, without waiting."""
+        reply = await self._redis("XRANGE", keys.stream(lane), f"({after}", "+", "COUNT", count)
+        return [_entry(lane, entry_id, fields) for entry_id, fields in reply]
+
+    async def load(self, lane: LaneId, unit: str) -> Record:
+        """A unit's state."""
+        return read_record(await self._redis("GET", keys.unit(lane, unit)))
+
+    async def counter(self, lane: LaneId) -> int:
+        """The last conversation counter used in a shard; of a new one, the one before the first."""
+        stored = await self._redis("GET", keys.counter(lane))
+        return self._first_counter if stored is None else int(stored)
+
+    async def message_records(
+        self, lane: LaneId, ids: Sequence[str], platform_ids: Sequence[str]
+    ) -> dict[str, bytes]:
+        """Message records by message id. Platform ids cost a second round trip."""
+        wanted = dict.fromkeys(ids)
+        if platform_ids:
+            led = await self._redis("MGET", *[keys.platform(lane, name) for name in platform_ids])
+            wanted.update(dict.fromkeys(found.decode() for found in led if found is not None))
+        if not wanted:
+            return {}
+        records = await self._redis("MGET", *[keys.message(lane, name) for name in wanted])
+        return {name: data for name, data in zip(wanted, records, strict=True) if data is not None}
+
+    async def recent(self, lane: LaneId, conversation: str, count: int) -> list[bytes]:
+        """The last lines of a conversation, oldest first."""
+        if count <= 0:
+            return []
+        lines: list[bytes] = await self._redis("LRANGE", keys.recent(lane, conversation), -count, -1)
+        return lines
+
+    # ------------------------------------------------------------------------------------------ deciding
+
+    async def commit(self, commit: Commit) -> bool:
+        """Write a decision, or refuse it as a whole."""
+        lane = commit.hold.lane
+        days = seen_days(self._clock.now_s())
+        new_day = commit.event_id is not None and self._dated.get(lane) != days[0]
+        answer = await self._commit(*arrange(commit, self._bounds, days, new_day=new_day))
+        if answer == _FENCE_LOST:
+            raise _lost(commit.hold)
+        if answer == _STALE:
+            raise StaleVersionError(f"{commit.unit} is not at version {commit.version} any more")
+        if new_day and answer:
+            self._dated[lane] = days[0]
+        return bool(answer)
+
+    async def count_try(self, hold: Hold, entry: str) -> int:
+        """Count a try of a stream entry; how many there were."""
+        count = await self._try((keys.hold(hold.lane), keys.tries(hold.lane)), (_value(hold), entry))
+        return int(_held(count, hold))
+
+    async def bury(self, hold: Hold, entry: Entry, reason: str) -> None:
+        """Move an entry to the lane's dead letters."""
+        lane = hold.lane
+        names = (keys.hold(lane), keys.stream(lane), keys.dead(lane), keys.tries(lane))
+        args = (_value(hold), entry.id, entry.unit, entry.event, reason)
+        _held(await self._bury(names, args), hold)
+
+    async def sweep(self, hold: Hold, limit: int) -> list[tuple[str, str]]:
+        """Move due timers into the stream; take out due parked lines."""
+        lane = hold.lane
+        names = (
+            keys.hold(lane),
+            keys.due(lane),
+            keys.timers(lane),
+            keys.stream(lane),
+            keys.parked(lane),
+        )
+        lines = await self._sweep(names, (_value(hold), limit))
+        if lines == 0:
+            raise _lost(hold)
+        return [_split(line) for line in lines]
+
+    # ------------------------------------------------------------------------------------------ performing
+
+    async def pending(self, lane: LaneId, unit: str) -> list[Pending]:
+        """A unit's pending actions with their attempt marks."""
+        flat = await self._redis("HGETALL", keys.actions(lane, unit))
+        fields: dict[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=True))
+        return [
+            Pending(id=ActionId(name.decode()), action=data, mark=fields.get(b"!" + name))
+            for name, data in fields.items()
+            if not name.startswith(b"!")
+        ]
+
+    async def busy_units(self, lane: LaneId) -> list[str]:
+        """Units that have pending actions."""
+        return [unit.decode() for unit in await self._redis("SMEMBERS", keys.busy(lane))]
+
+    async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> None:
+        """Record that an attempt is about to be made."""
+        names = (keys.hold(hold.lane), keys.actions(hold.lane, unit))
+        _held(await self._mark(names, (_value(hold), mark, *actions)), hold)
+
+    async def unmark(self, hold: Hold, unit: str, actions: Sequence[ActionId]) -> None:
+        """Take an attempt's record back."""
+        if not actions:
+            return
+        names = (keys.hold(hold.lane), keys.actions(hold.lane, unit))
+        _held(await self._unmark(names, (_value(hold), *[f"!{name}" for name in actions])), hold)
+
+    async def park(self, hold: Hold, unit: str, line: str, after_s: float) -> None:
+        """Put a unit's line aside."""
+        wait_ms = max(0, int(after_s * 1000))
+        names = (keys.hold(hold.lane), keys.parked(hold.lane))
+        _held(await self._park(names, (_value(hold), f"{unit}\0{line}", wait_ms)), hold)
+
+    async def take(self, bucket: str, per_s: float, burst: int) -> float:
+        """Take a slot of a shared limit: seconds to wait before it is ours."""
+        wait_us = await self._take((keys.pace(bucket),), (max(1, round(1e6 / per_s)), max(1, burst)))
+        return int(wait_us) / 1e6
+
+    async def emit(self, lane: LaneId, unit: str, event: bytes) -> None:
+        """Append a packed event to any lane."""
+        await self._redis("XADD", keys.stream(lane), "*", "u", unit, "e", event)
+
+    async def move_aliases(self, contact: ContactId, aliases: Sequence[str]) -> None:
+        """Point aliases at a contact."""
+        await asyncio.gather(*[self._redis("SET", keys.alias(name), contact) for name in aliases])
+
+    async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
+        """Make staff words in this thread find their conversation."""
+        await self._redis("SET", keys.thread(place), msgspec.msgpack.encode(ref))
+
+
+def read_record(stored: bytes | None) -> Record:
+    """A record as it stands in Redis."""
+    if not stored:
+        return Record(version=0, data=None)
+    return Record(version=int.from_bytes(stored[:VERSION_BYTES], "big"), data=stored[VERSION_BYTES:])
+
+
+def _value(hold: Hold) -> str:
+    return hold_value(hold.owner, hold.fence)
+
+
+def _lost(hold: Hold) -> FenceLostError:
+    return FenceLostError(f"{hold.owner} does not hold lane {hold.lane} any more (fence {hold.fence})")
+
+
+def _held(answer: Reply, hold: Hold) -> Reply:
+    """The script's answer; 0 says that the lane is not ours."""
+    if answer == 0:
+        raise _lost(hold)
+    return answer
+
+
+def _entry(lane: LaneId, entry_id: bytes, fields: Sequence[bytes]) -> Entry:
+    return Entry(lane=lane, id=entry_id.decode(), unit=fields[1].decode(), event=fields[3])
+
+
+def _split(line: bytes) -> tuple[str, str]:
+    unit, _, name = line.decode().partition("\0")
+    return unit, name

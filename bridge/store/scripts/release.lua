@@ -1,0 +1,4 @@
+#!lua flags=allow-oom
+-- Give a hold up. KEYS hold. ARGV hold value.
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
