@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 DEFAULT_SCOPES: tuple[str, ...] = (
     "app_mentions:read",
@@ -196,31 +195,3 @@ class SlackConfig:
     messages_tab_enabled: bool = True
     rate_limits: bool = True
     socket_life_s: float = 18_060.0
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SlackConfig:
-        """Build from decoded TOML (snake_case keys, lists of tables); raises ValueError naming a wrong key."""
-        nested: dict[str, type[Any]] = {
-            "people": PersonConfig,
-            "channels": ChannelConfig,
-            "usergroups": UserGroupConfig,
-            "commands": SlashCommandConfig,
-            "shortcuts": ShortcutConfig,
-        }
-        values: dict[str, Any] = {}
-        known = {f.name for f in fields(cls)}
-        for key, value in data.items():
-            if key not in known:
-                raise ValueError(f"slack.{key}: no such setting")
-            if key in nested:
-                values[key] = [_build(nested[key], item, f"slack.{key}[{i}]") for i, item in enumerate(value)]
-            else:
-                values[key] = value
-        return cls(**values)
-
-
-def _build(kind: type[Any], item: Mapping[str, Any], where: str) -> Any:
-    try:
-        return kind(**item)
-    except TypeError as error:
-        raise ValueError(f"{where}: {error}") from None

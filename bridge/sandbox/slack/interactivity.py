@@ -1,0 +1,409 @@
+"""Presses, selections, commands, shortcuts and modals: the payloads, and what the answers do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.sandbox.slack import wire
+from bridge.sandbox.slack.backend import Backend
+from bridge.sandbox.slack.blockkit.view import check_view
+from bridge.sandbox.slack.delivery import NoAnswer
+from bridge.sandbox.slack.errors import Refused, SlackError
+from bridge.sandbox.slack.inputs import SLOTS, State, chosen_value, complaints, find, state_values
+from bridge.sandbox.slack.responses import show_answer
+from bridge.sandbox.slack.state import Channel, Message
+from bridge.sandbox.slack.views import View
+
+Json = dict[str, Any]
+_TYPED = re.compile(r"<@([UW][A-Z0-9]+)>|<#([CGD][A-Z0-9]+)>|(?<!\w)@([\w.-]+)|(?<!\w)#([\w-]+)")
+
+
+@dataclass
+class Place:
+    """Where an element is: on a message, on an ephemeral message, or in a view."""
+
+    key: tuple[str, str]
+    blocks: list[Json]
+    container: Json
+    payload: Json
+    state: State
+
+
+class Interactivity:
+    """What a Slack client sends for a person, and how it takes the app's answer."""
+
+    def __init__(self, backend: Backend) -> None:
+        """Take the workspace."""
+        self._backend = backend
+        self._states: dict[tuple[str, str, str], State] = {}
+        self._offered: dict[tuple[str, str], list[Json]] = {}
+
+    # Payload parts
+
+    def _head(self, kind: str, user: str, *, full: bool = True) -> Json:
+        config, ws = self._backend.config, self._backend.ws
+        name = ws.people[user].name
+        who = {"id": user, "username": name, "team_id": config.team_id} | ({"name": name} if full else {})
+        return {
+            "type": kind,
+            "user": who,
+            "token": config.verification_token,
+            "team": {"id": config.team_id, "domain": config.team_domain},
+            "enterprise": None,
+            "is_enterprise_install": False,
+        }
+
+    def _stamp(self) -> str:
+        return f"{self._backend.clock.now():.6f}"
+
+    def _url(self, kind: str, **target: Any) -> str:
+        backend = self._backend
+        made = backend.tickets.new_target(**target)
+        return backend.tickets.response_url(kind, made, backend.config.team_id, backend.base_url())
+
+    async def _ask(self, payload: Json, url: str = "") -> Json:
+        config = self._backend.config
+        return await self._backend.delivery.ask(
+            "interactive", payload, url or config.interactivity_url or config.events_url
+        )
+
+    # Elements
+
+    def _message_place(self, user: str, channel: Channel, ts: str) -> Place:
+        ws = self._backend.ws
+        container: Json = {"type": "message", "message_ts": ts, "channel_id": channel.id}
+        where = {"channel": {"id": channel.id, "name": wire.channel_label(channel)}}
+        state = self._states.setdefault((user, channel.id, ts), {})
+        shown = ws.ephemerals.get(user, {}).get((channel.id, ts))
+        if shown is not None:
+            if not shown.visible:
+                raise Refused("this ephemeral message is shown nowhere: its thread has no replies")
+            container["is_ephemeral"] = True
+            if shown.thread_ts:
+                container["thread_ts"] = shown.thread_ts
+            return Place((channel.id, ts), shown.blocks or [], container, where, state)
+        message = channel.messages.get(ts)
+        if message is None or user not in channel.members:
+            raise Refused("there is no such message")
+        container["is_ephemeral"] = False
+        if thread_ts := message.thread_ts or (ts if message.replies else None):
+            container["thread_ts"] = thread_ts
+        body = wire.root_json(ws, channel, message)
+        if message.replies:
+            body |= {"subscribed": True, "last_read": message.replies[-1]}
+        return Place((channel.id, ts), message.blocks or [], container, where | {"message": body}, state)
+
+    def _view_place(self, user: str, view_id: str) -> Place:
+        view = self._visible(user, view_id)
+        container = {"type": "view", "view_id": view.id}
+        return Place(("view", view.id), view.blocks, container, {"view": self._view_json(view)}, view.state)
+
+    def _view_json(self, view: View) -> Json:
+        return self._backend.views.as_json(view, state_values(view.blocks, view.state))
+
+    def _visible(self, user: str, view_id: str) -> View:
+        stack = self._backend.views.stack(user)
+        home = self._backend.views.home(user)
+        if stack and stack[-1].id == view_id:
+            return stack[-1]
+        if home and home.id == view_id:
+            return home
+        raise Refused("this view is not the one on the screen")
+
+    def _place(self, user: str, channel: Channel | None, ts: str | None, view_id: str | None) -> Place:
+        if view_id is not None:
+            return self._view_place(user, view_id)
+        if channel is None or ts is None:
+            raise Refused("say either a view or a channel and a message")
+        return self._message_place(user, channel, ts)
+
+    async def act(
+        self,
+        user: str,
+        action_id: str,
+        value: Any,
+        *,
+        channel: Channel | None = None,
+        ts: str | None = None,
+        view_id: str | None = None,
+    ) -> Json:
+        """Press a button or choose in a select, on a message or in a view; the app gets `block_actions`."""
+        place = self._place(user, channel, ts, view_id)
+        wanted = value if isinstance(value, str) else None
+        block, element = find(place.blocks, action_id, wanted)
+        action = self._action(place, block, element, value)
+        if block["type"] == "input" and not block.get("dispatch_action"):
+            return {"ok": True}
+        if view_id is not None:
+            place = self._view_place(user, view_id)
+        ticket = self._backend.tickets.trigger(user, view_id)
+        payload = self._head("block_actions", user) | {"api_app_id": self._backend.config.app_id}
+        payload |= {"container": place.container, "trigger_id": ticket, **place.payload}
+        if channel is not None:
+            payload["state"] = {"values": state_values(place.blocks, place.state)}
+            payload["response_url"] = self._url(
+                "actions",
+                channel=channel.id,
+                user=user,
+                message_ts=ts,
+                ephemeral=bool(place.container.get("is_ephemeral")),
+                thread_ts=place.container.get("thread_ts"),
+            )
+        payload["actions"] = [action]
+        try:
+            await self._ask(payload)
+        except NoAnswer as error:
+            return {"ok": False, "error": error.reason}
+        return {"ok": True}
+
+    def _action(self, place: Place, block: Json, element: Json, value: Any) -> Json:
+        shown = ("text", "value", "style", "placeholder", "url", "type", "action_id")
+        action = {key: element[key] for key in shown if key in element}
+        action |= {"block_id": block["block_id"], "action_ts": self._stamp()}
+        if element["type"] == "button":
+            return action
+        if element["type"] == "overflow":
+            options = [option for option in element["options"] if option["value"] == value]
+            if not options:
+                raise Refused(f"there is no option with the value {value!r}")
+            return action | {"selected_option": options[0]}
+        chosen = self._choose(place, element, value)
+        place.state.setdefault(block["block_id"], {})[element["action_id"]] = chosen
+        return action | {key: item for key, item in chosen.items() if key != "type"}
+
+    def _choose(self, place: Place, element: Json, value: Any) -> Json:
+        ws = self._backend.ws
+        known = self._offered.get((place.key[1], element["action_id"]), [])
+        try:
+            return chosen_value(element, value, ws.person_id, lambda name: ws.channel_for(name).id, known)
+        except KeyError as error:
+            raise Refused(str(error)) from None
+
+    async def suggest(
+        self,
+        user: str,
+        action_id: str,
+        query: str,
+        *,
+        channel: Channel | None = None,
+        ts: str | None = None,
+        view_id: str | None = None,
+    ) -> Json:
+        """Type into an external select; the app gets `block_suggestion` and its options come back."""
+        place = self._place(user, channel, ts, view_id)
+        block, element = find(place.blocks, action_id)
+        if not element["type"].endswith("external_select"):
+            raise Refused("this select has fixed options")
+        if len(query) < element.get("min_query_length", 3):
+            return {"ok": True, "options": []}
+        config = self._backend.config
+        payload = self._head("block_suggestion", user) | {"api_app_id": config.app_id}
+        payload |= {"container": place.container, "action_id": action_id, "block_id": block["block_id"]}
+        payload |= {"value": query, **place.payload}
+        try:
+            answer = await self._ask(payload, config.options_url)
+        except NoAnswer as error:
+            return {"ok": False, "error": error.reason}
+        groups = answer.get("option_groups") or []
+        options = answer.get("options") or [option for group in groups for option in group["options"]]
+        if len(options) > 100:
+            return {"ok": False, "error": "no more than 100 options can be shown"}
+        self._offered[(place.key[1], action_id)] = options
+        return {"ok": True, "options": options}
+
+    # Slash commands and shortcuts
+
+    async def slash(
+        self, user: str, command: str, text: str, channel: Channel, thread_ts: str | None = None
+    ) -> Json:
+        """Run a slash command; refused in threads by the client, so the app hears nothing."""
+        known = next((c for c in self._backend.config.commands if c.command == command), None)
+        if known is None:
+            return {"ok": False, "error": f"{command} is not a valid command."}
+        if thread_ts is not None:
+            return {"ok": False, "error": f"{command} is not supported in threads. Sorry!"}
+        if user not in channel.members:
+            raise Refused(f"you are not in #{channel.name}")
+        backend, config = self._backend, self._backend.config
+        payload = {
+            "token": config.verification_token,
+            "team_id": config.team_id,
+            "team_domain": config.team_domain,
+            "channel_id": channel.id,
+            "channel_name": wire.channel_label(channel),
+            "user_id": user,
+            "user_name": backend.ws.people[user].name,
+            "command": command,
+            "text": self._escaped(text) if known.should_escape else text,
+            "api_app_id": config.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self._url("commands", channel=channel.id, user=user),
+            "trigger_id": backend.tickets.trigger(user),
+        }
+        url = known.url or config.interactivity_url or config.events_url
+        try:
+            answer = await backend.delivery.ask("slash_commands", payload, url)
+        except NoAnswer as error:
+            return {"ok": False, "error": f'{command} failed with the error "{error.reason}"'}
+        if not answer:
+            return {"ok": True}
+        return {"ok": True, "answer": show_answer(backend, channel, user, answer)}
+
+    def _escaped(self, text: str) -> str:
+        ws = self._backend.ws
+
+        def entity(found: re.Match[str]) -> str:
+            user, channel, name, room = found.groups()
+            try:
+                if user or name:
+                    person = ws.people[ws.person_id(user or name)]
+                    return f"<@{person.id}|{person.name}>"
+                return f"<#{ws.channel_for(channel or room).id}|{ws.channel_for(channel or room).name}>"
+            except KeyError:
+                return found[0]
+
+        return _TYPED.sub(entity, text)
+
+    async def message_shortcut(self, user: str, callback_id: str, channel: Channel, ts: str) -> Json:
+        """Pick a shortcut from a message's menu; the app gets `message_action`."""
+        self._known_shortcut(callback_id, "message")
+        message = channel.messages.get(ts)
+        if message is None or user not in channel.members:
+            raise Refused("there is no such message")
+        payload = self._head("message_action", user) | {"action_ts": self._stamp()}
+        payload |= {"channel": {"id": channel.id, "name": wire.channel_label(channel)}}
+        payload |= {"callback_id": callback_id, "trigger_id": self._backend.tickets.trigger(user)}
+        payload["response_url"] = self._url("app", channel=channel.id, user=user, message_ts=ts)
+        payload |= {"message_ts": ts, "message": wire.root_json(self._backend.ws, channel, message)}
+        return await self._simply(payload)
+
+    async def global_shortcut(self, user: str, callback_id: str) -> Json:
+        """Run a global shortcut; the app gets `shortcut`, without channel, message or response url."""
+        self._known_shortcut(callback_id, "global")
+        payload = self._head("shortcut", user, full=False) | {"action_ts": self._stamp()}
+        payload |= {"callback_id": callback_id, "trigger_id": self._backend.tickets.trigger(user)}
+        return await self._simply(payload)
+
+    def _known_shortcut(self, callback_id: str, kind: str) -> None:
+        if not any(s.callback_id == callback_id and s.type == kind for s in self._backend.config.shortcuts):
+            raise Refused(f"the app has no {kind} shortcut {callback_id!r}")
+
+    async def _simply(self, payload: Json) -> Json:
+        try:
+            await self._ask(payload)
+        except NoAnswer as error:
+            return {"ok": False, "error": error.reason}
+        return {"ok": True}
+
+    # Modals
+
+    def fill(self, user: str, view_id: str, values: Json) -> View:
+        """Type into a view without submitting: `{action_id: value}` or `{block_id: {action_id: value}}`."""
+        place = self._view_place(user, view_id)
+        view = self._visible(user, view_id)
+        for key, value in _flat(values, {str(block.get("block_id")) for block in view.blocks}):
+            block_id, action_id = key
+            for block in view.blocks:
+                element = block.get("element")
+                if element and action_id == element["action_id"] and block_id in (None, block["block_id"]):
+                    chosen = self._choose(place, element, value)
+                    view.state.setdefault(block["block_id"], {})[action_id] = chosen
+                    break
+            else:
+                raise Refused(f"there is no input with action_id {action_id!r}")
+        return view
+
+    async def submit(self, user: str, view_id: str, values: Json) -> Json:
+        """Fill in and submit a modal; `{"ok": False, "errors": {block_id: text}}` keeps it open."""
+        view = self.fill(user, view_id, values)
+        if view.type != "modal" or not view.body.get("submit"):
+            raise Refused("this view has no submit button")
+        entered = state_values(view.blocks, view.state)
+        if wrong := complaints(view.blocks, entered):
+            return {"ok": False, "errors": wrong}
+        payload = self._head("view_submission", user) | {"api_app_id": self._backend.config.app_id}
+        payload |= {"trigger_id": self._backend.tickets.trigger(user, view.id)}
+        payload |= {"view": self._view_json(view), "response_urls": self._response_urls(user, view, entered)}
+        try:
+            answer = await self._ask(payload)
+        except NoAnswer:
+            return {"ok": False, "error": "We had some trouble connecting. Try again?"}
+        return self._after_submit(view, answer)
+
+    def _response_urls(self, user: str, view: View, entered: State) -> list[Json]:
+        urls = []
+        for block in view.blocks:
+            element = block.get("element") or {}
+            if element.get("response_url_enabled"):
+                chosen = entered[block["block_id"]][element["action_id"]].get(SLOTS[element["type"]][0])
+                if chosen:
+                    url = self._url("app", channel=chosen, user=user)
+                    ids = {"block_id": block["block_id"], "action_id": element["action_id"]}
+                    urls.append(ids | {"channel_id": chosen, "response_url": url})
+        return urls
+
+    def _after_submit(self, view: View, answer: Json) -> Json:
+        views = self._backend.views
+        trouble = {"ok": False, "error": "We had some trouble connecting. Try again?"}
+        match answer.get("response_action"):
+            case None:
+                views.close(view)
+                self._backend.feed.publish("slack.view.closed", view_id=view.id, user=view.user)
+            case "clear":
+                views.clear(view.user)
+                self._backend.feed.publish("slack.view.closed", view_id=view.id, user=view.user)
+            case "errors":
+                errors = answer.get("errors") or {}
+                inputs = {block["block_id"] for block in view.blocks if block["type"] == "input"}
+                if not errors or not set(errors) <= inputs:
+                    return trouble
+                return {"ok": False, "errors": errors}
+            case "update" | "push" as action:
+                try:
+                    self._show_next(view, action, check_view(answer.get("view"), "modal"))
+                except SlackError as error:
+                    return trouble | {"details": error.body()}
+            case _:
+                return trouble
+        return {"ok": True}
+
+    def _show_next(self, view: View, action: str, body: Json) -> None:
+        views = self._backend.views
+        if action == "update":
+            views.update(view, body, None)
+            self._backend.feed.publish("slack.view.updated", view_id=view.id, user=view.user)
+        else:
+            pushed = views.push(view.user, body)
+            self._backend.feed.publish("slack.view.pushed", view_id=pushed.id, user=view.user)
+
+    async def close(self, user: str, view_id: str, *, everything: bool = False) -> Json:
+        """Dismiss the visible modal (or with `everything` the whole stack); `view_closed` goes out if asked for."""
+        view = self._visible(user, view_id)
+        if view.type != "modal":
+            raise Refused("the Home tab cannot be closed")
+        views = self._backend.views
+        shut = [view]
+        if everything or view.body.get("clear_on_close"):
+            shut = views.clear(user)
+        else:
+            views.close(view)
+        for each in shut:
+            self._backend.feed.publish("slack.view.closed", view_id=each.id, user=user)
+            if each.body.get("notify_on_close"):
+                payload = self._head("view_closed", user) | {"api_app_id": self._backend.config.app_id}
+                payload |= {"view": self._view_json(each), "is_cleared": len(shut) > 1 or everything}
+                await self._simply(payload)
+        return {"ok": True}
+
+
+
+def _flat(values: Json, block_ids: set[str]) -> list[tuple[tuple[str | None, str], Any]]:
+    pairs: list[tuple[tuple[str | None, str], Any]] = []
+    for key, value in values.items():
+        if key in block_ids and isinstance(value, dict):
+            pairs += [((key, action_id), entered) for action_id, entered in value.items()]
+        else:
+            pairs.append(((None, key), value))
+    return pairs
