@@ -21,9 +21,6 @@ from structlog.typing import Processor
 
 from bridge.observe.masking import clean
 
-# These log every request and reconnect at INFO.
-QUIET = ("aiohttp.access", "apscheduler", "asyncio", "slack_bolt", "slack_sdk")
-
 
 def configure_logging(level: str, log_format: str = "auto", stream: TextIO | None = None) -> None:
     """Send our logs and those of the libraries to `stream` (standard error) in one form.
@@ -81,6 +78,5 @@ def _configure_libraries(level: int, as_json: bool, out: TextIO) -> None:  # noq
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # Only libraries use the standard loggers, and at INFO they tell every request and reconnect.
+    root.setLevel(max(level, logging.WARNING))
