@@ -362,6 +362,14 @@ class Part(Struct, frozen=True, kw_only=True):
     fate: Fate = Fate.ACCEPTED
 
 
+class Sending(Struct, frozen=True, kw_only=True):
+    """The pending `Send` of an outbound message, so that a status can move it on."""
+
+    action: ActionId
+    seq: int
+    first_part: int = 0
+
+
 class MessageRecord(Struct, frozen=True, kw_only=True):
     """What must be findable about a message for 48 hours: its posts, its parts, its fate."""
 
