@@ -1,0 +1,152 @@
+"""WhatsApp's webhook: check the raw bytes, turn them into events, store these, and only then answer.
+
+Answers: 200 everything that could be stored is stored, and what we do not know is counted · 401 the signature is
+missing or wrong · 413 too large · 400 signed, but no JSON (Meta never sends that; whoever does must see it) ·
+503 the store did not take it, so WhatsApp sends it again. Anything but 200 is sent again for days, so nothing that
+would fail again in the same way may answer otherwise. (WhatsApp: webhooks/create-webhook-endpoint.)
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import web
+
+from bridge.adapters.base import Inlet
+from bridge.adapters.whatsapp import wire
+from bridge.adapters.whatsapp.numbers import Number
+from bridge.adapters.whatsapp.reader import Oddity, Reader
+from bridge.adapters.whatsapp.whose import settle
+from bridge.errors import StoreUnavailableError
+
+MAX_BODY = 3 * 1024 * 1024
+"""Bytes. WhatsApp: webhook bodies reach 3 MB."""
+
+_PREFIX = "sha256="
+_HEADER_LENGTH = len(_PREFIX) + 64
+_KINDS_LOGGED = 1000
+
+log = structlog.get_logger(__name__)
+
+
+def signature(secret: str, body: bytes) -> str:
+    """The `X-Hub-Signature-256` of `body` under an app secret."""
+    return _PREFIX + hmac.digest(secret.encode(), body, "sha256").hex()
+
+
+class OddityLog:
+    """Counts everything out of the ordinary and logs each kind of it once."""
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
+        self._seen: set[tuple[Oddity, str]] = set()
+
+    def __call__(self, oddity: Oddity, detail: str = "") -> None:
+        """Count `oddity`; log it when this `detail` of it is new."""
+        self._count(oddity.value)
+        kind = (oddity, detail[:80])
+        if kind not in self._seen and len(self._seen) < _KINDS_LOGGED:
+            self._seen.add(kind)
+            log.warning("whatsapp.webhook", what=oddity.value, detail=kind[1], note="logged once per kind")
+
+
+class WhatsAppWebhook:
+    """The handlers of `GET|POST /webhooks/whatsapp` for all numbers.
+
+    A body is believed only about the numbers of the app whose secret signed it. `count` is told the name of each
+    oddity (`reader.Oddity`); `clock` gives the arrival time.
+    """
+
+    def __init__(
+        self,
+        inlet: Inlet,
+        numbers: Iterable[Number],
+        verify_token: str,
+        count: Callable[[str], None],
+        *,
+        max_body: int = MAX_BODY,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._inlet = inlet
+        self._verify_token = verify_token.encode()
+        self._odd = OddityLog(count)
+        self._max_body = max_body
+        self._clock = clock
+        apps: dict[bytes, dict[str, Number]] = {}
+        for number in numbers:
+            apps.setdefault(number.app_secret.encode(), {})[number.phone_number_id] = number
+        self._apps = tuple(
+            (secret, Reader(mine, lambda: self._inlet.policies().shards, self._odd))
+            for secret, mine in apps.items()
+        )
+
+    async def get(self, request: web.Request) -> web.Response:
+        """The handshake: the challenge back when the token is ours, else 403."""
+        query: Mapping[str, str] = request.query
+        token = query.get("hub.verify_token", "").encode("utf-8", "replace")
+        if query.get("hub.mode") == "subscribe" and hmac.compare_digest(token, self._verify_token):
+            return web.Response(text=query.get("hub.challenge", ""))
+        self._odd(Oddity.BAD_HANDSHAKE, "the verify token in Meta's form is not whatsapp.verify_token")
+        return web.Response(status=403, text="The verify token is not the one in whatsapp.verify_token.\n")
+
+    async def post(self, request: web.Request) -> web.Response:
+        """A delivery; see the module for the answers."""
+        raw = await self._body(request)
+        if raw is None:
+            self._odd(Oddity.TOO_LARGE)
+            return web.Response(status=413, text=f"The body is larger than {self._max_body} bytes.\n")
+        reader = self._signer(request.headers.get("X-Hub-Signature-256"), raw)
+        if reader is None:
+            self._odd(Oddity.BAD_SIGNATURE, "check whatsapp.app_secret if these deliveries are WhatsApp's")
+            return web.Response(
+                status=401,
+                text="X-Hub-Signature-256 is missing, ill-formed or not made with our app secret.\n",
+            )
+        try:
+            reading = wire.read(raw)
+        except wire.NotJsonError:
+            self._odd(Oddity.NOT_JSON)
+            return web.Response(status=400, text="The body is signed but is not JSON.\n")
+        try:
+            placed = await settle(self._inlet, reader.drafts(reading, self._clock()))
+            if placed:
+                await self._inlet.append(placed)
+        except StoreUnavailableError:
+            self._odd(Oddity.NOT_STORED)
+            return web.Response(
+                status=503,
+                headers={"Retry-After": "5"},
+                text="Could not be stored; please deliver it again.\n",
+            )
+        return web.Response()
+
+    async def _body(self, request: web.Request) -> bytes | None:
+        """The raw body, or None when it is too large (whatever its length header says)."""
+        if (request.content_length or 0) > self._max_body:
+            return None
+        first = await request.content.readany()
+        if request.content.at_eof():
+            return first if len(first) <= self._max_body else None
+        chunks, size = [first], len(first)
+        while chunk := await request.content.readany():
+            size += len(chunk)
+            if size > self._max_body:
+                return None
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _signer(self, header: str | None, raw: bytes) -> Reader | None:
+        """The reader for the numbers of the app whose secret signed `raw`."""
+        if header is None or len(header) != _HEADER_LENGTH or not header.startswith(_PREFIX):
+            return None
+        try:
+            given = bytes.fromhex(header[len(_PREFIX) :])
+        except ValueError:
+            return None
+        for secret, reader in self._apps:
+            if hmac.compare_digest(hmac.digest(secret, raw, "sha256"), given):
+                return reader
+        return None

@@ -1,0 +1,259 @@
+"""From a webhook body to drafts of events: everything but whose they are."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+
+from bridge.adapters.base import OutboundRef
+from bridge.adapters.whatsapp import content, errors, wire
+from bridge.adapters.whatsapp.ids import (
+    Identity,
+    is_message_id,
+    message_event,
+    phone_digits,
+    status_event,
+    user_id,
+)
+from bridge.adapters.whatsapp.numbers import Number
+from bridge.adapters.whatsapp.whose import Draft
+from bridge.events import ContactChanged, DeliveryChanged, MessageReceived
+from bridge.model import EventId, digest
+
+
+class Oddity(enum.StrEnum):
+    """Whatever is out of the ordinary at the webhook; the names of its counters."""
+
+    BAD_HANDSHAKE = "bad_handshake"
+    TOO_LARGE = "too_large"
+    BAD_SIGNATURE = "bad_signature"
+    NOT_JSON = "not_json"
+    NOT_STORED = "not_stored"
+    MALFORMED = "malformed"
+    """An item that does not fit its description; the others of its body were taken."""
+    UNKNOWN_OBJECT = "unknown_object"
+    UNKNOWN_FIELD = "unknown_field"
+    UNUSED_FIELD = "unused_field"
+    UNKNOWN_NUMBER = "unknown_number"
+    UNKNOWN_TYPE = "unknown_type"
+    UNUSED_TYPE = "unused_type"
+    NO_SENDER = "no_sender"
+    UNKNOWN_STATUS = "unknown_status"
+    UNMATCHED_STATUS = "unmatched_status"
+    """A status of a message that was not sent by us, to somebody we do not know."""
+    REPORTED_ERROR = "reported_error"
+    """An error that WhatsApp reports about the number and not about a message."""
+
+
+Notify = Callable[[Oddity, str], None]
+
+_UNUSED_FIELDS = frozenset(
+    {
+        "account_alerts",
+        "account_review_update",
+        "account_update",
+        "business_capability_update",
+        "calls",
+        "flows",
+        "group_lifecycle_update",
+        "group_participants_update",
+        "group_settings_update",
+        "group_status_update",
+        "history",
+        "message_template_components_update",
+        "message_template_quality_update",
+        "message_template_status_update",
+        "phone_number_name_update",
+        "phone_number_quality_update",
+        "security",
+        "smb_app_state_sync",
+        "smb_message_echoes",
+        "template_category_update",
+        "user_preferences",
+    }
+)
+"""Fields that WhatsApp documents and nothing of ours reads yet."""
+
+_STATUSES = frozenset({"sent", "delivered", "read", "played", "failed"})
+_REF_LIMIT = 100
+
+
+class Reader:
+    """Reads bodies about the numbers of one app. `shards` gives the number of shards of the deployment."""
+
+    def __init__(self, numbers: Mapping[str, Number], shards: Callable[[], int], odd: Notify) -> None:
+        self._numbers = numbers
+        self._shards = shards
+        self._odd = odd
+
+    def drafts(self, reading: wire.Reading, now: datetime) -> list[Draft]:
+        """All events of a body: what contacts did, in order, then what became of our messages."""
+        for where in reading.bad:
+            self._odd(Oddity.MALFORMED, where)
+        if reading.object != wire.OBJECT:
+            self._odd(Oddity.UNKNOWN_OBJECT, reading.object)
+            return []
+        values = list(self._values(reading.changes))
+        drafts = [draft for number, value in values for draft in self._of_contacts(number, value, now)]
+        for number, value in values:
+            for status in value.statuses:
+                draft = self._status(number, status, now)
+                if draft:
+                    drafts.append(draft)
+            for problem in value.errors:
+                self._odd(Oddity.REPORTED_ERROR, f"{problem.code}: {errors.by_code(problem.code).words}")
+        return drafts
+
+    def _values(self, changes: list[wire.Change]) -> Iterator[tuple[Number, wire.Value]]:
+        """The changes that concern our numbers."""
+        for change in changes:
+            if change.field not in {"messages", "user_id_update"}:
+                known = change.field in _UNUSED_FIELDS
+                self._odd(Oddity.UNUSED_FIELD if known else Oddity.UNKNOWN_FIELD, change.field)
+                continue
+            metadata = change.value.metadata
+            number = self._numbers.get(metadata.phone_number_id) if metadata else None
+            if number is None:
+                named = metadata.phone_number_id if metadata else "none"
+                self._odd(Oddity.UNKNOWN_NUMBER, f"phone_number_id {named}: no inbox names it")
+            else:
+                yield number, change.value
+
+    # ------------------------------------------------------------------------------------------- contacts
+
+    def _of_contacts(self, number: Number, value: wire.Value, now: datetime) -> Iterator[Draft]:
+        for message in value.messages:
+            if not is_message_id(message.id):
+                self._odd(Oddity.MALFORMED, "messages.id")
+            elif message.type in content.UNUSED:
+                self._odd(Oddity.UNUSED_TYPE, message.type)
+            else:
+                read = self._change if message.type == "system" and message.system else self._message
+                draft = read(number, message, content.party_of(message, value.contacts), now)
+                if draft:
+                    yield draft
+        for update in value.user_id_update:
+            changed = self._id_update(number, update, now)
+            if changed:
+                yield changed
+
+    def _message(
+        self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime
+    ) -> Draft | None:
+        sender = content.sender_of(message, party)
+        aliases = sender.aliases(number.portfolio)
+        if not aliases:
+            self._odd(Oddity.NO_SENDER, message.type)
+            return None
+        if not content.is_known(message.type):
+            self._odd(Oddity.UNKNOWN_TYPE, message.type)
+        said = content.content_of(message)
+        name, username = content.names_of(party)
+        quoted, forwarded = content.context_of(message)
+        make = partial(
+            MessageReceived,
+            id=message_event(message.id),
+            at=now,
+            inbox=number.inbox,
+            platform_id=message.id,
+            kind=said.kind,
+            body=said.body,
+            sent_at=content.instant(message.timestamp, now),
+            name=name,
+            username=username,
+            phone=sender.phone,
+            address=sender.address(),
+            aliases=sender.known_as(aliases),
+            quoted=quoted,
+            forwarded=forwarded,
+            caption=said.caption,
+        )
+        return Draft(make, message.id, aliases)
+
+    def _change(
+        self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime
+    ) -> Draft | None:
+        """A `system` message: the contact has other ids now."""
+        system = message.system or wire.System()
+        before, after = content.change_of(message, system, party)
+        words = content.system_words(system)
+        if words is None:
+            self._odd(Oddity.UNKNOWN_TYPE, f"system/{system.type}")
+            words = "WhatsApp reports that something about the contact changed."
+        return self._changed(number, message_event(message.id), (before, after), words, now)
+
+    def _id_update(self, number: Number, update: wire.UserIdUpdate, now: datetime) -> Draft | None:
+        old, new = update.user_id.previous, update.user_id.current
+        before = Identity(user_id(old))
+        after = Identity(user_id(new), phone_digits(update.wa_id))
+        words = content.system_words(wire.System(type="user_changed_user_id")) or ""
+        return self._changed(
+            number, EventId(f"wa:user_id_update:{digest(f'{old}>{new}')}"), (before, after), words, now
+        )
+
+    def _changed(
+        self, number: Number, event: EventId, ids: tuple[Identity, Identity], words: str, now: datetime
+    ) -> Draft | None:
+        before, after = ids
+        # The old ids first: they are the ones under which the contact is known.
+        found = before.aliases(number.portfolio)
+        found += tuple(alias for alias in after.aliases(number.portfolio) if alias not in found)
+        if not found:
+            self._odd(Oddity.NO_SENDER, "system")
+            return None
+        make = partial(
+            ContactChanged,
+            id=event,
+            at=now,
+            inbox=number.inbox,
+            aliases=after.known_as(before.known_as(found)),
+            phone=after.phone,
+            address=after.address(),
+            what=words,
+        )
+        return Draft(make, event, found)
+
+    # ------------------------------------------------------------------------------------------- statuses
+
+    def _status(self, number: Number, status: wire.Status, now: datetime) -> Draft | None:
+        if not is_message_id(status.id):
+            self._odd(Oddity.MALFORMED, "statuses.id")
+            return None
+        if status.status not in _STATUSES:
+            self._odd(Oddity.UNKNOWN_STATUS, status.status)
+            return None
+        ref = self._ref(status.biz_opaque_callback_data)
+        participant = status.recipient_participant_user_id or status.recipient_participant_id
+        failed = status.status == "failed"
+        make = partial(
+            DeliveryChanged,
+            id=status_event(status.id, status.status, participant),
+            at=now,
+            inbox=number.inbox,
+            platform_id=status.id,
+            status=status.status,
+            message=ref.message if ref else None,
+            part=ref.part if ref else 0,
+            failure=errors.of_status([problem.code for problem in status.errors]) if failed else None,
+        )
+        if ref:
+            return Draft(make, status.id, (), ref.contact)
+        recipient = Identity(user_id(status.recipient_user_id), phone_digits(status.recipient_id))
+        aliases = recipient.aliases(number.portfolio)
+        unmatched = partial(self._odd, Oddity.UNMATCHED_STATUS, status.status)
+        if not aliases or status.recipient_type == "group":
+            unmatched()
+            return None
+        return Draft(make, status.id, aliases, None, unmatched)
+
+    def _ref(self, text: str | None) -> OutboundRef | None:
+        """Our own reference, or None when another program (or a deployment with more shards) made it."""
+        if not text or len(text) > _REF_LIMIT or not text.isascii():
+            return None
+        ref = OutboundRef.decode(text)
+        if ref is None:
+            return None
+        shard, _, name = ref.contact.partition("-")
+        return ref if name and shard.isdigit() and int(shard) < self._shards() else None

@@ -1,0 +1,373 @@
+"""What WhatsApp's webhooks say, as far as we use it.
+
+Lenient on keys we do not know, strict on those we use, and item by item: a body that fits the models as a whole is
+decoded at once; in any other, each change, contact, message and status is read for itself, so that one bad item
+never costs the others. Of a message whose content does not fit, id and sender are still read, so that the thread
+can say that something came. (WhatsApp: webhooks/reference/messages.)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+OBJECT = "whatsapp_business_account"
+"""The `object` of every body that concerns WhatsApp."""
+
+
+class NotJsonError(ValueError):
+    """The body is no JSON at all."""
+
+
+class Wire(msgspec.Struct, frozen=True, gc=False):
+    """Base of the models. Keys that are not named are skipped."""
+
+
+class Profile(Wire, frozen=True):
+    """`contacts[].profile`: chosen by the customer, so hostile."""
+
+    name: str | None = None
+    username: str | None = None
+
+
+class Party(Wire, frozen=True):
+    """One of `contacts[]`. `wa_id` is absent where the number may not be shown."""
+
+    profile: Profile | None = None
+    wa_id: str | None = None
+    user_id: str | None = None
+    parent_user_id: str | None = None
+
+
+class Text(Wire, frozen=True):
+    """`messages[].text`."""
+
+    body: str
+
+
+class Media(Wire, frozen=True):
+    """`messages[].image` and the like, without what a download needs."""
+
+    caption: str | None = None
+    filename: str | None = None
+
+
+class Location(Wire, frozen=True):
+    """`messages[].location`."""
+
+    latitude: float
+    longitude: float
+    name: str | None = None
+    address: str | None = None
+
+
+class CardName(Wire, frozen=True):
+    """`messages[].contacts[].name`."""
+
+    formatted_name: str | None = None
+
+
+class CardPhone(Wire, frozen=True):
+    """`messages[].contacts[].phones[]`."""
+
+    phone: str | None = None
+
+
+class Card(Wire, frozen=True):
+    """One of `messages[].contacts[]`, a contact card that was sent."""
+
+    name: CardName | None = None
+    phones: list[CardPhone] = []
+
+
+class Choice(Wire, frozen=True):
+    """What was tapped: `button_reply`, `list_reply` or `nfm_reply`."""
+
+    title: str | None = None
+    description: str | None = None
+    response_json: str | None = None
+
+
+class Interactive(Wire, frozen=True):
+    """`messages[].interactive`."""
+
+    button_reply: Choice | None = None
+    list_reply: Choice | None = None
+    nfm_reply: Choice | None = None
+
+
+class Button(Wire, frozen=True):
+    """`messages[].button`: a quick reply of a template."""
+
+    text: str | None = None
+
+
+class Order(Wire, frozen=True):
+    """`messages[].order`."""
+
+    text: str | None = None
+
+
+class System(Wire, frozen=True):
+    """`messages[].system`: the customer changed number or id. `new_wa_id` is an older spelling of `wa_id`."""
+
+    type: str | None = None
+    body: str | None = None
+    wa_id: str | None = None
+    new_wa_id: str | None = None
+    user_id: str | None = None
+    parent_user_id: str | None = None
+    previous_user_id: str | None = None
+    previous_parent_user_id: str | None = None
+
+
+class Context(Wire, frozen=True):
+    """`messages[].context`. A forwarded message has no `id`."""
+
+    id: str | None = None
+    forwarded: bool = False
+    frequently_forwarded: bool = False
+
+
+class Edited(Wire, frozen=True):
+    """`messages[].edit.message`: the new content."""
+
+    text: Text | None = None
+    image: Media | None = None
+    video: Media | None = None
+    document: Media | None = None
+
+
+class Edit(Wire, frozen=True):
+    """`messages[].edit`."""
+
+    original_message_id: str | None = None
+    message: Edited | None = None
+
+
+class Message(Wire, frozen=True):
+    """One of `messages[]`. `timestamp` is Unix seconds, documented as a string."""
+
+    id: str
+    type: str = "unknown"
+    sender: str | None = msgspec.field(name="from", default=None)
+    from_user_id: str | None = None
+    from_parent_user_id: str | None = None
+    timestamp: str | int | float | None = None
+    group_id: str | None = None
+    context: Context | None = None
+    text: Text | None = None
+    image: Media | None = None
+    video: Media | None = None
+    document: Media | None = None
+    location: Location | None = None
+    contacts: list[Card] = []
+    interactive: Interactive | None = None
+    button: Button | None = None
+    order: Order | None = None
+    system: System | None = None
+    edit: Edit | None = None
+
+
+class Problem(Wire, frozen=True):
+    """One of any `errors[]`. `error_data` is an object or a string."""
+
+    code: int
+
+
+class Status(Wire, frozen=True):
+    """One of `statuses[]`."""
+
+    id: str
+    status: str
+    recipient_id: str | None = None
+    recipient_user_id: str | None = None
+    recipient_type: str | None = None
+    recipient_participant_id: str | None = None
+    recipient_participant_user_id: str | None = None
+    biz_opaque_callback_data: str | None = None
+    errors: list[Problem] = []
+
+
+class ChangedId(Wire, frozen=True):
+    """`user_id_update[].user_id`."""
+
+    previous: str
+    current: str
+
+
+class UserIdUpdate(Wire, frozen=True):
+    """One of `user_id_update[]`, a field that was documented for some months of 2026."""
+
+    user_id: ChangedId
+    wa_id: str | None = None
+
+
+class Metadata(Wire, frozen=True):
+    """`value.metadata`: the business number that the change is about."""
+
+    phone_number_id: str
+
+
+class Value(Wire, frozen=True):
+    """`changes[].value`."""
+
+    metadata: Metadata | None = None
+    contacts: list[Party] = []
+    messages: list[Message] = []
+    statuses: list[Status] = []
+    errors: list[Problem] = []
+    user_id_update: list[UserIdUpdate] = []
+
+
+class Change(Wire, frozen=True):
+    """One of `entry[].changes[]`."""
+
+    field: str
+    value: Value
+
+
+class Entry(Wire, frozen=True):
+    """One of `entry[]`."""
+
+    changes: list[Change] = []
+
+
+class Body(Wire, frozen=True):
+    """A whole POST."""
+
+    object: str
+    entry: list[Entry] = []
+
+
+class Reading(Wire, frozen=True):
+    """What a body said. `bad` names the items that could not be read, with where they stood."""
+
+    object: str
+    changes: list[Change]
+    bad: tuple[str, ...] = ()
+
+
+_decode = msgspec.json.Decoder(Body).decode
+_T = TypeVar("_T")
+
+
+def read(body: bytes) -> Reading:
+    """Read a webhook body, as much of it as can be read. Raises `NotJsonError`."""
+    try:
+        whole = _decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _Salvage().body(_load(body))
+    entries = whole.entry
+    if len(entries) == 1:
+        return Reading(whole.object, entries[0].changes)
+    return Reading(whole.object, [change for entry in entries for change in entry.changes])
+
+
+def _load(body: bytes) -> object:
+    """Parse what strict readers refuse too: bad UTF-8 and unpaired surrogates become replacement characters."""
+    try:
+        tree = json.loads(body.decode("utf-8", "replace"))
+        clean = json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace")
+        return json.loads(clean)
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError("the body is not JSON") from error
+
+
+class _Salvage:
+    """Reads a parsed body item by item and remembers what it could not read."""
+
+    def __init__(self) -> None:
+        self.bad: list[str] = []
+
+    def body(self, tree: object) -> Reading:
+        """Everything that can be read of a body."""
+        changes: list[Change] = []
+        for entry in self._list(self._dict(tree, "body"), "entry"):
+            for change in self._list(self._dict(entry, "entry"), "changes"):
+                read_change = self._change(self._dict(change, "changes"))
+                if read_change:
+                    changes.append(read_change)
+        kind = tree.get("object") if isinstance(tree, dict) else None
+        return Reading(kind if isinstance(kind, str) else "", changes, tuple(self.bad))
+
+    def _change(self, change: dict[str, Any]) -> Change | None:
+        field = change.get("field")
+        if not isinstance(field, str):
+            if change:
+                self.bad.append("changes.field")
+            return None
+        # What other fields hold is not ours to judge, and shares names with what we read.
+        if field not in {"messages", "user_id_update"}:
+            return Change(field, Value())
+        value = self._dict(change.get("value"), "value")
+        return Change(
+            field,
+            Value(
+                metadata=self._one(value.get("metadata"), Metadata, "metadata"),
+                contacts=self._items(value, "contacts", Party),
+                messages=self._messages(value),
+                statuses=self._items(value, "statuses", Status),
+                errors=self._items(value, "errors", Problem),
+                user_id_update=self._items(value, "user_id_update", UserIdUpdate),
+            ),
+        )
+
+    def _messages(self, value: dict[str, Any]) -> list[Message]:
+        found = []
+        for item in self._list(value, "messages"):
+            message = self._one(item, Message, "messages")
+            if message is None:
+                message = _bare(item)
+            if message:
+                found.append(message)
+        return found
+
+    def _items(self, value: dict[str, Any], key: str, kind: type[_T]) -> list[_T]:
+        read_items = (self._one(item, kind, key) for item in self._list(value, key))
+        return [item for item in read_items if item is not None]
+
+    def _one(self, item: object, kind: type[_T], where: str) -> _T | None:
+        if item is None:
+            return None
+        try:
+            return msgspec.convert(item, kind)
+        except (msgspec.ValidationError, RecursionError):
+            self.bad.append(where)
+            return None
+
+    def _list(self, holder: dict[str, Any], key: str) -> list[Any]:
+        items = holder.get(key)
+        if isinstance(items, list):
+            return items
+        if items is not None:
+            self.bad.append(key)
+        return []
+
+    def _dict(self, item: object, where: str) -> dict[str, Any]:
+        if isinstance(item, dict):
+            return item
+        self.bad.append(where)
+        return {}
+
+
+def _bare(item: object) -> Message | None:
+    """Id and sender of a message whose other parts do not fit."""
+    if not isinstance(item, dict):
+        return None
+    texts = {key: value for key, value in item.items() if isinstance(value, str)}
+    wamid = texts.get("id")
+    if wamid is None:
+        return None
+    stamp = item.get("timestamp")
+    return Message(
+        id=wamid,
+        type=texts.get("type", "unknown"),
+        sender=texts.get("from"),
+        from_user_id=texts.get("from_user_id"),
+        from_parent_user_id=texts.get("from_parent_user_id"),
+        timestamp=stamp if isinstance(stamp, str | int | float) else None,
+        group_id=texts.get("group_id"),
+    )
