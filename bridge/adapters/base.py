@@ -170,9 +170,6 @@ class Inlet(Protocol):
     async def append(self, events: Sequence[Placed]) -> None:
         """Store events durably, in order, one round trip per lane. Returns only once they are stored."""
 
-    async def move_aliases(self, contact: ContactId, aliases: Sequence[str]) -> None:
-        """Point aliases at `contact`, whatever they pointed to (the last step of a join)."""
-
     async def thread(self, place: Place) -> ThreadRef | None:
         """What a thread stands for."""
 

@@ -38,7 +38,7 @@ class ContactActs:
         for bucket in channel.buckets(action.inbox, action.address):
             waited_s = await self._tools.pace.turn(bucket, REPLY)
             if waited_s > 0:
-                self._tools.metrics.waited(channel.name, "send", waited_s)
+                self._tools.metrics.rate_limit_wait(channel.name, "send", waited_s)
         if run.head() is not work or work.action is not action:
             return  # ended or replaced while it waited for its turn
         try:
@@ -53,12 +53,12 @@ class ContactActs:
             work,
             PartSent(**self._tools.base(work), platform_id=platform_id, part=part, parts=len(texts)),
         )
-        self._tools.metrics.acted(channel.name, "send", "ok")
+        self._tools.metrics.send(channel.name, "send", "ok")
 
     async def _refused(self, run: LineRun, work: Work, failure: Failure, part: int) -> None:
         tools = self._tools
         name = tools.performer.channel.name
-        tools.metrics.failed(name, failure.code)
+        tools.metrics.error(name, failure.kind.value)
         tries = work.mark.tries
         match failure.kind:
             case FailureKind.UNKNOWN:
@@ -68,7 +68,7 @@ class ContactActs:
             case FailureKind.LIMITED if tries < tools.options.limited_tries:
                 await tools.back_off(name, work, failure)
             case _:
-                tools.metrics.acted(name, "send", "failed")
+                tools.metrics.send(name, "send", "failed")
                 await tools.failed(run, work, failure, part)
 
     async def _await_fate(self, run: LineRun, work: Work, part: int) -> None:
@@ -83,5 +83,5 @@ class ContactActs:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(work.changed.wait(), left_s)
                 return
-        tools.metrics.acted(tools.performer.channel.name, "send", "uncertain")
+        tools.metrics.send(tools.performer.channel.name, "send", "uncertain")
         await tools.report(run, work, Uncertain(**tools.base(work), part=part))

@@ -39,7 +39,7 @@ class DecorationActs:
         except Refused as refused:
             await self._refused(run, work, desk.name, refused.failure)
         else:
-            self._tools.metrics.acted(desk.name, "update_card", "ok")
+            self._tools.metrics.send(desk.name, "update_card", "ok")
             await self._tools.done(run, work)
 
     async def show_receipt(self, run: LineRun, work: Work, action: ShowReceipt) -> None:
@@ -57,7 +57,7 @@ class DecorationActs:
                 return
             await self._refused(run, work, desk.name, refused.failure)
         else:
-            self._tools.metrics.acted(desk.name, "show_receipt", "ok")
+            self._tools.metrics.send(desk.name, "show_receipt", "ok")
             await self._tools.done(run, work)
 
     async def mark_read(self, run: LineRun, work: Work, action: MarkRead) -> None:
@@ -66,14 +66,14 @@ class DecorationActs:
         try:
             await self._tools.call(run, lambda: channel.mark_read(action.inbox, action.platform_id))
         except Refused as refused:
-            self._tools.metrics.failed(channel.name, refused.failure.code)
+            self._tools.metrics.error(channel.name, refused.failure.kind.value)
         else:
-            self._tools.metrics.acted(channel.name, "mark_read", "ok")
+            self._tools.metrics.send(channel.name, "mark_read", "ok")
         await self._tools.done(run, work)
 
     async def _refused(self, run: LineRun, work: Work, platform: str, failure: Failure) -> None:
         tools = self._tools
-        tools.metrics.failed(platform, failure.code)
+        tools.metrics.error(platform, failure.kind.value)
         if failure.kind is FailureKind.GONE:
             await tools.failed(run, work, failure)
             return

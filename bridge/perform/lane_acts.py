@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bridge.actions import Alert, Answer, DirectMessage, Emit, FindThread, MoveAliases
-from bridge.adapters.base import Desk, Marker, Placed
+from bridge.adapters.base import Desk, Marker
 from bridge.errors import FailureKind
-from bridge.events import ThreadFound, unpack
+from bridge.events import ThreadFound
 from bridge.model import EventId
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
@@ -32,25 +32,24 @@ class LaneActs:
             await self._tools.call(run, lambda: _tell(desk, action, channel))
         except Refused as refused:
             failure = refused.failure
-            self._tools.metrics.failed(desk.name, failure.code)
+            self._tools.metrics.error(desk.name, failure.kind.value)
             if failure.kind is FailureKind.RETRY and work.mark.tries < MOST_TRIES:
                 self._tools.count(work)
                 await self._tools.back_off(desk.name, work, failure)
                 return
-            self._tools.metrics.acted(desk.name, type(action).__name__, "dropped")
+            self._tools.metrics.send(desk.name, type(action).__name__, "dropped")
         else:
-            self._tools.metrics.acted(desk.name, type(action).__name__, "ok")
+            self._tools.metrics.send(desk.name, type(action).__name__, "ok")
         await self._tools.done(run, work)
 
     async def emit(self, run: LineRun, work: Work, action: Emit) -> None:
         """Append an event to another lane; there its id keeps it from counting twice."""
-        placed = Placed(lane=action.to, unit=action.unit, event=unpack(action.event))
-        await self._tools.performer.inlet.append([placed])
+        await self._tools.performer.store.emit(action.to, action.unit, action.event)
         await self._tools.done(run, work)
 
     async def move_aliases(self, run: LineRun, work: Work, action: MoveAliases) -> None:
         """Point aliases at the contact that won a join."""
-        await self._tools.performer.inlet.move_aliases(action.contact, action.aliases)
+        await self._tools.performer.store.move_aliases(action.contact, action.aliases)
         await self._tools.done(run, work)
 
     async def find_thread(self, run: LineRun, work: Work, action: FindThread) -> None:
@@ -60,7 +59,7 @@ class LaneActs:
             ref = await self._tools.call(run, lambda: desk.find_thread(action.place))
         except Refused as refused:
             failure = refused.failure
-            self._tools.metrics.failed(desk.name, failure.code)
+            self._tools.metrics.error(desk.name, failure.kind.value)
             if failure.kind is not FailureKind.GONE:
                 self._tools.count(work)
                 await self._tools.back_off(desk.name, work, failure)

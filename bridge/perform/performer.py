@@ -16,7 +16,7 @@ import structlog
 
 from bridge import actions as actions_codec
 from bridge.actions import AnyAction, OpenThread
-from bridge.adapters.base import Channel, Desk, Inlet
+from bridge.adapters.base import Channel, Desk
 from bridge.errors import FenceLostError, ResultRefusedError, StoreUnavailableError
 from bridge.events import AnyEvent
 from bridge.model import (
@@ -65,16 +65,16 @@ class PerformOptions(msgspec.Struct, frozen=True, kw_only=True):
 class PerformMetrics(Protocol):
     """What the performer counts."""
 
-    def acted(self, platform: str, kind: str, result: str) -> None:
+    def send(self, platform: str, kind: str, result: str) -> None:
         """An action was carried out, or not."""
 
-    def retried(self, platform: str, failure: str) -> None:
+    def retry(self, platform: str, failure: str) -> None:
         """A failure led to another try."""
 
-    def failed(self, platform: str, failure: str) -> None:
+    def error(self, platform: str, failure: str) -> None:
         """A platform refused or broke down."""
 
-    def waited(self, platform: str, method: str, seconds: float) -> None:
+    def rate_limit_wait(self, platform: str, method: str, seconds: float) -> None:
         """A rate limit made us wait."""
 
 
@@ -100,7 +100,6 @@ class Performer:
     def __init__(  # noqa: PLR0913, PLR0917 - the wiring hands everything in once
         self,
         store: LaneStore,
-        inlet: Inlet,
         desks: Mapping[str, Desk],
         channel: Channel,
         cards: Cards,
@@ -111,7 +110,6 @@ class Performer:
         options: PerformOptions | None = None,
     ) -> None:
         self.store = store
-        self.inlet = inlet
         self.desks = desks
         self.channel = channel
         self.cards = cards
@@ -246,7 +244,7 @@ class Performer:
         except Exception:
             # A defect while acting. The action is still pending: try again later, never drop it.
             log.exception("line.failed", conversation=key.conversation, line=key.line)
-            self.metrics.failed("bridge", "defect")
+            self.metrics.error("bridge", "defect")
             await self._park(run, REFUSED_PAUSE_S)
             return
         self._ended(run)

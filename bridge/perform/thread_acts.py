@@ -78,7 +78,7 @@ class ThreadActs:
             work,
             ThreadOpened(**self._tools.base(work), place=place, card=card),
         )
-        self._tools.metrics.acted(desk.name, "open_thread", "ok")
+        self._tools.metrics.send(desk.name, "open_thread", "ok")
 
     # ------------------------------------------------------------------------------------- posting
 
@@ -105,7 +105,7 @@ class ThreadActs:
             return
         for one in works:
             await self._tools.report(run, one, Posted(**self._tools.base(one), post=post))
-        self._tools.metrics.acted(desk.name, "relay", "ok" if len(works) == 1 else "merged")
+        self._tools.metrics.send(desk.name, "relay", "ok" if len(works) == 1 else "merged")
 
     async def notice(self, run: LineRun, work: Work, action: PostNotice) -> None:
         """Post something of ours."""
@@ -122,7 +122,7 @@ class ThreadActs:
         post = await self._once(run, work, desk, place, marker, call, _as_it_is)
         if post is not None:
             await self._tools.report(run, work, Posted(**self._tools.base(work), post=post))
-            self._tools.metrics.acted(desk.name, "notice", "ok")
+            self._tools.metrics.send(desk.name, "notice", "ok")
 
     # ------------------------------------------------------------------------------------ together
 
@@ -144,9 +144,9 @@ class ThreadActs:
                 since = datetime.fromtimestamp(work.mark.at, UTC) - LOOK_BACK
                 post = await self._tools.call(run, lambda: desk.find(place, marker, since))
                 if post is not None:
-                    self._tools.metrics.acted(desk.name, "look_up", "found")
+                    self._tools.metrics.send(desk.name, "look_up", "found")
                     return await found(post)
-                self._tools.metrics.acted(desk.name, "look_up", "absent")
+                self._tools.metrics.send(desk.name, "look_up", "absent")
                 self._tools.close(work)
             return await call()
         except Refused as refused:
@@ -156,10 +156,10 @@ class ThreadActs:
     async def _refused(self, run: LineRun, work: Work, desk: Desk, failure: Failure) -> None:
         """A post was refused or its outcome is not known."""
         tools = self._tools
-        tools.metrics.failed(desk.name, failure.code)
+        tools.metrics.error(desk.name, failure.kind.value)
         match failure.kind:
             case FailureKind.UNKNOWN:
-                tools.metrics.retried(desk.name, failure.code)
+                tools.metrics.retry(desk.name, failure.kind.value)
                 await tools.nap(tools.options.lookup_after_s)
             case FailureKind.RETRY:
                 await tools.back_off(desk.name, work, failure)
@@ -200,7 +200,7 @@ class ThreadActs:
     async def _turn(self, desk: Desk, channel: str, urgency: int) -> float:
         waited_s = await self._tools.pace.turn(desk.post_bucket(channel), urgency)
         if waited_s > 0:
-            self._tools.metrics.waited(desk.name, "post", waited_s)
+            self._tools.metrics.rate_limit_wait(desk.name, "post", waited_s)
         return waited_s
 
     def _mergeable(self, run: LineRun, desk: Desk) -> list[Work]:

@@ -194,7 +194,7 @@ class Tools:
 
     async def back_off(self, platform: str, work: Work, failure: PlatformFailure) -> None:
         """Wait before another try: as long as the platform asked, or longer with each try."""
-        self.metrics.retried(platform, failure.code)
+        self.metrics.retry(platform, failure.kind.value)
         if failure.retry_after_s is not None:
             await self._wait(failure.retry_after_s)
             return

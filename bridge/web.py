@@ -1,0 +1,81 @@
+"""The HTTP side: webhooks, health, readiness, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import orjson
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Check = Callable[[], Awaitable[str | None]]
+"""One thing readiness depends on: None when it is well, else what is wrong, for an operator."""
+
+CHECK_TIMEOUT_S = 2.0
+
+
+class Rendered(Protocol):
+    """Whatever can print itself in the Prometheus text format."""
+
+    def render(self) -> bytes:
+        """The current values."""
+
+
+def build(
+    routes: Mapping[tuple[str, str], Handler],
+    checks: Mapping[str, Check],
+    metrics: Rendered,
+    max_body_bytes: int,
+) -> web.Application:
+    """The application. `routes` are the adapters' handlers by (method, path)."""
+    app = web.Application(client_max_size=max_body_bytes)
+    for (method, path), handler in routes.items():
+        app.router.add_route(method, path, handler)
+
+    async def healthz(_request: web.Request) -> web.Response:
+        """The process lives and its event loop turns."""
+        return web.json_response({"status": "ok"})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        """Everything that a message's road needs is there; says which part is not."""
+        problems = await _problems(checks)
+        body = {"status": "not ready" if problems else "ready", "problems": problems}
+        return web.Response(
+            status=503 if problems else 200,
+            body=orjson.dumps(body),
+            content_type="application/json",
+        )
+
+    async def show_metrics(_request: web.Request) -> web.Response:
+        return web.Response(
+            body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", show_metrics)
+    return app
+
+
+async def _problems(checks: Mapping[str, Check]) -> dict[str, str]:
+    async def one(check: Check) -> str | None:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                return await check()
+        except TimeoutError:
+            return f"no answer within {CHECK_TIMEOUT_S:g} s"
+
+    answers = await asyncio.gather(*(one(check) for check in checks.values()))
+    return {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
+
+
+async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+    """Listen; the runner (to clean up) and the port, which differs from `port` when that is 0."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, backlog=1024)
+    await site.start()
+    bound: int = runner.addresses[0][1]
+    return runner, bound
