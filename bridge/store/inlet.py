@@ -182,9 +182,9 @@ class LiveInlet:
             try:
                 await self.refresh()
             except BridgeError as error:
-                _log.warning("snapshot_not_refreshed", error=str(error))
+                _log.warning("snapshot.not_refreshed", error=str(error))
             except msgspec.MsgspecError as error:
-                _log.error("snapshot_unreadable", error=str(error))
+                _log.error("snapshot.unreadable", error=str(error))
             await asyncio.sleep(every_s)
 
 
