@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from bridge.sandbox.feed import Feed
 from bridge.sandbox.slack import mrkdwn, wire
 from bridge.sandbox.slack.delivery import Delivery
 from bridge.sandbox.slack.errors import SlackError
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.state import Channel, Message, Workspace
 
-Json = dict[str, Any]
 _MESSAGE_EVENTS = {
     "channel": "message.channels",
     "group": "message.groups",
@@ -20,10 +19,8 @@ _MESSAGE_EVENTS = {
 }
 STATUS_S = 120.0
 """How long a thread status stays without being cleared."""
-_ANYWHERE = frozenset(
-    {"app_home_opened", "app_uninstalled", "tokens_revoked", "subteam_members_changed", "user_change"}
-)
-"""Events that belong to no channel."""
+_LAST_WORDS = frozenset({"app_uninstalled", "tokens_revoked"})
+"""Events that still go out when the token is dead."""
 
 
 class Activity:
@@ -41,10 +38,9 @@ class Activity:
     def emit(self, inner: Json, channel: Channel | None = None) -> None:
         """Send an event to the app if it subscribed to it and may see the channel."""
         name = str(inner["type"])
-        if name == "message":
-            assert channel is not None
+        if name == "message" and channel is not None:
             name = _MESSAGE_EVENTS[channel.kind]
-        if name not in self._subscribed or not self._ws.installed and name not in _ANYWHERE:
+        if name not in self._subscribed or not (self._ws.installed or name in _LAST_WORDS):
             return
         if channel is not None and self._ws.bot.user_id not in channel.members:
             return
@@ -59,13 +55,23 @@ class Activity:
         self.emit(body | tail, channel)
 
     def post(
-        self, channel: Channel, message: Message, *, broadcast: bool = False, parse: bool = False
+        self,
+        channel: Channel,
+        message: Message,
+        *,
+        broadcast: bool = False,
+        parse: bool = False,
+        unfurl: bool = False,
     ) -> Message:
-        """Add a message, notify whom it mentions, tell the app. `parse`: bare `@names` mention too."""
-        channel.add(message, broadcast)
+        """Add a message, notify whom it mentions, tell the app.
+
+        `parse`: bare `@names` mention too. `unfurl`: Slack fetches the first web link and attaches a preview,
+        which the app sees as a `message_changed` that is no edit.
+        """
+        channel.add(message, broadcast=broadcast)
         if message.bot:
             channel.statuses.pop(message.thread_ts or "", None)
-        causes = self._notify(channel, message, parse)
+        causes = self._notify(channel, message, parse=parse)
         body = wire.message_json(self._ws, channel, message)
         self._message_event(channel, body, message.ts)
         if self._ws.bot.user_id in causes and not message.bot and channel.kind in ("channel", "group"):
@@ -73,7 +79,17 @@ class Activity:
             mention |= {"type": "app_mention", "channel": channel.id, "event_ts": message.ts}
             self.emit(mention, channel)
         self._publish("slack.message", channel, message)
+        if unfurl:
+            links = [link["url"] for link in mrkdwn.visible(message.text)[1]]
+            if web := next((url for url in links if url.startswith("http")), None):
+                self.unfurl(channel, message, web)
         return message
+
+    def unfurl(self, channel: Channel, message: Message, url: str) -> None:
+        """Attach a link preview to a message."""
+        preview = {"id": 1, "from_url": url, "fallback": "Example", "service_name": "Example"}
+        preview |= {"title": "Example", "title_link": url, "text": "page text"}
+        self.edit(channel, message, {"attachments": [*(message.attachments or []), preview]}, None)
 
     def _publish(self, kind: str, channel: Channel, message: Message) -> None:
         self._feed.publish(
@@ -92,7 +108,7 @@ class Activity:
         found = set(mrkdwn.mentions(text)) | set(mrkdwn.block_mentions(blocks or []))
         return found | set(mrkdwn.attachment_mentions(attachments or []))
 
-    def _notify(self, channel: Channel, message: Message, parse: bool) -> set[str]:
+    def _notify(self, channel: Channel, message: Message, *, parse: bool) -> set[str]:
         causes = self.causes(message.text, message.blocks, message.attachments)
         if parse:
             causes |= set(mrkdwn.named(self._ws, message.text))
@@ -104,7 +120,7 @@ class Activity:
         return causes
 
     def edit(
-        self, channel: Channel, message: Message, changes: Json, editor: str | None, parse: bool = False
+        self, channel: Channel, message: Message, changes: Json, editor: str | None, *, parse: bool = False
     ) -> None:
         """Change fields of a message; with `editor` it counts as an edit, without as an unfurl or the like."""
         previous = self._full(channel, message)
@@ -113,7 +129,7 @@ class Activity:
             setattr(message, key, value)
         if editor is not None:
             message.edited = {"user": editor, "ts": f"{event_ts.partition('.')[0]}.000000"}
-        self._notify(channel, message, parse)
+        self._notify(channel, message, parse=parse)
         self._changed(channel, self._full(channel, message), previous, event_ts)
         self._publish("slack.message.changed", channel, message)
 
@@ -126,21 +142,26 @@ class Activity:
         if now.get("user") != "USLACKBOT":
             team = self._ws.config.team_id
             now = now | {"source_team": team, "user_team": team}
-        body = {"type": "message", "subtype": "message_changed", "message": now, "previous_message": before}
+        body: Json = {
+            "type": "message",
+            "subtype": "message_changed",
+            "message": now,
+            "previous_message": before,
+        }
         body |= {"channel": channel.id, "hidden": True, "ts": event_ts}
         self._message_event(channel, body, event_ts)
 
     def delete(self, channel: Channel, message: Message) -> None:
         """Delete a message: with replies it leaves a tombstone, without it is gone."""
         event_ts = self.new_ts(channel)
-        before = self._full(channel, message)
+        before: Json = self._full(channel, message)
         if message.replies:
             before |= {"subscribed": True, "last_read": message.replies[-1]}
             _bury(message)
             self._changed(channel, self._full(channel, message), before, event_ts)
         else:
             channel.drop(message)
-            body = {"type": "message", "subtype": "message_deleted", "previous_message": before}
+            body: Json = {"type": "message", "subtype": "message_deleted", "previous_message": before}
             body |= {"channel": channel.id, "hidden": True, "deleted_ts": message.ts, "ts": event_ts}
             self._message_event(channel, body, event_ts)
         self._feed.publish("slack.message.deleted", channel=channel.id, ts=message.ts)
@@ -185,9 +206,7 @@ class Activity:
             inner["item_user"] = message.author
         inner["event_ts"] = self.new_ts(channel)
         self.emit(inner, channel)
-        self._feed.publish(
-            f"slack.{kind}", channel=channel.id, ts=message.ts, user=user, name=name
-        )
+        self._feed.publish(f"slack.{kind}", channel=channel.id, ts=message.ts, user=user, name=name)
 
     def join(self, channel: Channel, user: str, inviter: str | None = None) -> None:
         """Add a member, with the join message and event."""
@@ -262,7 +281,7 @@ class Activity:
 
     def revoke(self) -> None:
         """Revoke the bot token: the API refuses it from now on."""
-        self._ws.installed = False
+        self._ws.refusal = "token_revoked"
         inner = {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self._ws.bot.user_id]}}
         self.emit(inner | {"event_ts": f"{self._ws.now():.6f}"})
         self._feed.publish("slack.tokens_revoked")
@@ -270,6 +289,7 @@ class Activity:
     def uninstall(self) -> None:
         """Remove the app from the workspace: both events, and the token is dead."""
         self.revoke()
+        self._ws.refusal = "account_inactive"
         self.emit({"type": "app_uninstalled", "event_ts": f"{self._ws.now():.6f}"})
         self._feed.publish("slack.app_uninstalled")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 from aiohttp import web
@@ -12,8 +11,8 @@ from aiohttp import web
 from bridge.sandbox.faults import Fault, cut
 from bridge.sandbox.slack.backend import Backend
 from bridge.sandbox.slack.errors import SlackError, missing_field
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 
-Json = dict[str, Any]
 _TRUE = ("1", "true", "True", "t", "yes")
 
 
@@ -64,7 +63,7 @@ class Call:
             raise SlackError("invalid_limit")
         return number
 
-    def decoded(self, name: str, error: str) -> Any:
+    def decoded(self, name: str, error: str) -> JsonValue:
         """A JSON argument, given as text or as JSON; None when absent; raises `SlackError(error)`."""
         value = self.args.get(name)
         if not isinstance(value, str):
@@ -154,7 +153,7 @@ class Api:
             return self._limited(method.name, wait)
         try:
             call.need(*method.scopes)
-            body = {"ok": True} | method.handler(call)
+            body: Json = {"ok": True, **method.handler(call)}
         except SlackError as error:
             body = error.body()
         if warnings:
@@ -188,8 +187,8 @@ class Api:
             raise SlackError("invalid_auth")
         if method.app_token:
             raise SlackError("not_allowed_token_type")
-        if not self._backend.ws.installed:
-            raise SlackError("token_revoked")
+        if self._backend.ws.refusal:
+            raise SlackError(self._backend.ws.refusal)
         return frozenset(config.scopes)
 
     def _limited(self, name: str, wait: float) -> web.Response:
@@ -197,7 +196,9 @@ class Api:
         # Slack's header is whole seconds; only a clock that runs faster makes fractions.
         seconds = -(-wait // 1)
         header = f"{wait / scale:.3f}" if scale > 1 else str(int(max(1, seconds)))
-        self._backend.feed.publish("slack.call", method=name, ok=False, error="ratelimited", retry_after=header)
+        self._backend.feed.publish(
+            "slack.call", method=name, ok=False, error="ratelimited", retry_after=header
+        )
         return web.Response(
             status=429,
             headers={"Retry-After": header},

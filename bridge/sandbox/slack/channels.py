@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from bridge.sandbox.slack import wire
 from bridge.sandbox.slack.backend import Backend
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 from bridge.sandbox.slack.state import Bot, Channel, Message
 
-Json = dict[str, Any]
 TIMEOUT_S = 5.0
 
 
@@ -53,11 +52,9 @@ class ChannelHandle:
 
     def everything(self) -> list[Message]:
         """All messages, replies too, in order of ts."""
-        return sorted(self._channel.messages.values(), key=lambda message: message.ts)
+        return list(self._channel.messages.values())
 
-    async def expects(
-        self, wanted: str | Callable[[Message], bool], timeout_s: float = TIMEOUT_S
-    ) -> Message:
+    async def expects(self, wanted: str | Callable[[Message], bool], timeout_s: float = TIMEOUT_S) -> Message:
         """The newest message (replies too) that holds a text or fulfils a predicate, now or within `timeout_s`.
 
         Raises TimeoutError with what was there instead.
@@ -69,7 +66,7 @@ class ChannelHandle:
             return wanted in text_of(message)
 
         def look() -> Message | None:
-            return next((m for m in reversed(self.everything()) if matches(m)), None)
+            return next((m for m in reversed(self._channel.messages.values()) if matches(m)), None)
 
         try:
             return await self._backend.feed.until(look, timeout_s)
@@ -103,10 +100,7 @@ class ChannelHandle:
 
     def unfurl(self, ts: str, url: str) -> None:
         """Attach a link preview to a message, as Slack does on its own: a change that is no edit."""
-        preview = {"id": 1, "from_url": url, "fallback": "Example", "service_name": "Example"}
-        preview |= {"title": "Example", "title_link": url, "text": "page text"}
-        message = self._channel.get(ts)
-        self._backend.activity.edit(self._channel, message, {"attachments": [preview]}, None)
+        self._backend.activity.unfurl(self._channel, self._channel.get(ts), url)
 
     def other_bot_posts(self, text: str, thread_ts: str | None = None, name: str = "ci") -> str:
         """Another app writes; returns the ts."""
@@ -138,7 +132,7 @@ def text_of(message: Message) -> str:
     return "\n".join(dict.fromkeys(line for line in lines if line))
 
 
-def _collect(node: Any, lines: list[str]) -> None:
+def _collect(node: JsonValue, lines: list[str]) -> None:
     if isinstance(node, list):
         for item in node:
             _collect(item, lines)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 from bridge.sandbox.slack.emoji import emoji_element, unicode_pattern
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.mrkdwn import escape
 from bridge.sandbox.slack.state import Workspace
 
-Json = dict[str, Any]
 _PRE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
 _BULLET = re.compile(r"^\s*[-•*] +(.*)$")
 _NUMBER = re.compile(r"^\s*\d+\. +(.*)$")

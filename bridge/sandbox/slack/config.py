@@ -173,10 +173,10 @@ class SlackConfig:
     app_name: str = "threadline"
     bot_user_id: str = "U0BOT00001"
     bot_id: str = "B0BOT00001"
-    bot_token: str = "xoxb-sandbox-bot"
-    app_token: str = "xapp-sandbox-app"
-    signing_secret: str = "sandbox-signing-secret"
-    verification_token: str = "sandbox-verification-token"
+    bot_token: str = "xoxb-sandbox-bot"  # noqa: S105  # a made-up secret of a pretended platform
+    app_token: str = "xapp-sandbox-app"  # noqa: S105  # made up too
+    signing_secret: str = "sandbox-signing-secret"  # noqa: S105  # made up too
+    verification_token: str = "sandbox-verification-token"  # noqa: S105  # made up too
     mode: Literal["socket", "http"] = "socket"
     events_url: str = ""
     interactivity_url: str = ""

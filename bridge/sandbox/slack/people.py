@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from bridge.sandbox.slack.backend import Backend
 from bridge.sandbox.slack.channels import TIMEOUT_S, ChannelHandle
 from bridge.sandbox.slack.emoji import is_reaction_name
-from bridge.sandbox.slack.errors import Refused, SlackError
+from bridge.sandbox.slack.errors import RefusedError, SlackError
 from bridge.sandbox.slack.interactivity import Interactivity
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 from bridge.sandbox.slack.state import Channel, Ephemeral, Message
 from bridge.sandbox.slack.views import View
 
-Json = dict[str, Any]
 _COMMAND = re.compile(r"(/[a-z][\w-]*)(?:\s+(.*))?", re.DOTALL)
 
 
 class Person:
-    """One human. Acts that their Slack client would not let through raise `Refused` with the client's words;
+    """One human.
+
+    Acts that their Slack client would not let through raise `RefusedError` with the client's words;
     interactions answer `{"ok": …, "error"?: …}` with what the person would see.
     """
 
@@ -38,16 +39,15 @@ class Person:
     def _channel(self, name: str) -> Channel:
         channel = self._backend.ws.channel_for(name)
         if self.id not in channel.members:
-            raise Refused(f"{self.name} is not in #{channel.name}")
+            raise RefusedError(f"{self.name} is not in #{channel.name}")
         return channel
 
     # Writing
 
-    async def posts(
-        self, channel: str, text: str, *, blocks: list[Json] | None = None
-    ) -> str:
-        """Write in a channel; returns the ts. A text that starts with a slash is a command to a client: `Refused`
-        here, use `slash`. `blocks` replaces what the client makes of the text.
+    async def posts(self, channel: str, text: str, *, blocks: list[Json] | None = None) -> str:
+        """Write in a channel; returns the ts.
+
+        A text that starts with a slash is a command to a client: `RefusedError` here, use `slash`. `blocks` replaces what the client makes of the text.
         """
         return self._write(self._channel(channel), text, None, blocks=blocks)
 
@@ -66,7 +66,7 @@ class Person:
     async def writes_bot(self, text: str) -> str:
         """Write to the bot in a direct message; returns the ts."""
         if not self._backend.config.messages_tab_enabled:
-            raise Refused("sending messages to this app has been turned off")
+            raise RefusedError("sending messages to this app has been turned off")
         channel, _ = self._backend.ws.open_dm([self.id])
         return self._write(channel, text, None)
 
@@ -80,16 +80,16 @@ class Person:
         blocks: list[Json] | None = None,
     ) -> str:
         if channel.archived:
-            raise Refused(f"#{channel.name} is archived")
+            raise RefusedError(f"#{channel.name} is archived")
         if command := _COMMAND.fullmatch(text):
             where = " is not supported in threads. Sorry!" if thread_ts else " is a command, not a message"
-            raise Refused(f"{command[1]}{where}")
+            raise RefusedError(f"{command[1]}{where}")
         root = channel.messages.get(thread_ts) if thread_ts else None
         if thread_ts and (root is None or root.thread_ts):
-            raise Refused("there is no such thread")
+            raise RefusedError("there is no such thread")
         words, made = self._backend.composer.compose(text)
         if not words:
-            raise Refused("there is nothing to send")
+            raise RefusedError("there is nothing to send")
         message = Message(
             ts=self._backend.activity.new_ts(channel),
             text=words,
@@ -99,15 +99,15 @@ class Person:
             subtype="thread_broadcast" if broadcast else None,
             client_msg_id=str(uuid.uuid4()),
         )
-        self._backend.activity.post(channel, message, broadcast=broadcast)
+        self._backend.activity.post(channel, message, broadcast=broadcast, unfurl=True)
         return message.ts
 
     def _own(self, channel: Channel, ts: str) -> Message:
         message = channel.messages.get(ts)
         if message is None or message.subtype == "tombstone":
-            raise Refused("there is no such message")
+            raise RefusedError("there is no such message")
         if message.user != self.id or message.bot:
-            raise Refused("this message is somebody else's")
+            raise RefusedError("this message is somebody else's")
         return message
 
     async def edits(self, channel: str, ts: str, text: str) -> None:
@@ -116,7 +116,7 @@ class Person:
         message = self._own(place, ts)
         words, blocks = self._backend.composer.compose(text)
         if not words:
-            raise Refused("there is nothing to send")
+            raise RefusedError("there is nothing to send")
         self._backend.activity.edit(place, message, {"text": words, "blocks": blocks}, self.id)
 
     async def deletes(self, channel: str, ts: str) -> None:
@@ -126,7 +126,7 @@ class Person:
             try:
                 message = place.get(ts)
             except SlackError:
-                raise Refused("there is no such message") from None
+                raise RefusedError("there is no such message") from None
         else:
             message = self._own(place, ts)
         self._backend.activity.delete(place, message)
@@ -144,11 +144,11 @@ class Person:
     ) -> None:
         place, name = self._channel(channel), name.strip(":")
         if not is_reaction_name(name, self._backend.config.custom_emoji):
-            raise Refused(f"there is no emoji :{name}:")
+            raise RefusedError(f"there is no emoji :{name}:")
         try:
             do(place, place.get(ts), self.id, name)
         except SlackError as error:
-            raise Refused(error.error) from None
+            raise RefusedError(error.error) from None
 
     # Interacting
 
@@ -157,14 +157,16 @@ class Person:
         place = self._channel(channel)
         return await self._interactivity.act(self.id, action_id, value, channel=place, ts=ts)
 
-    async def selects(self, channel: str, ts: str, action_id: str, value: Any) -> Json:
-        """Choose in a select, overflow, picker or choice group: an option's `value`, a person's or channel's name,
-        a date; a list for multi selects and checkboxes.
+    async def selects(self, channel: str, ts: str, action_id: str, value: JsonValue) -> Json:
+        """Choose in a select, overflow, picker or choice group.
+
+        `value` is an option's `value`, a person's or channel's name, or a date; a list for multi selects and
+        checkboxes.
         """
         place = self._channel(channel)
         return await self._interactivity.act(self.id, action_id, value, channel=place, ts=ts)
 
-    async def acts(self, view_id: str, action_id: str, value: Any = None) -> Json:
+    async def acts(self, view_id: str, action_id: str, value: JsonValue = None) -> Json:
         """Press or choose inside a modal or on the Home tab."""
         return await self._interactivity.act(self.id, action_id, value, view_id=view_id)
 
@@ -264,4 +266,3 @@ class Person:
             return top if matches else None
 
         return await self._backend.feed.until(look, timeout_s)
-

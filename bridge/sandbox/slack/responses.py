@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 from aiohttp import web
@@ -11,10 +10,9 @@ from aiohttp import web
 from bridge.sandbox.slack.backend import Backend
 from bridge.sandbox.slack.content import Content, read_content
 from bridge.sandbox.slack.errors import SlackError
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 from bridge.sandbox.slack.state import Channel, Ephemeral, Message
 from bridge.sandbox.slack.triggers import ResponseTarget
-
-Json = dict[str, Any]
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Body:
             return value
         return orjson.dumps(value).decode()
 
-    def decoded(self, name: str, error: str) -> Any:
+    def decoded(self, name: str, error: str) -> JsonValue:
         """A JSON argument; raises `SlackError(error)` when it is text that is no JSON."""
         value = self.args.get(name)
         if not isinstance(value, str):
@@ -56,12 +54,7 @@ class Responses:
         except SlackError as error:
             return web.json_response(error.body(), status=404)
         try:
-            args = orjson.loads(await request.read())
-            if not isinstance(args, dict):
-                raise SlackError("invalid_payload")
-            self._apply(target, Body(args))
-        except orjson.JSONDecodeError:
-            return web.Response(status=400, text="invalid_payload")
+            self._apply(target, _body(await request.read()))
         except SlackError as error:
             return web.Response(status=400, text=error.error)
         return web.Response(text="ok")
@@ -107,6 +100,16 @@ class Responses:
         changes: Json = {"text": content.text or "", "blocks": content.blocks}
         changes["attachments"] = content.attachments
         backend.activity.edit(channel, self._own(channel, ts), changes, backend.ws.bot.user_id)
+
+
+def _body(raw: bytes) -> Body:
+    try:
+        args = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        args = None
+    if not isinstance(args, dict):
+        raise SlackError("invalid_payload")
+    return Body(args)
 
 
 def show(backend: Backend, channel: Channel, target: ResponseTarget, content: Content, body: Body) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from aiohttp import web
 
@@ -16,12 +15,11 @@ from bridge.sandbox.slack.channels import ChannelHandle
 from bridge.sandbox.slack.config import SlackConfig
 from bridge.sandbox.slack.control import control_routes
 from bridge.sandbox.slack.interactivity import Interactivity
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.methods import METHODS
 from bridge.sandbox.slack.people import Person
 from bridge.sandbox.slack.responses import Responses
 from bridge.sandbox.slack.snapshot import snapshot
-
-Json = dict[str, Any]
 
 
 class SlackSandbox:

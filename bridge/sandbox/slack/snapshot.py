@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from itertools import islice
 
 from bridge.sandbox.slack import mrkdwn, wire
 from bridge.sandbox.slack.backend import Backend
 from bridge.sandbox.slack.inputs import state_values
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.state import Channel, Message
 from bridge.sandbox.slack.views import View
 
-Json = dict[str, Any]
 MAX_MESSAGES = 500
 """How many messages of a channel (replies too) a snapshot shows, the newest."""
 
@@ -58,7 +58,7 @@ def _view(backend: Backend, view: View) -> Json:
 
 def channel_state(backend: Backend, channel: Channel) -> Json:
     """One channel with its newest messages, in order of ts."""
-    newest = sorted(channel.messages)[-MAX_MESSAGES:]
+    newest = list(islice(reversed(channel.messages), MAX_MESSAGES))[::-1]
     return {
         "id": channel.id,
         "name": channel.name,

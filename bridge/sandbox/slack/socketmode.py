@@ -6,7 +6,6 @@ import asyncio
 import random
 import secrets
 import uuid
-from typing import Any
 
 import orjson
 from aiohttp import WSMsgType, web
@@ -14,14 +13,14 @@ from aiohttp import WSMsgType, web
 from bridge.sandbox.clock import Clock
 from bridge.sandbox.feed import Feed
 from bridge.sandbox.slack.config import SlackConfig
+from bridge.sandbox.slack.jsontypes import Json
 
-Json = dict[str, Any]
 MAX_SOCKETS = 10
 WARNING_S = 10.0
 DEBUG_LIFE_S = 360.0
 
 
-class NoSocket(Exception):
+class NoSocketError(Exception):
     """No connection is open, or the chosen one broke while sending."""
 
 
@@ -36,9 +35,8 @@ class SocketHub:
         self._tickets: set[str] = set()
         self._sockets: list[web.WebSocketResponse] = []
         self._pending: dict[str, asyncio.Future[Json]] = {}
-        self._dice = random.Random()
+        self._dice = random.Random()  # noqa: S311  # which socket gets a payload is no secret
         self.enabled = True
-        self.served: list[int] = []
 
     @property
     def count(self) -> int:
@@ -65,9 +63,10 @@ class SocketHub:
         self._sockets.append(socket)
         self._feed.publish("slack.socket.opened", sockets=self.count)
         debug = request.query.get("debug_reconnects") == "true"
-        life = asyncio.create_task(self._life(socket, DEBUG_LIFE_S if debug else self._config.socket_life_s))
+        life_s = DEBUG_LIFE_S if debug else self._config.socket_life_s
+        life = asyncio.create_task(self._life(socket, life_s))
         try:
-            await self._hello(socket, debug)
+            await self._hello(socket, life_s)
             async for frame in socket:
                 if frame.type is WSMsgType.TEXT:
                     self._received(frame.data)
@@ -80,8 +79,7 @@ class SocketHub:
             self._feed.publish("slack.socket.closed", sockets=self.count)
         return socket
 
-    async def _hello(self, socket: web.WebSocketResponse, debug: bool) -> None:
-        life_s = DEBUG_LIFE_S if debug else self._config.socket_life_s
+    async def _hello(self, socket: web.WebSocketResponse, life_s: float) -> None:
         await _send(
             socket,
             {
@@ -125,11 +123,11 @@ class SocketHub:
     ) -> Json:
         """Put a payload on one socket at random and wait for its ack; returns the ack's payload.
 
-        Raises `NoSocket`, or `TimeoutError` after `ack_s` seconds of platform time. With `drop` the socket is cut
+        Raises `NoSocketError`, or `TimeoutError` after `ack_s` seconds of platform time. With `drop` the socket is cut
         right after sending.
         """
         if not self._sockets:
-            raise NoSocket
+            raise NoSocketError
         socket = self._dice.choice(self._sockets)
         envelope: Json = {"envelope_id": str(uuid.uuid4()), "payload": payload, "type": kind}
         envelope["accepts_response_payload"] = accepts
@@ -145,7 +143,7 @@ class SocketHub:
                 answer: Json = await waiting
                 return answer
         except ConnectionError as error:
-            raise NoSocket from error
+            raise NoSocketError from error
         finally:
             self._pending.pop(envelope["envelope_id"], None)
 

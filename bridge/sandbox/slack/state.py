@@ -5,12 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from bridge.sandbox.slack.config import ChannelConfig, PersonConfig, SlackConfig
 from bridge.sandbox.slack.errors import SlackError
+from bridge.sandbox.slack.jsontypes import Json
 
-Json = dict[str, Any]
 CREATED = 1_749_990_000
 """When everything in the workspace was made, Unix seconds."""
 
@@ -99,7 +98,7 @@ class Channel:
         self._last_us = max(int(now * 1_000_000), self._last_us + 1)
         return f"{self._last_us // 1_000_000}.{self._last_us % 1_000_000:06d}"
 
-    def add(self, message: Message, broadcast: bool = False) -> None:
+    def add(self, message: Message, *, broadcast: bool = False) -> None:
         """Store a message under its thread or in the channel's timeline (or both, when broadcast)."""
         self.messages[message.ts] = message
         if message.thread_ts:
@@ -147,7 +146,7 @@ class Workspace:
     usergroups: dict[str, list[str]] = field(default_factory=dict)
     usergroup_updated: dict[str, int] = field(default_factory=dict)
     ephemerals: dict[str, dict[tuple[str, str], Ephemeral]] = field(default_factory=dict)
-    installed: bool = True
+    refusal: str = ""
     _by_name: dict[str, str] = field(default_factory=dict)
     _channel_names: dict[str, str] = field(default_factory=dict)
     _dms: dict[frozenset[str], str] = field(default_factory=dict)
@@ -162,9 +161,7 @@ class Workspace:
         for group in self.config.usergroups:
             self.usergroups[group.id] = [self.person_id(name) for name in group.members]
             self.usergroup_updated[group.id] = CREATED
-        self.bot = Bot(
-            self.config.bot_user_id, self.config.bot_id, self.config.app_id, self.config.app_name
-        )
+        self.bot = Bot(self.config.bot_user_id, self.config.bot_id, self.config.app_id, self.config.app_name)
 
     def _add_channel(self, channel: ChannelConfig) -> None:
         members = [self.person_id(name) for name in channel.members]
@@ -175,6 +172,11 @@ class Workspace:
             channel.id, channel.name, kind, dict.fromkeys(members), channel.archived, channel.topic
         )
         self._channel_names[channel.name] = channel.id
+
+    @property
+    def installed(self) -> bool:
+        """Whether the app is in the workspace and its token alive; `refusal` is what the API says when not."""
+        return not self.refusal
 
     def person_id(self, name: str) -> str:
         """The user id of a person given by id or name; raises KeyError naming it."""

@@ -92,8 +92,9 @@ class Tickets:
         channel: str,
         user: str,
         message_ts: str | None = None,
-        ephemeral: bool = False,
         thread_ts: str | None = None,
+        *,
+        ephemeral: bool = False,
     ) -> ResponseTarget:
         """A target made now."""
         return ResponseTarget(channel, user, self._ticks(), message_ts, ephemeral, thread_ts)

@@ -6,12 +6,11 @@ import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from bridge.sandbox.slack.config import SlackConfig
 from bridge.sandbox.slack.errors import SlackError
+from bridge.sandbox.slack.jsontypes import Json
 
-Json = dict[str, Any]
 MAX_STACK = 3
 
 

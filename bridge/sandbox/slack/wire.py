@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bridge.sandbox.slack.config import PersonConfig
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.state import CREATED, Bot, Channel, Message, Workspace
-
-Json = dict[str, Any]
 
 
 def bot_profile(bot: Bot, team_id: str) -> Json:
@@ -26,9 +23,9 @@ def bot_profile(bot: Bot, team_id: str) -> Json:
 def message_json(ws: Workspace, channel: Channel, message: Message) -> Json:
     """A message as it travels inside events and answers, without thread counters, reactions or metadata."""
     if message.bot and message.username is not None:
-        body = _customised(message)
+        body = _customised(message, message.bot)
     elif message.bot:
-        body = _app_post(ws, message)
+        body = _app_post(ws, message, message.bot)
     else:
         body = _personal(ws, message)
     if message.thread_ts:
@@ -45,21 +42,19 @@ def message_json(ws: Workspace, channel: Channel, message: Message) -> Json:
     return body
 
 
-def _customised(message: Message) -> Json:
-    assert message.bot is not None
+def _customised(message: Message, bot: Bot) -> Json:
     body: Json = {"type": "message", "subtype": "bot_message", "ts": message.ts}
-    body |= {"bot_id": message.bot.bot_id, "app_id": message.bot.app_id, "username": message.username}
+    body |= {"bot_id": bot.bot_id, "app_id": bot.app_id, "username": message.username}
     if message.icons:
         body["icons"] = message.icons
     body["text"] = message.text
     return body
 
 
-def _app_post(ws: Workspace, message: Message) -> Json:
-    assert message.bot is not None
-    body: Json = {"user": message.bot.user_id, "type": "message", "ts": message.ts}
-    body |= {"bot_id": message.bot.bot_id, "app_id": message.bot.app_id, "text": message.text}
-    body |= {"team": ws.config.team_id, "bot_profile": bot_profile(message.bot, ws.config.team_id)}
+def _app_post(ws: Workspace, message: Message, bot: Bot) -> Json:
+    body: Json = {"user": bot.user_id, "type": "message", "ts": message.ts}
+    body |= {"bot_id": bot.bot_id, "app_id": bot.app_id, "text": message.text}
+    body |= {"team": ws.config.team_id, "bot_profile": bot_profile(bot, ws.config.team_id)}
     return body
 
 
@@ -98,7 +93,7 @@ def root_json(ws: Workspace, channel: Channel, message: Message) -> Json:
     return message_json(ws, channel, message) | thread_counters(message)
 
 
-def history_json(ws: Workspace, channel: Channel, message: Message, with_metadata: bool) -> Json:
+def history_json(ws: Workspace, channel: Channel, message: Message, *, with_metadata: bool) -> Json:
     """A message as `conversations.history` and `conversations.replies` return it."""
     body = root_json(ws, channel, message)
     if message.replies:
@@ -115,7 +110,7 @@ def reactions_json(message: Message) -> list[Json]:
     return [{"name": n, "users": list(u), "count": len(u)} for n, u in message.reactions.items()]
 
 
-def user_json(ws: Workspace, person: PersonConfig, with_email: bool) -> Json:
+def user_json(ws: Workspace, person: PersonConfig, *, with_email: bool) -> Json:
     """A person as `users.info` returns it; the address only with the scope `users:read.email`."""
     real = person.real_name or person.name
     display = person.name if person.display_name is None else person.display_name
@@ -143,7 +138,7 @@ def user_json(ws: Workspace, person: PersonConfig, with_email: bool) -> Json:
     }
     if with_email:
         profile["email"] = person.email
-    return _account(ws, person.id, person.name, person.deleted) | {
+    return _account(ws, person.id, person.name, deleted=person.deleted) | {
         "real_name": real,
         "tz": person.tz,
         "tz_label": person.tz_label,
@@ -156,7 +151,7 @@ def user_json(ws: Workspace, person: PersonConfig, with_email: bool) -> Json:
     }
 
 
-def _account(ws: Workspace, user_id: str, name: str, deleted: bool) -> Json:
+def _account(ws: Workspace, user_id: str, name: str, *, deleted: bool) -> Json:
     return {
         "id": user_id,
         "team_id": ws.config.team_id,
@@ -179,12 +174,12 @@ def _account(ws: Workspace, user_id: str, name: str, deleted: bool) -> Json:
 def bot_user_json(ws: Workspace) -> Json:
     """The app's own bot user as `users.info` returns it."""
     name = ws.bot.name
-    body = _account(ws, ws.bot.user_id, name, not ws.installed)
+    body = _account(ws, ws.bot.user_id, name, deleted=not ws.installed)
     profile = {"real_name": name, "display_name": "", "api_app_id": ws.bot.app_id, "bot_id": ws.bot.bot_id}
     return body | {"real_name": name, "is_bot": True, "tz": "America/Los_Angeles", "profile": profile}
 
 
-def channel_json(ws: Workspace, channel: Channel, members: bool = False) -> Json:
+def channel_json(ws: Workspace, channel: Channel, *, members: bool = False) -> Json:
     """A conversation as `conversations.info` returns it."""
     body: Json = {"id": channel.id, "created": CREATED, "is_archived": channel.archived}
     body |= {f"is_{kind}": channel.kind == kind for kind in ("channel", "group", "im", "mpim")}

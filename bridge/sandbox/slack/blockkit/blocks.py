@@ -21,12 +21,13 @@ from bridge.sandbox.slack.blockkit.checks import (
     tagged,
     text,
 )
-from bridge.sandbox.slack.blockkit.elements import ACCESSORY, ACTION, BUTTON, CONTEXT, IMAGE, INPUT
+from bridge.sandbox.slack.blockkit.elements import ACCESSORY, ACTION, BUTTON, CONTEXT, ELEMENTS, IMAGE, INPUT
 from bridge.sandbox.slack.blockkit.objects import IDENTIFIER, SLACK_FILE, URL, any_text, plain
 from bridge.sandbox.slack.blockkit.richtext import RICH_TEXT
 from bridge.sandbox.slack.errors import invalid_blocks
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 
-Json = dict[str, Any]
+_INTERACTIVE = frozenset(ELEMENTS) - {"image"}
 MOST = {"message": 50, "modal": 100, "home": 100}
 
 
@@ -86,7 +87,7 @@ _CARD = _block(
 )
 
 
-def _data_table_rows(report: Report, value: Any, pointer: str) -> None:
+def _data_table_rows(report: Report, value: JsonValue, pointer: str) -> None:
     array(_ROW, 101, 1)(report, value, pointer)
 
 
@@ -119,9 +120,7 @@ _BLOCKS: dict[str, Check] = {
     "card": _CARD,
     "markdown": _block(text=need(text(12_000))),
     "file": _block(external_id=need(text(255)), source=need(one_of(("remote",)))),
-    "table": _block(
-        rows=need(array(_ROW, 100)), column_settings=may(array(anything, 20))
-    ),
+    "table": _block(rows=need(array(_ROW, 100)), column_settings=may(array(anything, 20))),
     "data_table": _block(
         caption=need(text(150)), rows=need(_data_table_rows), page_size=may(integer(1, 100))
     ),
@@ -138,7 +137,18 @@ _BLOCKS: dict[str, Check] = {
     "alert": _block(text=need(any_text(2000)), level=may(text(20))),
     "carousel": _block(elements=need(array(tagged({"card": _CARD}), 10))),
 }
-_EVERYWHERE = ("section", "actions", "context", "divider", "header", "image", "input", "rich_text", "video", "card")
+_EVERYWHERE = (
+    "section",
+    "actions",
+    "context",
+    "divider",
+    "header",
+    "image",
+    "input",
+    "rich_text",
+    "video",
+    "card",
+)
 _MESSAGE_ONLY = ("markdown", "file", "table", "data_table", "data_visualization", "plan", "task_card")
 
 
@@ -162,8 +172,9 @@ _CHECKS = {surface: tagged(_BLOCKS, kinds) for surface, kinds in _ALLOWED.items(
 
 
 def check_blocks(raw: list[Any], surface: str, pointer: str = "/blocks") -> list[Json]:
-    """Check blocks for a surface (`message`, `modal`, `home`) and return them as Slack stores them: with the block
-    and action ids it gives where the app left them out, and the defaults of text objects.
+    """Check blocks for a surface (`message`, `modal`, `home`) and return them as Slack stores them.
+
+    Block and action ids are filled in where the app left them out, and so are the defaults of text objects.
 
     Raises `SlackError("invalid_blocks")` with one line for each problem.
     """
@@ -219,17 +230,16 @@ def _stored(block: Json) -> Json:
     stored: Json = _defaults(copy.deepcopy(block))
     stored.setdefault("block_id", secrets.token_urlsafe(4))
     for element in (*_list(stored.get("elements")), stored.get("accessory"), stored.get("element")):
-        if isinstance(element, dict) and element.get("type") not in (None, "image", "mrkdwn", "plain_text"):
-            if not str(element["type"]).startswith("rich_text_") or element["type"] == "rich_text_input":
-                element.setdefault("action_id", secrets.token_urlsafe(4))
+        if isinstance(element, dict) and element.get("type") in _INTERACTIVE:
+            element.setdefault("action_id", secrets.token_urlsafe(4))
     return stored
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: JsonValue) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _defaults(node: Any) -> Any:
+def _defaults(node: JsonValue) -> JsonValue:
     if isinstance(node, list):
         return [_defaults(item) for item in node]
     if not isinstance(node, dict):

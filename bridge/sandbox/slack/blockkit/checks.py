@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Json = dict[str, Any]
+from bridge.sandbox.slack.jsontypes import JsonValue
 
 
 @dataclass
@@ -46,7 +46,7 @@ def may(check: Check) -> Field:
 def text(most: int, least: int = 1) -> Check:
     """A string of `least` to `most` characters."""
 
-    def check(report: Report, value: Any, pointer: str) -> None:
+    def check(report: Report, value: JsonValue, pointer: str) -> None:
         if not isinstance(value, str):
             report.add("must provide a string", pointer)
         elif len(value) > most:
@@ -57,7 +57,7 @@ def text(most: int, least: int = 1) -> Check:
     return check
 
 
-def boolean(report: Report, value: Any, pointer: str) -> None:
+def boolean(report: Report, value: JsonValue, pointer: str) -> None:
     """True or false."""
     if not isinstance(value, bool):
         report.add("must be a boolean", pointer)
@@ -66,7 +66,7 @@ def boolean(report: Report, value: Any, pointer: str) -> None:
 def integer(low: int, high: int) -> Check:
     """A whole number between two bounds."""
 
-    def check(report: Report, value: Any, pointer: str) -> None:
+    def check(report: Report, value: JsonValue, pointer: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             report.add("must be an integer", pointer)
         elif not low <= value <= high:
@@ -75,7 +75,7 @@ def integer(low: int, high: int) -> Check:
     return check
 
 
-def number(report: Report, value: Any, pointer: str) -> None:
+def number(report: Report, value: JsonValue, pointer: str) -> None:
     """Any number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         report.add("must be a number", pointer)
@@ -85,7 +85,7 @@ def one_of(values: Iterable[str]) -> Check:
     """One of some words."""
     allowed = tuple(values)
 
-    def check(report: Report, value: Any, pointer: str) -> None:
+    def check(report: Report, value: JsonValue, pointer: str) -> None:
         if value not in allowed:
             report.add(f"must be one of: {', '.join(allowed)}", pointer)
 
@@ -96,7 +96,7 @@ def pattern(expression: str, what: str) -> Check:
     """A string of a certain form."""
     compiled = re.compile(expression)
 
-    def check(report: Report, value: Any, pointer: str) -> None:
+    def check(report: Report, value: JsonValue, pointer: str) -> None:
         if not isinstance(value, str) or not compiled.fullmatch(value):
             report.add(f"must be {what}", pointer)
 
@@ -106,7 +106,7 @@ def pattern(expression: str, what: str) -> Check:
 def array(item: Check, most: int, least: int = 1) -> Check:
     """A list of `least` to `most` items."""
 
-    def check(report: Report, value: Any, pointer: str) -> None:
+    def check(report: Report, value: JsonValue, pointer: str) -> None:
         if not isinstance(value, list):
             report.add("must be an array", pointer)
             return
@@ -120,14 +120,14 @@ def array(item: Check, most: int, least: int = 1) -> Check:
     return check
 
 
-def anything(report: Report, value: Any, pointer: str) -> None:
+def anything(report: Report, value: JsonValue, pointer: str) -> None:
     """No rule."""
 
 
 def record(fields: Mapping[str, Field], then: Check | None = None) -> Check:
     """An object with just these properties, and a last look at the whole."""
 
-    def check(report: Report, value: Any, pointer: str) -> None:
+    def check(report: Report, value: JsonValue, pointer: str) -> None:
         if not isinstance(value, dict):
             report.add("must be an object", pointer)
             return
@@ -150,7 +150,7 @@ def tagged(kinds: Mapping[str, Check], allowed: Iterable[str] | None = None) -> 
     """An object whose `type` says which check applies; `allowed` narrows the types in this place."""
     names = frozenset(kinds if allowed is None else allowed)
 
-    def check(report: Report, value: Any, pointer: str) -> None:
+    def check(report: Report, value: JsonValue, pointer: str) -> None:
         if not isinstance(value, dict):
             report.add("must be an object", pointer)
             return

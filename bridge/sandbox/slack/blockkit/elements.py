@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bridge.sandbox.slack.blockkit.checks import (
     Check,
     Field,
@@ -37,6 +35,7 @@ from bridge.sandbox.slack.blockkit.objects import (
     plain,
 )
 from bridge.sandbox.slack.blockkit.richtext import RICH_TEXT
+from bridge.sandbox.slack.jsontypes import Json
 
 _KIND = need(text(40))
 _DATE = pattern(r"\d{4}-\d{2}-\d{2}", "a date as YYYY-MM-DD")
@@ -45,7 +44,7 @@ _USER = pattern(r"[UW][A-Z0-9]+", "a valid user id")
 _CHANNEL = pattern(r"[CDG][A-Z0-9]+", "a valid conversation id")
 
 
-def _image_source(report: Report, value: dict[str, Any], pointer: str) -> None:
+def _image_source(report: Report, value: Json, pointer: str) -> None:
     if ("image_url" in value) == ("slack_file" in value):
         report.add("exactly one of image_url and slack_file is required", pointer)
 
@@ -74,10 +73,12 @@ def _menu(**fields: Field) -> Check:
 def _static(**fields: Field) -> Check:
     base = {"placeholder": may(plain(150)), "confirm": may(CONFIRM), "focus_on_load": may(boolean)}
     base |= {"type": _KIND, "action_id": may(IDENTIFIER)}
-    return record(base | {"options": may(OPTIONS), "option_groups": may(OPTION_GROUPS)} | fields, _initial_known)
+    return record(
+        base | {"options": may(OPTIONS), "option_groups": may(OPTION_GROUPS)} | fields, _initial_known
+    )
 
 
-def _initial_known(report: Report, value: dict[str, Any], pointer: str) -> None:
+def _initial_known(report: Report, value: Json, pointer: str) -> None:
     if ("options" in value) == ("option_groups" in value):
         report.add("exactly one of options and option_groups is required", pointer)
         return
@@ -89,7 +90,7 @@ def _initial_known(report: Report, value: dict[str, Any], pointer: str) -> None:
             report.add("initial option is not one of the options", pointer)
 
 
-def _choice_known(report: Report, value: dict[str, Any], pointer: str) -> None:
+def _choice_known(report: Report, value: Json, pointer: str) -> None:
     known = {option["value"] for option in value["options"]}
     for option in value.get("initial_options") or [o for o in [value.get("initial_option")] if o]:
         if option["value"] not in known:
@@ -162,9 +163,7 @@ ELEMENTS: dict[str, Check] = {
     "email_text_input": _typed(initial_value=may(text(3000))),
     "url_text_input": _typed(initial_value=may(text(3000))),
     "rich_text_input": _typed(initial_value=may(tagged({"rich_text": RICH_TEXT}))),
-    "file_input": _element(
-        filetypes=may(array(text(20), 100)), max_files=may(integer(1, 10))
-    ),
+    "file_input": _element(filetypes=may(array(text(20), 100)), max_files=may(integer(1, 10))),
     "image": IMAGE,
 }
 """Every element by its `type`."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bridge.sandbox.slack.blockkit.checks import (
     Check,
     Report,
@@ -17,6 +15,7 @@ from bridge.sandbox.slack.blockkit.checks import (
     tagged,
     text,
 )
+from bridge.sandbox.slack.jsontypes import JsonValue
 
 IDENTIFIER = text(255)
 URL = text(3000)
@@ -52,7 +51,7 @@ OPTION_GROUP = record({"label": need(plain(75)), "options": need(array(OPTION, 1
 
 
 def _distinct_values(options: Check) -> Check:
-    def check(report: Report, value: Any, pointer: str) -> None:
+    def check(report: Report, value: JsonValue, pointer: str) -> None:
         options(report, value, pointer)
         seen: set[str] = set()
         for index, option in enumerate(value if isinstance(value, list) else []):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from bridge.sandbox.slack.blockkit.blocks import check_blocks
 from bridge.sandbox.slack.blockkit.checks import Report, anything, boolean, may, need, one_of, record, text
 from bridge.sandbox.slack.blockkit.objects import plain
 from bridge.sandbox.slack.errors import SlackError, invalid_arguments
+from bridge.sandbox.slack.jsontypes import Json, JsonValue
 
-Json = dict[str, Any]
 MAX_BYTES = 250_000
 _COMMON = {
     "blocks": need(anything),
@@ -34,7 +32,7 @@ _MODAL = record(
 _HOME = record(_COMMON | {"type": need(one_of(("home",)))})
 
 
-def check_view(raw: Any, surface: str) -> Json:
+def check_view(raw: JsonValue, surface: str) -> Json:
     """Check a view for a surface (`modal`, `home`) and return it as Slack stores it.
 
     Raises `view_too_large` over 250 KB, and `invalid_arguments` with one line for each problem. A modal with input
@@ -47,6 +45,7 @@ def check_view(raw: Any, surface: str) -> Json:
     report = Report(surface)
     (_MODAL if surface == "modal" else _HOME)(report, raw, "/view")
     blocks = raw.get("blocks")
+    checked: list[Json] = []
     if isinstance(blocks, list):
         try:
             checked = check_blocks(blocks, surface, "/view/blocks")

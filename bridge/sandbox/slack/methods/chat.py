@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bridge.sandbox.slack import wire
 from bridge.sandbox.slack.api import Call, Method
 from bridge.sandbox.slack.content import read_content, read_metadata
 from bridge.sandbox.slack.errors import SlackError, invalid_arguments
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.methods import lookup
 from bridge.sandbox.slack.state import Channel, Ephemeral, Message
 
-Json = dict[str, Any]
 _IDENTITY = ("username", "icon_url", "icon_emoji")
 
 
@@ -39,7 +37,9 @@ def _post_message(call: Call) -> Json:
         icons=_icons(identity),
         metadata=metadata,
     )
-    backend.activity.post(channel, message, broadcast=broadcast, parse=content.parse)
+    # Only a plain false for both keeps Slack from fetching links.
+    quiet = all(call.get(name) in ("false", "0", "False") for name in ("unfurl_links", "unfurl_media"))
+    backend.activity.post(channel, message, broadcast=broadcast, parse=content.parse, unfurl=not quiet)
     body = wire.message_json(backend.ws, channel, message)
     if metadata:
         body["metadata"] = metadata
@@ -97,7 +97,7 @@ def _update(call: Call) -> Json:
         changes["attachments"] = content.attachments
     if metadata is not None:
         changes["metadata"] = metadata or None
-    backend.activity.edit(channel, message, changes, backend.ws.bot.user_id, content.parse)
+    backend.activity.edit(channel, message, changes, backend.ws.bot.user_id, parse=content.parse)
     body = wire.message_json(backend.ws, channel, message)
     if message.metadata:
         body["metadata"] = message.metadata

@@ -11,17 +11,17 @@ from typing import Any
 from bridge.sandbox.slack import wire
 from bridge.sandbox.slack.api import Call, Method
 from bridge.sandbox.slack.errors import SlackError
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.methods import lookup
 from bridge.sandbox.slack.state import Channel
 
-Json = dict[str, Any]
 _TYPES = {"public_channel": "channel", "private_channel": "group", "mpim": "mpim", "im": "im"}
 _TS = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
 def _info(call: Call) -> Json:
     channel = lookup.channel_with(call, "read")
-    return {"channel": wire.channel_json(call.backend.ws, channel, call.flag("include_num_members"))}
+    return {"channel": wire.channel_json(call.backend.ws, channel, members=call.flag("include_num_members"))}
 
 
 def _list(call: Call) -> Json:
@@ -117,7 +117,7 @@ def _history(call: Call) -> Json:
         high = min(high, bisect_left(channel.timeline, _uncursor(cursor)))
     start = max(low, high - limit)
     page = [channel.messages[ts] for ts in reversed(channel.timeline[start:high])]
-    messages = [wire.history_json(ws, channel, message, with_metadata) for message in page]
+    messages = [wire.history_json(ws, channel, message, with_metadata=with_metadata) for message in page]
     more = start > low
     body: Json = {"messages": messages, "has_more": more, "pin_count": 0}
     if more:
@@ -138,7 +138,7 @@ def _replies(call: Call) -> Json:
     # The root comes first on every page and counts as one of its messages.
     end = min(high, low + max(1, limit - 1))
     page = [root, *(channel.messages[ts] for ts in root.replies[low:end])]
-    messages = [wire.history_json(ws, channel, message, with_metadata) for message in page]
+    messages = [wire.history_json(ws, channel, message, with_metadata=with_metadata) for message in page]
     cursor = _cursor(root.replies[end]) if end < high else ""
     return {"messages": messages, "has_more": end < high, "response_metadata": {"next_cursor": cursor}}
 

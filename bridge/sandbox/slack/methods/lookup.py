@@ -35,12 +35,12 @@ def channel_with(call: Call, verb: str) -> Channel:
 def target(call: Call) -> Channel:
     """Where a post goes: a conversation's id, a channel's name, or a person's id (their direct message).
 
-    Raises `channel_not_found`, `not_in_channel`, `is_archived`.
+    Raises `channel_not_found`, `not_in_channel`, `is_archived`, `messages_tab_disabled`.
     """
     value = call.want("channel")
     ws = call.backend.ws
     if value in ws.people:
-        return ws.open_dm([value])[0]
+        return _reachable(call, ws.open_dm([value])[0])
     try:
         found = ws.channel_for(value)
     except KeyError:
@@ -52,6 +52,12 @@ def target(call: Call) -> Channel:
         raise SlackError("not_in_channel")
     if found.archived:
         raise SlackError("is_archived")
+    return _reachable(call, found)
+
+
+def _reachable(call: Call, found: Channel) -> Channel:
+    if found.kind == "im" and not call.backend.config.messages_tab_enabled:
+        raise SlackError("messages_tab_disabled")
     return found
 
 

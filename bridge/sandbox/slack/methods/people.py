@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bridge.sandbox.slack import wire
 from bridge.sandbox.slack.api import Call, Method
 from bridge.sandbox.slack.config import UserGroupConfig
 from bridge.sandbox.slack.errors import SlackError
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.methods import lookup
 from bridge.sandbox.slack.methods.conversations import paged
 from bridge.sandbox.slack.state import CREATED
-
-Json = dict[str, Any]
 
 
 def _user(call: Call, user_id: str) -> Json:
     ws = call.backend.ws
     if user_id == ws.bot.user_id:
         return wire.bot_user_json(ws)
-    return wire.user_json(ws, ws.people[user_id], "users:read.email" in call.scopes)
+    return wire.user_json(ws, ws.people[user_id], with_email="users:read.email" in call.scopes)
 
 
 def _info(call: Call) -> Json:

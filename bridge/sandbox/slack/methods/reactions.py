@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from bridge.sandbox.slack import wire
 from bridge.sandbox.slack.api import Call, Method
 from bridge.sandbox.slack.emoji import is_reaction_name
 from bridge.sandbox.slack.errors import SlackError
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.methods import lookup
 from bridge.sandbox.slack.state import Channel, Message
 
-Json = dict[str, Any]
 _TS = re.compile(r"\d+\.\d{6}")
 
 

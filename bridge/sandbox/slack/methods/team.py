@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bridge.sandbox.slack.api import Call, Method
 from bridge.sandbox.slack.errors import SlackError, invalid_arguments
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.methods import lookup
 
-Json = dict[str, Any]
 
 def _api_test(call: Call) -> Json:
     if error := call.get("error"):
@@ -75,8 +73,6 @@ METHODS = (
     Method("apps.connections.open", _connections_open, 3, ("connections:write",), app_token=True),
     Method("team.info", _team_info, 3, ("team:read",)),
     Method("emoji.list", _emoji_list, 2, ("emoji:read",), takes_json=False),
-    Method(
-        "assistant.threads.setStatus", _set_status, 5, ("chat:write", "assistant:write"), paced=True
-    ),
+    Method("assistant.threads.setStatus", _set_status, 5, ("chat:write", "assistant:write"), paced=True),
 )
 """The family's methods."""

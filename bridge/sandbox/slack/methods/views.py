@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bridge.sandbox.slack.api import Call, Method
 from bridge.sandbox.slack.blockkit.view import check_view
 from bridge.sandbox.slack.errors import SlackError, missing_field
 from bridge.sandbox.slack.inputs import state_values
+from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.views import View
-
-Json = dict[str, Any]
 
 
 def _answer(call: Call, view: View) -> Json:
