@@ -71,6 +71,9 @@ class JoinedRedis:
         if self._closed:
             raise StoreUnavailableError("the connection to Redis was closed")
         link = await self._borrow()
+        if self._closed:
+            link.close()
+            raise StoreUnavailableError("the connection to Redis was closed")
         self._waiting.add(link)
         try:
             async with asyncio.timeout(wait_s + self._timing.answer_s):

@@ -72,6 +72,7 @@ class LiveStore:
         self._redis_clock.heard(*now)
         if not fence:
             return None
+        self._dated.pop(lane, None)
         # Counted from before the question: Redis began to count later, so we never believe it for too long.
         return Hold(lane=lane, owner=owner, fence=fence, until=asked + self._hold_s)
 
