@@ -62,6 +62,7 @@ MAX_POST = 12_000
 _MARK_OF = {node: mark for mark, node in MARKS.items()}
 _SIGN = {
     MentionKind.PERSON: "@",
+    MentionKind.BOT: "@",
     MentionKind.CHANNEL: "#",
     MentionKind.TEAM: "!subteam^",
     MentionKind.EVERYONE: "!",

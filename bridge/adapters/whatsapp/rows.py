@@ -18,6 +18,7 @@ from bridge.markup.marks import CODE, GUARD, PRE, Cell, Dialect, closes, code_ce
 
 _URL = r"(?P<url>https?://[^\s<>\u200b]*[^\s<>\u200b*_~`.,;:!?'\")\]}])"
 _TOKEN = re.compile(rf"{PRE}|{CODE}|{_URL}|[*_~\n]|[^*_~\n`h]+|.", re.DOTALL)
+_PLAIN_CODE = re.compile(rf"[^\s{GUARD}`](?:[^`]*[^\s{GUARD}`])?")
 _LITERAL = re.compile(rf"{_URL}|[*_~`]|[^*_~`h]+|.", re.DOTALL)
 
 DIALECT = Dialect(
@@ -102,7 +103,7 @@ def regions(text: str) -> list[Region]:
 def write_row(runs: Sequence[Run], prefix: str = "") -> str:
     """One line of text for `runs` (no line breaks in them), after `prefix` (a quote sign, a bullet, a number)."""
     bare = [_Bit(run.text, run.form is Form.FIXED) for run in runs]
-    for row in (_styled(runs), bare):
+    for row in (_unglued(_styled(runs)), bare):
         line = _line(_guard(row), is_start=not prefix)
         if _reads_as(line, row):
             return prefix + line
@@ -146,9 +147,32 @@ def _styled(runs: Sequence[Run], depth: int = 0) -> list[_Bit]:
 
 
 def _bit(run: Run) -> _Bit:
-    if run.form is Form.CODE:
+    if run.form is Form.CODE and _PLAIN_CODE.fullmatch(run.text):
         return _Bit(f"`{run.text}`", fixed=True)
     return _Bit(run.text, fixed=run.form is Form.FIXED)
+
+
+def _unglued(row: list[_Bit]) -> list[_Bit]:
+    """The row without the marks and backticks that touch a letter or digit outside: these would be shown as they are."""
+    edges = ["\n", *(bit.text for bit in row), "\n"]
+    glued_before = [edges[at][-1].isalnum() for at in range(len(row))]
+    glued_after = [edges[at + 2][0].isalnum() for at in range(len(row))]
+    dropped: set[int] = set()
+    open_marks: list[int] = []
+    for at, bit in enumerate(row):
+        if bit.partner > 0:
+            open_marks.append(at)
+        elif bit.partner < 0:
+            opener = open_marks.pop()
+            if glued_before[opener] or glued_after[at]:
+                dropped |= {opener, at}
+    out = []
+    for at, bit in enumerate(row):
+        if bit.fixed and bit.text[0] == "`" and (glued_before[at] or glued_after[at]):
+            out.append(_Bit(bit.text[1:-1]))
+        elif at not in dropped:
+            out.append(bit)
+    return out
 
 
 def _trim(runs: list[Run]) -> tuple[str, list[Run], str]:
