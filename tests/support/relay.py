@@ -13,7 +13,7 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self._target = port
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._answering = asyncio.Event()
@@ -25,10 +25,11 @@ class Relay:
     async def open(self, *, tls: ssl.SSLContext | None = None, path: Path | None = None) -> None:
         """Listen: on a free port of 127.0.0.1, or on the socket file `path`."""
         if path is not None:
-            self._server = await asyncio.start_unix_server(self._serve, path)
+            self._servers.append(await asyncio.start_unix_server(self._serve, path))
             return
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=tls)
-        self.port = self._server.sockets[0].getsockname()[1]
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        self._servers.append(server)
+        self.port = server.sockets[0].getsockname()[1]
 
     def hold_answers(self) -> None:
         """Keep what the server says from now on; requests still go through."""
@@ -46,8 +47,8 @@ class Relay:
 
     async def close(self) -> None:
         """Break every connection and take no new ones."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         self.cut()
         for task in self._tasks:
             task.cancel()
