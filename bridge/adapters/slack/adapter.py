@@ -1,0 +1,370 @@
+"""Slack as a desk: carries out single actions with the Web API, and looks posts up again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay
+from bridge.adapters.base import Bucket, Capabilities, Marker
+from bridge.adapters.slack import panel, posts
+from bridge.adapters.slack.caller import Caller
+from bridge.adapters.slack.ids import DESK, fresh_url, slack_user, time_ts
+from bridge.adapters.slack.roster import People, Profiles, RosterReader
+from bridge.errors import Failure, FailureKind, PlatformError
+from bridge.model import (
+    Agent,
+    CardView,
+    DeskUser,
+    InboxId,
+    Place,
+    Post,
+    Receipt,
+    Struct,
+    ThreadRef,
+)
+
+RECEIPTS: Mapping[Receipt, str] = {
+    Receipt.INTERNAL: "lock",
+    Receipt.NEEDS_YOU: "question",
+    Receipt.HELD: "hourglass_flowing_sand",
+    Receipt.UNCERTAIN: "grey_question",
+    Receipt.ACCEPTED: "arrow_upper_right",
+    Receipt.DELIVERED: "white_check_mark",
+    Receipt.READ: "eyes",
+    Receipt.FAILED: "x",
+}
+"""The reaction that stands for each fate (Slack: reactions.add, names without colons)."""
+
+_HARMLESS_REACTIONS = frozenset(
+    {
+        "already_reacted",
+        "too_many_reactions",
+        "too_many_emoji",
+        "message_not_found",
+        "not_reactable",
+        "thread_locked",
+    }
+)
+_EPHEMERAL_FALLS_BACK = frozenset({FailureKind.NEVER, FailureKind.GONE, FailureKind.STOP})
+_TOKEN_CODES = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
+# Slack: "about one message a second per channel"; short bursts pass, but a bucket without one never meets a 429.
+_POSTS_PER_S = 1.0
+_PAGE = 200
+_CLOCK_MARGIN = timedelta(seconds=60)
+_KEPT = 10_000
+
+
+class Identity(Struct, frozen=True):
+    """Who the bot is (Slack: auth.test)."""
+
+    team: str
+    team_url: str
+    bot_user: str
+    bot_id: str
+    name: str
+    scopes: frozenset[str] = frozenset()
+
+    def wrote(self, message: Mapping[str, Any]) -> bool:
+        """Is `message` a post of this bot? Posts under a customer's name have a `bot_id` and no `user`."""
+        return message.get("user") == self.bot_user or message.get("bot_id") == self.bot_id
+
+
+class SlackDesk:
+    """One Slack workspace. Implements `bridge.adapters.base.Desk`."""
+
+    name = DESK
+    capabilities = Capabilities(
+        text_limit=panel.TEXT_LIMIT, edits=True, ephemerals=True, reactions=True, merges=True
+    )
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        bot_token: str,
+        api_url: str = "https://slack.com/api/",
+        people: People | None = None,
+        channels: Mapping[InboxId, str] | None = None,
+        timeout_s: float = 10.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Nothing is called before the first use.
+
+        `session` is shared and closed by its owner; the members of `channels` are agents of that inbox.
+        """
+        self.caller = Caller(session, base_url=api_url, token=bot_token, timeout_s=timeout_s)
+        self.profiles = Profiles(self.caller)
+        self._roster = RosterReader(self.caller, self.profiles, people or People(), channels or {})
+        self._now = now
+        self._identity: Identity | None = None
+        self._direct: dict[str, str] = {}
+        self._answered: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._colleagues: frozenset[str] = frozenset()
+
+    async def identity(self) -> Identity:
+        """Who we are; asked once (Slack: auth.test). Raises `PlatformError`."""
+        if self._identity is None:
+            body, headers = await self.caller.call_with_headers("auth.test")
+            scopes = frozenset(
+                one.strip() for one in headers.get("x-oauth-scopes", "").split(",") if one.strip()
+            )
+            self._identity = Identity(
+                team=str(body["team_id"]),
+                team_url=str(body.get("url") or ""),
+                bot_user=str(body["user_id"]),
+                bot_id=str(body.get("bot_id") or ""),
+                name=str(body.get("user") or "bot"),
+                scopes=scopes,
+            )
+            self.caller.bot_name = self._identity.name
+            self.profiles.team = self._identity.team
+        return self._identity
+
+    def post_bucket(self, channel: str) -> Bucket:
+        """Slack: chat.postMessage takes about one message a second per channel."""
+        return Bucket(key=f"{DESK}:post:{channel}", per_s=_POSTS_PER_S)
+
+    # ------------------------------------------------------------------------------------------- thread
+
+    async def open_thread(self, channel: str, card: CardView, marker: Marker) -> tuple[Place, Post]:
+        """Post the card; its `ts` names the thread. A channel that cannot take it needs an operator."""
+        args = posts.post_args(panel.card_text(card), panel.card(card, await self._former_url(card)))
+        try:
+            post = await self._post(channel, None, args, marker)
+        except PlatformError as error:
+            raise _stopped(error) from None
+        return Place(desk=DESK, channel=post.channel, thread=post.id), post
+
+    async def relay(self, place: Place, relays: Sequence[Relay], marker: Marker) -> Post:
+        """One post under the contact's name (Slack: chat:write.customize), every message a block of its own."""
+        args = posts.post_args(posts.relay_text(relays), posts.relay_blocks(relays))
+        args |= {
+            "username": panel.username(relays[0].author, self._colleagues),
+            "icon_emoji": ":speech_balloon:",
+        }
+        post = await self._post(place.channel, place.thread, args, marker)
+        self.saw_answer(place)
+        return post
+
+    def mergeable(self, relays: Sequence[Relay]) -> int:
+        """As many as stay readable and within Slack's limits."""
+        return posts.mergeable(relays)
+
+    async def notice(self, place: Place, notice: PostNotice, marker: Marker) -> Post:
+        """A post of the bot itself, with the person it is for mentioned first."""
+        blocks = posts.own_blocks(notice.body)
+        text = posts.own_text(notice.body)
+        if notice.mention and (user := slack_user(notice.mention)):
+            blocks.insert(0, panel.context(panel.mrkdwn(f"<@{user}>", panel.CONTEXT_LIMIT)))
+            text = panel.cut(f"<@{user}> {text}", panel.TEXT_LIMIT)
+        blocks += panel.buttons(notice.buttons, notice.contact, notice.conversation)
+        post = await self._post(place.channel, place.thread, posts.post_args(text, blocks), marker)
+        self.saw_answer(place)
+        return post
+
+    async def update_card(self, card: Post, view: CardView) -> None:
+        """Slack: chat.update takes no username, parses by default, and keeps metadata that is not given."""
+        blocks = panel.card(view, await self._former_url(view))
+        args = {"text": panel.card_text(view), "blocks": blocks, "parse": "none", "link_names": False}
+        await self.caller.call("chat.update", {"channel": card.channel, "ts": card.id, **args})
+
+    async def show_receipt(self, post: Post, receipt: Receipt) -> None:
+        """Add a reaction; one that is there already, or that a post cannot take, is no failure."""
+        args = {"channel": post.channel, "timestamp": post.id, "name": RECEIPTS[receipt]}
+        try:
+            await self.caller.call("reactions.add", args)
+        except PlatformError as error:
+            if error.failure.code not in _HARMLESS_REACTIONS:
+                raise
+
+    # ------------------------------------------------------------------------------------------ answers
+
+    async def answer(self, answer: Answer) -> None:
+        """Through the response url while it is fresh, else as an ephemeral post, else (`must_arrive`) directly."""
+        blocks = posts.own_blocks(answer.body)
+        blocks += panel.buttons(answer.buttons, answer.contact, answer.conversation)
+        text = posts.own_text(answer.body)
+        if await self._respond(answer, text, blocks):
+            return
+        user = _user(answer.to)
+        try:
+            await self._ephemeral(user, answer.place, text, blocks)
+        except PlatformError as error:
+            failure = error.failure
+            fails_over = failure.kind in _EPHEMERAL_FALLS_BACK and failure.code not in _TOKEN_CODES
+            if not (answer.must_arrive and fails_over):
+                raise
+            channel = await self._direct_channel(user)
+            await self.caller.call("chat.postMessage", {"channel": channel, **posts.post_args(text, blocks)})
+
+    async def _respond(self, answer: Answer, text: str, blocks: list[panel.Block]) -> bool:
+        url = fresh_url(answer.reply_handle, self._now())
+        if url is None:
+            return False
+        payload: dict[str, Any] = {
+            "response_type": "ephemeral",
+            "replace_original": False,
+            "text": text,
+            "blocks": blocks,
+        }
+        if answer.place.thread is not None and await self._has_answers(answer.place):
+            payload["thread_ts"] = answer.place.thread
+        return await self.caller.respond(url, payload)
+
+    async def _ephemeral(self, user: str, place: Place, text: str, blocks: list[panel.Block]) -> None:
+        # Slack: in a thread without replies an ephemeral post is not shown; in the channel it is.
+        in_thread = place.thread is not None and await self._has_answers(place)
+        args = posts.post_args(text, blocks)
+        del args["unfurl_links"], args["unfurl_media"]
+        args |= {"channel": place.channel, "user": user, "thread_ts": place.thread if in_thread else None}
+        await self.caller.call("chat.postEphemeral", args)
+
+    def saw_answer(self, place: Place) -> None:
+        """Remember that a thread has a reply."""
+        if place.thread is not None:
+            self._answered[(place.channel, place.thread)] = None
+            if len(self._answered) > _KEPT:
+                self._answered.popitem(last=False)
+
+    async def _has_answers(self, place: Place) -> bool:
+        key = (place.channel, place.thread or "")
+        if key not in self._answered:
+            answer = await self.caller.call(
+                "conversations.replies", {"channel": place.channel, "ts": place.thread, "limit": 2}
+            )
+            if len(answer.get("messages") or []) > 1:
+                self.saw_answer(place)
+        return key in self._answered
+
+    async def direct(self, message: DirectMessage, marker: Marker) -> None:
+        """A direct message, with a link to what it is about."""
+        channel = await self._direct_channel(_user(message.to))
+        blocks = posts.own_blocks(message.body)
+        if message.about is not None and (url := await self._url(message.about)):
+            blocks.append(
+                panel.context(panel.mrkdwn(posts.link(url, "Open the thread"), panel.CONTEXT_LIMIT))
+            )
+        blocks += panel.buttons(message.buttons, message.contact, message.conversation)
+        args = posts.post_args(posts.own_text(message.body), blocks)
+        await self._post(channel, None, args, marker)
+
+    async def alert(self, alert: Alert, channel: str, marker: Marker) -> None:
+        """A post in the channel of those who can act."""
+        args = posts.post_args(posts.own_text(alert.body), posts.own_blocks(alert.body))
+        await self._post(channel, None, args, marker)
+
+    async def _direct_channel(self, user: str) -> str:
+        known = self._direct.get(user)
+        if known is None:
+            answer = await self.caller.call("conversations.open", {"users": user})
+            known = self._direct[user] = str(answer["channel"]["id"])
+        return known
+
+    # -------------------------------------------------------------------------------------------- look-ups
+
+    async def find(self, place: Place, marker: Marker, since: datetime) -> Post | None:
+        """Look through what was posted from shortly before `since` on.
+
+        A `place.channel` that is a person's account stands for the direct messages with them.
+        """
+        channel = place.channel
+        if user := slack_user(DeskUser(channel)):
+            channel = await self._direct_channel(user)
+        oldest = time_ts(since - _CLOCK_MARGIN)
+        identity = await self.identity()
+        async for message in self._messages(channel, place.thread, oldest):
+            if identity.wrote(message) and posts.carries(message, marker.actions):
+                return Post(desk=DESK, channel=channel, id=str(message["ts"]))
+        return None
+
+    async def find_thread(self, place: Place) -> ThreadRef | None:
+        """The root's metadata; None when the root is gone, not ours or names nothing."""
+        args = {"channel": place.channel, "ts": place.thread, "limit": 1, "include_all_metadata": True}
+        try:
+            answer = await self.caller.call("conversations.replies", args)
+        except PlatformError as error:
+            if error.failure.kind is FailureKind.GONE:
+                return None
+            raise
+        root: dict[str, Any] = next(iter(answer.get("messages") or []), {})
+        identity = await self.identity()
+        return posts.thread_ref(root) if root.get("ts") == place.thread and identity.wrote(root) else None
+
+    async def _messages(self, channel: str, thread: str | None, oldest: str) -> AsyncIterator[dict[str, Any]]:
+        method = "conversations.history" if thread is None else "conversations.replies"
+        cursor: str | None = None
+        while True:
+            args = {
+                "channel": channel,
+                "ts": thread,
+                "oldest": oldest,
+                "inclusive": True,
+                "include_all_metadata": True,
+                "limit": _PAGE,
+                "cursor": cursor,
+            }
+            answer = await self.caller.call(method, args)
+            for message in answer.get("messages") or []:
+                yield message
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "") or None
+            if cursor is None:
+                return
+
+    async def read_roster(self) -> tuple[Agent, ...]:
+        """Who works here, with their roles; `roster_problems` says what could not be read."""
+        await self.identity()
+        agents = await self._roster.read()
+        self._colleagues = frozenset(agent.name.casefold() for agent in agents)
+        return agents
+
+    @property
+    def roster_problems(self) -> tuple[str, ...]:
+        """People and groups of the settings that Slack does not know, in words."""
+        return self._roster.problems
+
+    # --------------------------------------------------------------------------------------------- inside
+
+    async def _post(self, channel: str, thread: str | None, args: Mapping[str, Any], marker: Marker) -> Post:
+        given = {"channel": channel, "thread_ts": thread, "metadata": posts.metadata(marker), **args}
+        answer = await self.caller.call("chat.postMessage", given)
+        return Post(desk=DESK, channel=str(answer.get("channel") or channel), id=str(answer["ts"]))
+
+    async def _former_url(self, card: CardView) -> str | None:
+        return await self._url(card.former) if card.former is not None else None
+
+    async def _url(self, place: Place) -> str | None:
+        """A link that opens a thread or channel in Slack; None when we cannot tell the workspace's address."""
+        if place.desk != DESK:
+            return None
+        try:
+            base = (await self.identity()).team_url
+        except PlatformError:
+            return None
+        if not base.startswith("https://"):
+            return None
+        tail = f"/p{place.thread.replace('.', '')}" if place.thread else ""
+        return f"{base.rstrip('/')}/archives/{place.channel}{tail}"
+
+
+def _user(account: DeskUser) -> str:
+    user = slack_user(account)
+    if user is None:
+        raise PlatformError(
+            Failure(
+                kind=FailureKind.NEVER, code="user_not_found", words="This person has no account on Slack."
+            )
+        )
+    return user
+
+
+def _stopped(error: PlatformError) -> PlatformError:
+    """A thread that cannot be opened is nothing that a new thread would heal."""
+    if error.failure.kind is not FailureKind.GONE:
+        return error
+    return PlatformError(msgspec.structs.replace(error.failure, kind=FailureKind.STOP))

@@ -1,0 +1,470 @@
+"""How Slack's events reach us: Bolt, over a Socket Mode connection or signed HTTP requests.
+
+Whatever arrives is stored (`Inlet.append`) before it is acknowledged. When it cannot be stored nothing is
+acknowledged, Slack delivers again, and the id of the event makes the repeat harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import aiohttp
+import orjson
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_bolt.adapter.socket_mode.internals import build_headers
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bridge.adapters.base import Inlet, Placed
+from bridge.adapters.slack.adapter import Identity, SlackDesk
+from bridge.adapters.slack.interactions import Interactions
+from bridge.adapters.slack.messages import MessageReader
+from bridge.adapters.slack.roster import Names
+from bridge.errors import PlatformError, StoreUnavailableError
+
+log = structlog.get_logger(__name__)
+
+Json = Mapping[str, Any]
+EventHandler = Callable[[Json, Identity], Awaitable[list[Placed]]]
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a request's body that are read (Slack: a view has at most 250 KB)."""
+
+BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+_ANYTHING = re.compile(".*")
+_HELP = (
+    "I carry messages between customers and your team. Work in the threads of your channel: answer there, type "
+    "!help for what you can do, or use /wa with a conversation's number from anywhere."
+)
+
+
+class Arrivals:
+    """Receives everything Slack sends. `start` and `stop` belong to Socket Mode, `handle` to HTTP mode."""
+
+    def __init__(  # noqa: PLR0913 - plain values, so that no settings reach in here
+        self,
+        desk: SlackDesk,
+        inlet: Inlet,
+        session: aiohttp.ClientSession,
+        *,
+        bot_token: str,
+        api_url: str = "https://slack.com/api/",
+        app_token: str | None = None,
+        signing_secret: str | None = None,
+        admin_channels: tuple[str, ...] = (),
+        people_changed: Callable[[], None] = lambda: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        ping_s: float = 5.0,
+    ) -> None:
+        """With an `app_token` it connects by Socket Mode; with a `signing_secret` it takes signed requests.
+
+        `people_changed` is called when Slack says that groups or channels have other members now.
+        """
+        self._desk = desk
+        self._inlet = inlet
+        self._app_token = app_token
+        self._verifier = SignatureVerifier(signing_secret) if signing_secret else None
+        self._admin_channels = admin_channels
+        self._people_changed = people_changed
+        self._ping_s = ping_s
+        names = Names(inlet, desk.profiles)
+        self._messages = MessageReader(inlet, names, now)
+        self._interactions = Interactions(inlet, desk.caller, names, now)
+        self._orders = _Orders()
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._problem: str | None = "not connected to Slack yet" if app_token else None
+        self._running: asyncio.Task[None] | None = None
+        logger = logging.getLogger("threadline.slack")
+        logger.setLevel(logging.CRITICAL)  # below it, the SDK prints bodies and secret addresses
+        client = AsyncWebClient(
+            token=bot_token, base_url=api_url, session=session, retry_handlers=[], logger=logger
+        )
+        self._client = client
+        self._logger = logger
+        self.app = AsyncApp(
+            client=client,
+            logger=logger,
+            authorize=self._authorizer(),
+            process_before_response=True,
+            # On raw bytes, before anything is parsed: `handle`.
+            request_verification_enabled=False,
+            # It would hide that somebody deleted a card; own posts are told apart in `MessageReader`.
+            ignoring_self_events_enabled=False,
+            ignoring_self_assistant_message_events_enabled=False,
+            attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,
+        )
+        self.events: dict[str, EventHandler] = self._event_handlers()
+        self._listen()
+
+    # ------------------------------------------------------------------------------------- listeners
+
+    def _event_handlers(self) -> dict[str, EventHandler]:
+        """What is done with each event that the app is subscribed to (the manifest names the same)."""
+        return {
+            "message": self._on_message,
+            "app_mention": _ignored,  # the same post comes as `message` too
+            "app_home_opened": _ignored,
+            "reaction_added": lambda body, who: self._messages.reaction(body, who, added=True),
+            "reaction_removed": lambda body, who: self._messages.reaction(body, who, added=False),
+            "channel_archive": self._on_trouble,
+            "group_archive": self._on_trouble,
+            "channel_deleted": self._on_trouble,
+            "group_deleted": self._on_trouble,
+            "channel_left": self._on_trouble,
+            "group_left": self._on_trouble,
+            "channel_id_changed": self._on_trouble,
+            "tokens_revoked": self._on_trouble,
+            "app_uninstalled": self._on_trouble,
+            "member_joined_channel": self._on_people,
+            "member_left_channel": self._on_people,
+            "subteam_members_changed": self._on_people,
+        }
+
+    def _listen(self) -> None:
+        for name in self.events:
+            self.app.event(name)(self._listener(self.events[name]))
+        # An event without a listener is refused, which Slack counts as a failure and repeats.
+        self.app.event(_ANYTHING)(self._listener(_ignored))
+        self.app.command(_ANYTHING)(self._on_command)
+        self.app.action(_ANYTHING)(self._on_action)
+        self.app.shortcut(_ANYTHING)(self._on_shortcut)
+        self.app.view(_ANYTHING)(self._on_view)
+        self.app.view_closed(_ANYTHING)(_acknowledge)
+        self.app.options(_ANYTHING)(_no_options)
+        self.app.error(_on_error)
+
+    def _listener(self, handler: EventHandler) -> Callable[..., Awaitable[None]]:
+        async def listen(body: dict[str, Any]) -> None:
+            await self._store(await handler(body, await self._desk.identity()))
+
+        return listen
+
+    async def _store(self, placed: list[Placed]) -> None:
+        if placed:
+            await self._inlet.append(placed)
+
+    async def _on_message(self, body: Json, identity: Identity) -> list[Placed]:
+        event = body.get("event") or {}
+        if event.get("channel_type") in {"im", "mpim"}:
+            self._greet(event, identity)
+            return []
+        return await self._messages.message(event, identity)
+
+    async def _on_people(self, body: Json, identity: Identity) -> list[Placed]:
+        event = body.get("event") or {}
+        if event.get("type") == "member_left_channel" and event.get("user") == identity.bot_user:
+            return await self._on_trouble(body, identity)
+        self._people_changed()
+        return []
+
+    async def _on_trouble(self, body: Json, identity: Identity) -> list[Placed]:
+        """Something that only people with rights can mend. What waits stays stored meanwhile."""
+        event = body.get("event") or {}
+        words = trouble(event, identity)
+        log.error("slack.trouble", kind=event.get("type"), words=words)
+        if event.get("type") in {"tokens_revoked", "app_uninstalled"}:
+            self._problem = words
+            return []
+        gone = event.get("channel")
+        for channel in self._admin_channels:
+            if channel != gone:
+                self._background(self._tell(channel, words))
+        return []
+
+    def _greet(self, event: Json, identity: Identity) -> None:
+        """Answer a person who writes to the bot, so that nobody thinks a contact reads it."""
+        spoken = event.get("subtype") is None and event.get("user") and not event.get("bot_id")
+        if event.get("channel_type") == "im" and spoken and not identity.wrote(event):
+            self._background(self._tell(str(event.get("channel")), _HELP))
+
+    async def _tell(self, channel: str, words: str) -> None:
+        try:
+            await self._desk.caller.call("chat.postMessage", {"channel": channel, "text": words})
+        except PlatformError as error:
+            log.warning("slack.not_told", channel=channel, code=error.failure.code)
+
+    async def _on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        answer = await self._interactions.command(body)
+        await self._store(answer.placed)
+        await (ack(text=answer.words, response_type="ephemeral") if answer.words else ack())
+
+    async def _on_action(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._store(await self._interactions.action(body))
+        await ack()
+
+    async def _on_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._interactions.shortcut(body)
+        await ack()
+
+    async def _on_view(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        answer = await self._interactions.submission(body)
+        await self._store(answer.placed)
+        await (ack(response_action="errors", errors=answer.errors) if answer.errors else ack())
+
+    # ---------------------------------------------------------------------------------------- dispatch
+
+    def _authorizer(self) -> Callable[[], Awaitable[AuthorizeResult]]:
+        async def authorize() -> AuthorizeResult:
+            identity = await self._desk.identity()
+            return AuthorizeResult(
+                enterprise_id=None,
+                team_id=identity.team,
+                bot_user_id=identity.bot_user,
+                bot_id=identity.bot_id,
+                bot_token=self._client.token,
+            )
+
+        return authorize
+
+    async def _dispatch(self, request: AsyncBoltRequest) -> BoltResponse:
+        """Let Bolt handle one request. What belongs to one thread is handled in the order of arrival."""
+        if request.body.get("type") == "app_rate_limited":
+            log.error("slack.events_dropped", minute=request.body.get("minute_rate_limited"))
+            return BoltResponse(status=200)
+        async with self._orders.turn(_order_key(request.body)):
+            try:
+                await self._desk.identity()
+            except PlatformError as error:
+                # Bolt would answer 200 to what it cannot authorise, and the event would be lost.
+                log.warning("slack.not_identified", code=error.failure.code)
+                return BoltResponse(status=503)
+            return await self.app.async_dispatch(request)
+
+    async def _tracked(self, request: AsyncBoltRequest) -> BoltResponse:
+        task = asyncio.get_running_loop().create_task(self._dispatch(request))
+        self._keep(task)
+        # A request that is cut off must not leave an event half handled.
+        return await asyncio.shield(task)
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._keep(asyncio.get_running_loop().create_task(work))
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    # -------------------------------------------------------------------------------------------- HTTP
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """`POST /webhooks/slack`: events, interactivity and commands.
+
+        401 without a valid signature of the last five minutes over the raw bytes, 413 over 1 MiB, 400 for what
+        is not Slack's format, 5xx when the event could not be stored.
+        """
+        raw = await _read(request)
+        if raw is None:
+            return web.Response(status=413)
+        if not self._signed(raw, request.headers):
+            return web.Response(status=401)
+        try:
+            bolt_request = _bolt_request(raw, request)
+        except (UnicodeDecodeError, ValueError, TypeError):
+            return web.Response(status=400)
+        return await to_aiohttp_response(await self._tracked(bolt_request))
+
+    def _signed(self, raw: bytes, headers: Mapping[str, str]) -> bool:
+        stamp = headers.get("X-Slack-Request-Timestamp", "")
+        signature = headers.get("X-Slack-Signature", "")
+        if self._verifier is None or not (stamp.isascii() and stamp.isdigit() and signature.isascii()):
+            return False
+        return bool(self._verifier.is_valid(body=raw, timestamp=stamp, signature=signature))
+
+    # -------------------------------------------------------------------------------------------- socket
+
+    def problem(self) -> str | None:
+        """Why Slack's events do not reach us at the moment, in words; None when all is well."""
+        return self._problem
+
+    async def start(self) -> None:
+        """Connect, and stay connected, in the background. Does nothing in HTTP mode."""
+        if self._app_token:
+            self._running = asyncio.get_running_loop().create_task(self._stay_connected(self._app_token))
+
+    async def stop(self, patience_s: float = 5.0) -> None:
+        """Finish what is under way, within `patience_s`, then close the connection."""
+        if self._under_way:
+            await asyncio.wait(set(self._under_way), timeout=patience_s)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+            self._running = None
+
+    async def _stay_connected(self, app_token: str) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._connection(app_token)
+                failures = 0
+            except PlatformError as error:
+                self._problem = f"Slack's Socket Mode: {error.failure.words}"
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                self._problem = f"Slack's Socket Mode: no connection ({type(error).__name__})"
+            log.warning("slack.socket_down", problem=self._problem)
+            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+            failures += 1
+
+    async def _connection(self, app_token: str) -> None:
+        """One connection; returns when the SDK could not keep it alive by itself.
+
+        The SDK retries a one-use address for ever, so the first one comes from us, where refusals have words.
+        """
+        await self._desk.identity()
+        opened = await self._desk.caller.call("apps.connections.open", token=app_token)
+        handler = _SocketHandler(self.app, app_token, self._client, self._logger, self._ping_s, self._tracked)
+        client: SocketModeClient = handler.client
+        client.wss_uri = str(opened["url"])
+        try:
+            await asyncio.wait_for(client.connect(), 2 * self._ping_s)  # type: ignore[no-untyped-call]
+            self._problem = None
+            log.info("slack.socket_up")
+            await self._watch(client)
+        finally:
+            await handler.close_async()  # type: ignore[no-untyped-call]
+
+    async def _watch(self, client: SocketModeClient) -> None:
+        """Until the connection has been down for four pings, in which the SDK tries to mend it."""
+        down = 0
+        while down < 4:
+            await asyncio.sleep(self._ping_s)
+            down = 0 if await client.is_connected() else down + 1
+        self._problem = "Slack's Socket Mode: the connection was lost"
+
+
+class _SocketHandler(AsyncSocketModeHandler):
+    """Bolt's handler, with our way of dispatching."""
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        app_token: str,
+        client: AsyncWebClient,
+        logger: logging.Logger,
+        ping_s: float,
+        dispatch: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]],
+    ) -> None:
+        super().__init__(app, app_token, logger=logger, web_client=client, ping_interval=ping_s)
+        self._dispatch = dispatch
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
+        """One envelope; acknowledged only when what it brought is stored."""
+        request = AsyncBoltRequest(mode="socket_mode", body=req.payload, headers=build_headers(req))
+        response = await self._dispatch(request)
+        await send_async_response(client, req, response, 0.0)
+
+
+class _Orders:
+    """A turn for each key, granted in the order of asking."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncIterator[None]:
+        """Wait for the turn; keys that nobody holds or waits for are forgotten."""
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[key]
+            if users == 1:
+                del self._locks[key]
+            else:
+                self._locks[key] = (lock, users - 1)
+
+
+def _order_key(body: Json) -> str:
+    """What must not overtake each other: everything about one thread (an edit belongs to the post's)."""
+    event = body.get("event")
+    if not isinstance(event, dict):
+        return str(body.get("trigger_id"))
+    inner = event.get("message") or event.get("previous_message") or event
+    inner = inner if isinstance(inner, dict) else event
+    return f"{event.get('channel')}|{inner.get('thread_ts') or inner.get('ts') or event.get('event_ts')}"
+
+
+def trouble(event: Json, identity: Identity) -> str:
+    """What an event about a channel or the app itself means, and what to do, in words."""
+    channel = f"<#{event.get('channel')}>"
+    match event.get("type"):
+        case "channel_archive" | "group_archive":
+            return f"{channel} was archived. Unarchive it, or choose another channel for its inbox."
+        case "channel_deleted" | "group_deleted":
+            return f"The channel {event.get('channel')} was deleted. Choose another channel for its inbox."
+        case "channel_left" | "group_left" | "member_left_channel":
+            return f"The bot was removed from {channel}. Type there: /invite @{identity.name}"
+        case "channel_id_changed":
+            old, new = event.get("old_channel_id"), event.get("new_channel_id")
+            return f"Slack gave the channel {old} the new id {new}. Write it into the inbox's settings."
+        case _:
+            return "The app was removed from the workspace or its token was revoked. Install it again."
+
+
+async def _ignored(_body: Json, _identity: Identity) -> list[Placed]:
+    return []
+
+
+async def _acknowledge(ack: AsyncAck) -> None:
+    await ack()
+
+
+async def _no_options(ack: AsyncAck) -> None:
+    await ack(options=[])
+
+
+async def _on_error(error: Exception) -> BoltResponse:
+    """Not stored, so not acknowledged. An error's own text may hold a body, so its kind and place are logged."""
+    if isinstance(error, StoreUnavailableError):
+        log.warning("slack.not_stored")
+        return BoltResponse(status=503)
+    where = traceback.format_tb(error.__traceback__)
+    log.error("slack.handler_failed", error=type(error).__name__, where="".join(where))
+    return BoltResponse(status=500)
+
+
+async def _read(request: web.Request) -> bytes | None:
+    """The body, or None when it is too large; never reads more than is allowed."""
+    if (request.content_length or 0) > MAX_BODY:
+        return None
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.content.iter_chunked(64 * 1024):
+        size += len(chunk)
+        if size > MAX_BODY:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _bolt_request(raw: bytes, request: web.Request) -> AsyncBoltRequest:
+    """Raises `ValueError` for what is neither JSON nor a form with one of the fields that Slack sends."""
+    text = raw.decode()
+    if request.content_type == "application/json":
+        parsed: Any = orjson.loads(text)
+    else:
+        form = parse_qs(text)
+        parsed = orjson.loads(form["payload"][0]) if "payload" in form else form
+    if not isinstance(parsed, dict) or not parsed:
+        raise ValueError("no object")
+    headers: dict[str, str | Sequence[str]] = dict(request.headers.items())
+    return AsyncBoltRequest(body=text, query=request.query_string, headers=headers)

@@ -1,0 +1,118 @@
+"""Names of things on Slack, as the rest of the bridge knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bridge.model import AgentId, ContactId, ConversationId, DeskUser, EventId, Struct, Token, digest
+
+DESK = "slack"
+"""Name of this desk in `Place`, `Post` and `DeskUser`."""
+
+METADATA_TYPE = "threadline"
+"""`event_type` of the metadata on our posts (Slack: message metadata)."""
+
+_HANDLE_LIFE_S = 29 * 60
+_VALUE_FIELDS = 3
+
+
+class Ref(Struct, frozen=True):
+    """What the value of a button and a modal's private metadata say: whose it is, and which prompt."""
+
+    contact: ContactId
+    conversation: ConversationId
+    token: Token | None = None
+
+    def encode(self) -> str:
+        """`contact|conversation|token`; the token may be empty."""
+        return f"{self.contact}|{self.conversation}|{self.token or ''}"
+
+    @classmethod
+    def decode(cls, value: str) -> Ref | None:
+        """None when the value was not made by `encode`."""
+        fields = value.split("|", _VALUE_FIELDS - 1)
+        if len(fields) != _VALUE_FIELDS or not fields[0] or not fields[1]:
+            return None
+        token = Token(fields[2]) if fields[2] else None
+        return cls(contact=ContactId(fields[0]), conversation=ConversationId(fields[1]), token=token)
+
+
+def desk_user(user: str) -> DeskUser:
+    """The account of Slack user `user` (`U…` or `W…`)."""
+    return DeskUser(f"{DESK}:{user}")
+
+
+def slack_user(account: DeskUser) -> str | None:
+    """The Slack user id of an account, or None when it belongs to another desk."""
+    desk, _, user = account.partition(":")
+    return user if desk == DESK and user else None
+
+
+def agent_id(account: DeskUser) -> AgentId:
+    """The agent that an account stands for until accounts are linked to each other."""
+    return AgentId(f"a-{digest(account, 6)}")
+
+
+def message_event(channel: str, ts: str) -> EventId:
+    """Id of a post's first appearance; an `app_mention` of the same post gives the same id."""
+    return EventId(f"{DESK}:{channel}:{ts}")
+
+
+def edit_event(channel: str, ts: str, edited_ts: str) -> EventId:
+    """Id of one edit of a post."""
+    return EventId(f"{DESK}:{channel}:{ts}:edit:{edited_ts}")
+
+
+def delete_event(channel: str, ts: str) -> EventId:
+    """Id of a post's deletion."""
+    return EventId(f"{DESK}:{channel}:{ts}:delete")
+
+
+def delivered_event(event_id: str) -> EventId:
+    """Id of an event that has nothing better than Slack's own `event_id`, which retries repeat."""
+    return EventId(f"{DESK}:event:{event_id}")
+
+
+def slash_event(body: Mapping[str, Any]) -> EventId:
+    """Id of a slash command, from its `trigger_id`."""
+    return EventId(f"{DESK}:slash:{digest(str(body.get('trigger_id')))}")
+
+
+def interaction_event(body: Mapping[str, Any], part: str) -> EventId:
+    """Id of one act on a button, menu, shortcut or modal; `part` tells acts of one payload apart."""
+    user = (body.get("user") or {}).get("id")
+    cause = body.get("trigger_id") or f"{body.get('action_ts')}|{user}"
+    return EventId(f"{DESK}:act:{digest(f'{cause}|{user}|{part}')}")
+
+
+def ts_time(ts: str) -> datetime:
+    """The instant of a Slack timestamp (`seconds.micros`). Raises `ValueError` for anything else."""
+    seconds, _, micros = ts.partition(".")
+    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int((micros + "000000")[:6]))
+
+
+def time_ts(at: datetime) -> str:
+    """The Slack timestamp of an instant."""
+    at = at.astimezone(UTC)
+    return f"{int(at.timestamp())}.{at.microsecond:06d}"
+
+
+def short(action: str) -> str:
+    """An action's id as it stands in metadata, which every member can read.
+
+    A contact-side platform's ids may hold a phone number, so only a hash of them is shown.
+    """
+    return digest(action)
+
+
+def reply_handle(response_url: str | None, now: datetime) -> str | None:
+    """A reply handle for a `response_url`, with its expiry (Slack: 30 minutes)."""
+    return f"{int(now.timestamp()) + _HANDLE_LIFE_S}|{response_url}" if response_url else None
+
+
+def fresh_url(handle: str | None, now: datetime) -> str | None:
+    """The `response_url` of a reply handle, or None when there is none or it has expired."""
+    expiry, _, url = (handle or "").partition("|")
+    return url if expiry.isdigit() and int(expiry) > now.timestamp() and url else None

@@ -1,0 +1,314 @@
+"""Buttons, menus, shortcuts, modals and slash commands, turned into events of ours.
+
+What Slack wants within three seconds (a modal, errors in one, words for a slash command) is answered from read-only
+views; the change itself is an event, and routing decides on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from msgspec import field
+
+from bridge.adapters.base import Inlet, Placed
+from bridge.adapters.slack import modals, panel
+from bridge.adapters.slack.caller import Caller
+from bridge.adapters.slack.format import from_slack
+from bridge.adapters.slack.ids import DESK, Ref, desk_user, interaction_event, reply_handle, slash_event
+from bridge.adapters.slack.modals import Origin
+from bridge.adapters.slack.roster import Names
+from bridge.errors import PlatformError
+from bridge.events import ButtonPressed, CommandGiven
+from bridge.markup import Document
+from bridge.model import Contact, EventId, OpenConversation, Place, Role, Struct, lane_of
+
+log = structlog.get_logger(__name__)
+
+Json = Mapping[str, Any]
+
+SHORTCUT = "conversation_details"
+"""`callback_id` of the message shortcut."""
+ANY_COMMAND = "wa"
+"""The slash command that takes any other as its first word."""
+COMMANDS = ("assign", "resolve", "tag", "note", ANY_COMMAND)
+"""Slash commands without the slash; the manifest registers the same."""
+
+_MODAL_TIMEOUT_S = 2.5
+_NUMBER = re.compile(r"#?(\d{1,12})(?=\s|$)\s*")
+_MARKED_NUMBER = re.compile(r"#(\d{1,12})(?=\s|$)\s*")
+# Their words may begin with a number that is no conversation's.
+_FREE_TEXT = frozenset({"note", "reply", "tag"})
+_HOW = (
+    "Type a command and a conversation's number: /wa assign #1042 @ben, /wa resolve #1042, /wa note #1042 …; "
+    "without the number you choose one of your conversations. In a thread type !help."
+)
+
+
+class Told(Struct, frozen=True):
+    """What to store, and what to say at once: words to the person, or errors by block of a modal."""
+
+    placed: list[Placed] = field(default_factory=list)
+    words: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class Interactions:
+    """Reads interactive payloads and slash commands."""
+
+    def __init__(self, inlet: Inlet, caller: Caller, names: Names, now: Callable[[], datetime]) -> None:
+        self._inlet = inlet
+        self._caller = caller
+        self._names = names
+        self._now = now
+
+    # --------------------------------------------------------------------------------------- buttons
+
+    async def action(self, body: Json) -> list[Placed]:
+        """A `block_actions` payload: card and prompt buttons, and the card's menu."""
+        placed: list[Placed] = field(default_factory=list)
+        for action in body.get("actions") or []:
+            placed += await self._pressed(body, action)
+        return placed
+
+    async def _pressed(self, body: Json, action: Json) -> list[Placed]:
+        name = panel.action_name(str(action.get("action_id") or ""))
+        if name is None:
+            return []
+        if name == panel.MENU:
+            chosen = str((action.get("selected_option") or {}).get("value") or "")
+            entry, ref = panel.menu_entry(chosen)
+            return await self._chosen(body, entry, ref) if ref is not None else []
+        ref = Ref.decode(str(action.get("value") or ""))
+        if ref is None:
+            return []
+        if name == "assign" and ref.token is None:
+            await self._ask(body, "assign", ref)
+            return []
+        user = _user(body)
+        pressed = ButtonPressed(
+            id=interaction_event(body, str(action.get("action_id"))),
+            at=self._now(),
+            contact=ref.contact,
+            conversation=ref.conversation,
+            author=desk_user(user),
+            author_name=await self._names.of(user),
+            place=_place(body),
+            reply_handle=reply_handle(body.get("response_url"), self._now()),
+            button=name,
+            token=ref.token,
+        )
+        return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=pressed)]
+
+    async def _chosen(self, body: Json, entry: str, ref: Ref) -> list[Placed]:
+        """An entry of the card's menu: a modal, or a command at once."""
+        if entry == "details":
+            await self._details(body, ref)
+            return []
+        if entry in {"close", "note"}:
+            await self._ask(body, entry, ref)
+            return []
+        handle = reply_handle(body.get("response_url"), self._now())
+        event_id = interaction_event(body, entry)
+        return [
+            await self._given(
+                event_id, _user(body), ref, _place(body), handle, entry, from_slack(None, entry)
+            )
+        ]
+
+    # --------------------------------------------------------------------------------------- modals
+
+    async def _ask(self, body: Json, command: str, ref: Ref) -> None:
+        origin = self._origin(body, command, ref=ref.encode())
+        await self._open(body, modals.command_modal(origin))
+
+    def _origin(self, body: Json, command: str, *, ref: str = "", args: str = "") -> Origin:
+        place = _place(body)
+        return Origin(
+            command=command,
+            ref=ref,
+            channel=place.channel if place else "",
+            thread=(place.thread or "") if place else "",
+            handle=reply_handle(body.get("response_url"), self._now()) or "",
+            args=args,
+        )
+
+    async def _details(self, body: Json, ref: Ref) -> None:
+        contact = await self._inlet.contact(ref.contact)
+        if contact is not None and contact.redirect is not None:
+            contact = await self._inlet.contact(contact.redirect)
+        conversation = contact.conversation(ref.conversation) if contact else None
+        if contact is None or conversation is None:
+            await self._say(body, "This conversation is over. The contact's later ones are in other threads.")
+            return
+        policy = self._inlet.policies().inboxes.get(conversation.inbox)
+        inbox = policy.name if policy else str(conversation.inbox)
+        await self._open(body, modals.details_modal(contact, conversation, _masked(contact), inbox))
+
+    async def shortcut(self, body: Json) -> None:
+        """The message shortcut: what is known of the conversation whose thread the message is in."""
+        if body.get("callback_id") != SHORTCUT or body.get("type") != "message_action":
+            return
+        place = _place(body)
+        ref = await self._inlet.thread(place) if place is not None else None
+        if ref is None:
+            await self._say(body, "This message belongs to no conversation.")
+            return
+        await self._details(body, Ref(contact=ref.contact, conversation=ref.conversation))
+
+    async def submission(self, body: Json) -> Told:
+        """A submitted modal: a command, or what is wrong with the input."""
+        view = body.get("view") or {}
+        origin = Origin.decode(str(view.get("private_metadata") or ""))
+        if view.get("callback_id") != modals.COMMAND or origin is None:
+            return Told()
+        said = modals.read_submission(view, origin)
+        if said.errors or said.ref is None:
+            return Told(errors=said.errors)
+        place = (
+            Place(desk=DESK, channel=origin.channel, thread=origin.thread or None) if origin.channel else None
+        )
+        event_id = interaction_event(body, str(view.get("id")))
+        return Told(
+            placed=[
+                await self._given(
+                    event_id, _user(body), said.ref, place, origin.handle or None, said.line, said.body
+                )
+            ]
+        )
+
+    async def _open(self, body: Json, view: panel.Block) -> None:
+        args = {"trigger_id": body.get("trigger_id"), "view": view}
+        try:
+            await self._caller.call("views.open", args, timeout_s=_MODAL_TIMEOUT_S)
+        except PlatformError as error:
+            log.warning("slack.modal_not_opened", code=error.failure.code)
+            await self._say(body, error.failure.words)
+
+    async def _say(self, body: Json, words: str) -> None:
+        """Words for the person alone; lost when Slack does not take them, which the person sees too."""
+        url = body.get("response_url")
+        if not url:
+            return
+        payload = {"response_type": "ephemeral", "replace_original": False, "text": words}
+        try:
+            await self._caller.respond(str(url), payload)
+        except PlatformError as error:
+            log.warning("slack.not_told", code=error.failure.code)
+
+    # ------------------------------------------------------------------------------------------- slash
+
+    async def command(self, body: Json) -> Told:
+        """A slash command. Slack tells no thread, so the conversation is named by number or chosen."""
+        command = str(body.get("command") or "").lstrip("/").lower()
+        rest = str(body.get("text") or "").strip()
+        if command == ANY_COMMAND:
+            number, rest = _number(rest, "")
+            command, _, rest = rest.partition(" ")
+            command, rest = command.lower(), rest.strip()
+            if number is None:
+                number, rest = _number(rest, command)
+            command = command or ("who" if number is not None else "help")
+            if command == "help" and number is None:
+                return Told(words=_HOW)
+        else:
+            number, rest = _number(rest, command)
+        if number is None:
+            return await self._pick(body, command, rest)
+        ref = await self._inlet.numbered(number)
+        if ref is None:
+            return Told(words=f"There is no conversation #{number}.")
+        known = Ref(contact=ref.contact, conversation=ref.conversation)
+        if not rest and modals.needs_argument(command):
+            await self._ask(body, command, known)
+            return Told()
+        line = f"{command} {rest}".strip()
+        handle = reply_handle(body.get("response_url"), self._now())
+        given = await self._given(
+            slash_event(body),
+            str(body.get("user_id")),
+            known,
+            _place(body),
+            handle,
+            line,
+            from_slack(None, line),
+        )
+        return Told(placed=[given])
+
+    async def _pick(self, body: Json, command: str, args: str) -> Told:
+        """No number: let the person choose among their conversations and those of nobody."""
+        agent = self._inlet.roster().find(desk_user(str(body.get("user_id"))))
+        if agent is None or agent.role < Role.AGENT:
+            return Told(words="Only agents can do this. Ask an admin to add you.")
+        mine = await self._inlet.open_of(agent.id)
+        free = tuple(
+            row for row in await self._inlet.open_of(None) if not agent.inboxes or row.inbox in agent.inboxes
+        )
+        choices: tuple[tuple[OpenConversation, ...], ...] = (mine, free)
+        if not mine and not free:
+            return Told(words="You have no open conversations. Name one by its number, e.g. #1042.")
+        origin = self._origin(body, command, args=args)
+        if not origin.encode():
+            return Told(words=f"That is too long. Put the number first: /{command} #1042 …")
+        await self._open(body, modals.command_modal(origin, choices))
+        return Told()
+
+    async def _given(
+        self,
+        event_id: EventId,
+        user: str,
+        ref: Ref,
+        place: Place | None,
+        handle: str | None,
+        line: str,
+        body: Document,
+    ) -> Placed:
+        given = CommandGiven(
+            id=event_id,
+            at=self._now(),
+            contact=ref.contact,
+            conversation=ref.conversation,
+            author=desk_user(user),
+            author_name=await self._names.of(user),
+            place=place,
+            reply_handle=handle,
+            line=line,
+            body=body,
+        )
+        return Placed(lane=lane_of(ref.contact), unit=ref.contact, event=given)
+
+
+def _number(text: str, command: str) -> tuple[int | None, str]:
+    """A conversation's number at the start of `text`, and what follows it."""
+    found = (_MARKED_NUMBER if command in _FREE_TEXT else _NUMBER).match(text)
+    return (int(found[1]), text[found.end() :]) if found else (None, text)
+
+
+def _user(body: Json) -> str:
+    return str((body.get("user") or {}).get("id"))
+
+
+def _place(body: Json) -> Place | None:
+    """Where answers go: the thread it happened in, else the channel; None for a modal or the Home tab."""
+    container = body.get("container") or {}
+    channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or body.get("channel_id")
+    if not channel:
+        return None
+    message = body.get("message") or {}
+    thread = container.get("thread_ts") or message.get("thread_ts")
+    is_direct = str(channel).startswith("D")
+    if not thread and not is_direct and not container.get("is_ephemeral"):
+        # A root without replies carries no thread; its own timestamp names the one it would have.
+        thread = container.get("message_ts") or body.get("message_ts")
+    return Place(desk=DESK, channel=str(channel), thread=str(thread) if thread else None)
+
+
+def _masked(contact: Contact) -> str:
+    """How the contact is reached, without the number itself."""
+    if contact.username:
+        return f"@{contact.username}"
+    digits = contact.phone or ""
+    return f"+{digits[:2]} ••• {digits[-3:]}" if len(digits) > 6 else ""

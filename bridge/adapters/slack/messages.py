@@ -1,0 +1,246 @@
+"""Slack's events about posts and reactions, turned into events of ours. Interprets no typed text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import structs
+
+from bridge.adapters.base import Inlet, Placed
+from bridge.adapters.slack.adapter import Identity
+from bridge.adapters.slack.emoji import to_unicode
+from bridge.adapters.slack.format import from_slack
+from bridge.adapters.slack.ids import (
+    DESK,
+    delete_event,
+    delivered_event,
+    desk_user,
+    edit_event,
+    message_event,
+    ts_time,
+)
+from bridge.adapters.slack.roster import Names
+from bridge.events import (
+    CardReacted,
+    StaffDeleted,
+    StaffEdited,
+    StaffEventUnplaced,
+    StaffWrote,
+    ThreadVanished,
+    pack,
+)
+from bridge.markup import (
+    Document,
+    Text,
+    bare,
+    compact,
+    drop_prefix,
+    opening_mention,
+    strip_invisible,
+    visible,
+)
+from bridge.model import DESK_LANE, ContactId, ConversationId, Place, Post, Struct, lane_of
+
+Json = Mapping[str, Any]
+
+SPOKEN = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+"""Subtypes that are somebody's words; every other one is Slack's own (Slack: message subtypes)."""
+
+_AFTER_MENTION = re.compile(r"[\s:,]*")
+_VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
+
+
+class Direct(Struct, frozen=True):
+    """A person wrote to the bot directly."""
+
+    user: str
+    channel: str
+
+
+class MessageReader:
+    """Reads `message`, `reaction_added` and `reaction_removed` events."""
+
+    def __init__(self, inlet: Inlet, names: Names, now: Callable[[], datetime]) -> None:
+        self._inlet = inlet
+        self._names = names
+        self._now = now
+
+    async def message(self, event: Json, identity: Identity) -> list[Placed]:
+        """What a `message` event means; nothing for our own posts, other apps' and Slack's own."""
+        subtype = event.get("subtype")
+        if subtype == "message_changed":
+            return await self._changed(event, identity)
+        if subtype == "message_deleted":
+            return await self._deleted(event)
+        if subtype not in SPOKEN or not spoken_by_person(event, identity):
+            return []
+        return await self._wrote(event, identity)
+
+    async def _wrote(self, event: Json, identity: Identity) -> list[Placed]:
+        place = thread_of(event)
+        if place is None:
+            return []
+        post = Post(desk=DESK, channel=place.channel, id=str(event["ts"]))
+        wrote = StaffWrote(
+            id=message_event(post.channel, post.id),
+            at=ts_time(post.id),
+            contact=ContactId(""),
+            conversation=ConversationId(""),
+            author=desk_user(str(event["user"])),
+            author_name=await self._names.of(str(event["user"]), event),
+            place=place,
+            post=post,
+            body=words(event, identity),
+            files=len(event.get("files") or []),
+        )
+        return await self._placed(wrote, place, ours=root_is_ours(event, identity))
+
+    async def _changed(self, event: Json, identity: Identity) -> list[Placed]:
+        new, old = _object(event.get("message")), _object(event.get("previous_message"))
+        channel = str(event.get("channel"))
+        if new.get("subtype") == "tombstone":
+            return await self._vanished(channel, str(new.get("ts")))
+        if new.get("subtype") not in SPOKEN or not spoken_by_person(new, identity) or not is_edit(new, old):
+            return []
+        place = thread_of(new | {"channel": channel})
+        if place is None:
+            return []
+        ts = str(new["ts"])
+        edited = StaffEdited(
+            id=edit_event(channel, ts, str(_object(new.get("edited")).get("ts"))),
+            at=self._now(),
+            contact=ContactId(""),
+            conversation=ConversationId(""),
+            author=desk_user(str(new["user"])),
+            author_name=await self._names.of(str(new["user"]), new),
+            place=place,
+            post=Post(desk=DESK, channel=channel, id=ts),
+            body=words(new, identity),
+            cause=message_event(channel, ts),
+        )
+        return await self._placed(edited, place, ours=root_is_ours(new, identity))
+
+    async def _deleted(self, event: Json) -> list[Placed]:
+        channel, ts = str(event.get("channel")), str(event.get("deleted_ts"))
+        old = _object(event.get("previous_message"))
+        place = thread_of(old | {"channel": channel, "ts": ts})
+        if place is None:
+            return await self._vanished(channel, ts)
+        if old.get("bot_id") or not old.get("user"):
+            return []
+        deleted = StaffDeleted(
+            id=delete_event(channel, ts),
+            at=self._now(),
+            contact=ContactId(""),
+            conversation=ConversationId(""),
+            author=desk_user(str(old["user"])),
+            author_name=await self._names.of(str(old["user"]), old),
+            place=place,
+            post=Post(desk=DESK, channel=channel, id=ts),
+            cause=message_event(channel, ts),
+        )
+        return await self._placed(deleted, place, ours=False)
+
+    async def _vanished(self, channel: str, ts: str) -> list[Placed]:
+        """The root of a thread was deleted; of interest when the thread is one of ours."""
+        place = Place(desk=DESK, channel=channel, thread=ts)
+        ref = await self._inlet.thread(place)
+        if ref is None:
+            return []
+        vanished = ThreadVanished(
+            id=delete_event(channel, ts),
+            at=self._now(),
+            contact=ref.contact,
+            conversation=ref.conversation,
+            place=place,
+            reason="its first message was deleted",
+        )
+        return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=vanished)]
+
+    async def reaction(self, body: Json, identity: Identity, *, added: bool) -> list[Placed]:
+        """An emoji on, or off, one of our cards; others are of no interest."""
+        event = _object(body.get("event"))
+        item = _object(event.get("item"))
+        user = str(event.get("user") or "")
+        if item.get("type") != "message" or user in {"", identity.bot_user}:
+            return []
+        emoji = to_unicode(str(event.get("reaction") or ""))
+        if emoji is None or event.get("item_user", identity.bot_user) != identity.bot_user:
+            return []
+        place = Place(desk=DESK, channel=str(item.get("channel")), thread=str(item.get("ts")))
+        ref = await self._inlet.thread(place)
+        if ref is None:
+            return []
+        reacted = CardReacted(
+            id=delivered_event(str(body.get("event_id"))),
+            at=self._now(),
+            contact=ref.contact,
+            conversation=ref.conversation,
+            author=desk_user(user),
+            author_name=await self._names.of(user),
+            place=place,
+            emoji=emoji.translate(_VARIATION),
+            added=added,
+        )
+        return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=reacted)]
+
+    async def _placed(
+        self, event: StaffWrote | StaffEdited | StaffDeleted, place: Place, *, ours: bool
+    ) -> list[Placed]:
+        """The event in its contact's shard; in the desk's lane when the thread is ours but not known."""
+        ref = await self._inlet.thread(place)
+        if ref is not None:
+            known = structs.replace(event, contact=ref.contact, conversation=ref.conversation)
+            return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=known)]
+        if not ours:
+            return []
+        unplaced = StaffEventUnplaced(id=event.id, at=event.at, place=place, event=pack(event))
+        return [Placed(lane=DESK_LANE, unit=str(DESK_LANE), event=unplaced)]
+
+
+def spoken_by_person(message: Json, identity: Identity) -> bool:
+    """True when a person typed it: no app's post (ours come in two shapes), and with a user at all."""
+    return bool(message.get("user")) and not message.get("bot_id") and not identity.wrote(message)
+
+
+def thread_of(message: Json) -> Place | None:
+    """The thread that a message is a reply in; None for one that stands in the channel itself."""
+    thread, ts, channel = message.get("thread_ts"), message.get("ts"), message.get("channel")
+    if not (thread and ts and channel) or thread == ts:
+        return None
+    return Place(desk=DESK, channel=str(channel), thread=str(thread))
+
+
+def root_is_ours(message: Json, identity: Identity) -> bool:
+    """True when the bot posted the root of the thread that `message` is in."""
+    root = _object(message.get("root"))
+    return message.get("parent_user_id") == identity.bot_user or identity.wrote(root)
+
+
+def is_edit(new: Json, old: Json) -> bool:
+    """False for a `message_changed` that only adds a preview, counts replies or finishes a file."""
+    edited = _object(new.get("edited")).get("ts")
+    if not edited:
+        return False
+    return edited != _object(old.get("edited")).get("ts") or new.get("text") != old.get("text")
+
+
+def words(message: Json, identity: Identity) -> Document:
+    """The words of a message. One that opens by mentioning the bot means a command: the mention is a `!`."""
+    document = from_slack(message.get("blocks"), message.get("text"))
+    mention = opening_mention(document)
+    if mention is None or mention.id != identity.bot_user:
+        return document
+    seen = strip_invisible(bare(document))
+    start = len(seen) - len(seen.lstrip()) + len(strip_invisible(visible(mention)))
+    after = _AFTER_MENTION.match(seen, start)
+    rest = drop_prefix(document, after.end() if after else start)
+    return compact((Text("!"), *rest)) if rest else (Text("!help"),)
+
+
+def _object(value: object) -> dict[str, Any]:
+    """A JSON object; an empty one where Slack sends something else (`previous_message` may be a list)."""
+    return value if isinstance(value, dict) else {}

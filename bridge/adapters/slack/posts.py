@@ -1,0 +1,140 @@
+"""What goes into a post: blocks, fallback text, metadata; and reading our own marker back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bridge.actions import Relay
+from bridge.adapters.base import Marker
+from bridge.adapters.slack.format import MAX_POST, escape, fallback, sections, to_rich_text, to_slack_text
+from bridge.adapters.slack.ids import METADATA_TYPE, short
+from bridge.adapters.slack.panel import (
+    CONTEXT_LIMIT,
+    TEXT_LIMIT,
+    Block,
+    context,
+    cut,
+    instant,
+    mrkdwn,
+    one_line,
+    plain,
+)
+from bridge.markup import Document, bare
+from bridge.markup import plain as shown
+from bridge.model import ContactId, ConversationId, InboxId, ThreadRef
+
+_MERGED_MESSAGES = 10
+_MERGED_CHARACTERS = MAX_POST // 2
+_QUOTE_SHOWN = 200
+
+
+def mergeable(relays: Sequence[Relay]) -> int:
+    """How many of `relays`, from the first on, one post can hold and still be read.
+
+    They are the same author's, within a bound that leaves room in Slack's limits for blocks and text.
+    """
+    characters = 0
+    count = 0
+    for relay in relays[:_MERGED_MESSAGES]:
+        characters += len(bare(relay.body))
+        if count and (relay.author != relays[0].author or characters > _MERGED_CHARACTERS):
+            break
+        count += 1
+    return max(count, 1)
+
+
+def relay_blocks(relays: Sequence[Relay]) -> list[Block]:
+    """Each message as a block of its own, with what has to be said about it above."""
+    blocks: list[Block] = []
+    for relay in relays:
+        if hints := _hints(relay):
+            blocks.append(context(*hints))
+        if relay.notice:
+            blocks.append(context(plain(one_line(bare(relay.body)) or "…", CONTEXT_LIMIT)))
+        else:
+            blocks.extend(to_rich_text(relay.body) or [context(plain("…", CONTEXT_LIMIT))])
+    return blocks
+
+
+def _hints(relay: Relay) -> list[Block]:
+    hints: list[Block] = []
+    if relay.sent_at is not None:
+        hints.append(mrkdwn(f"Written {instant(relay.sent_at)}", CONTEXT_LIMIT))
+    if relay.forwarded:
+        hints.append(plain("Forwarded", CONTEXT_LIMIT))
+    if relay.quoted and (quoted := one_line(relay.quoted)):
+        hints.append(plain(f"Answers: {cut(quoted, _QUOTE_SHOWN)}", CONTEXT_LIMIT))
+    return hints
+
+
+def relay_text(relays: Sequence[Relay]) -> str:
+    """The fallback text of a relay post: literal."""
+    return fallback("\n".join(shown(relay.body) for relay in relays), TEXT_LIMIT) or "…"
+
+
+def own_blocks(document: Document) -> list[Block]:
+    """Words of ours as blocks, with mentions and links that work; at least one block."""
+    return sections(to_slack_text(document)) or [context(plain("…", CONTEXT_LIMIT))]
+
+
+def own_text(document: Document) -> str:
+    """Words of ours as the text of a post; never empty."""
+    return cut(to_slack_text(document), TEXT_LIMIT) or "…"
+
+
+def post_args(text: str, blocks: Sequence[Block]) -> dict[str, Any]:
+    """What every post of ours has: nothing in it is parsed again, nothing unfurls."""
+    return {
+        "text": text,
+        "blocks": list(blocks),
+        "parse": "none",
+        "link_names": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def metadata(marker: Marker) -> dict[str, Any]:
+    """The marker as message metadata. Members and apps can read it, so it holds opaque ids only."""
+    return {
+        "event_type": METADATA_TYPE,
+        "event_payload": {
+            "actions": [short(action) for action in marker.actions],
+            "contact": marker.contact,
+            "conversation": marker.conversation,
+            "inbox": marker.inbox,
+        },
+    }
+
+
+def carries(message: Mapping[str, Any], actions: Iterable[str]) -> bool:
+    """True when a message of ours carries the mark of one of `actions`."""
+    payload = _payload(message)
+    marks = payload.get("actions")
+    wanted = {short(action) for action in actions}
+    return isinstance(marks, list) and not wanted.isdisjoint(str(mark) for mark in marks)
+
+
+def thread_ref(message: Mapping[str, Any]) -> ThreadRef | None:
+    """The conversation that a message of ours names, if it does."""
+    payload = _payload(message)
+    contact, conversation, inbox = (payload.get(name) for name in ("contact", "conversation", "inbox"))
+    if not (contact and conversation and inbox):
+        return None
+    return ThreadRef(
+        contact=ContactId(str(contact)),
+        conversation=ConversationId(str(conversation)),
+        inbox=InboxId(str(inbox)),
+    )
+
+
+def _payload(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = message.get("metadata") or {}
+    payload = data.get("event_payload") if data.get("event_type") == METADATA_TYPE else None
+    return payload if isinstance(payload, dict) else {}
+
+
+def link(url: str, label: str) -> str:
+    """A link in mrkdwn; `url` is one that Slack gave us."""
+    return f"<{escape(url).replace('|', '%7C')}|{escape(label).replace('|', '/')}>"

@@ -1,0 +1,178 @@
+"""A pretended Slack on a real socket, our adapter on it, and an inlet that remembers what was appended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from bridge.adapters.base import Claim, Marker, Placed
+from bridge.adapters.slack.adapter import SlackDesk
+from bridge.adapters.slack.arrive import Arrivals
+from bridge.errors import StoreUnavailableError
+from bridge.events import AnyEvent
+from bridge.model import (
+    ActionId,
+    AgentId,
+    CardView,
+    Contact,
+    ContactId,
+    ConversationId,
+    InboxId,
+    Mode,
+    OpenConversation,
+    Place,
+    Policies,
+    Priority,
+    Roster,
+    Status,
+    ThreadRef,
+)
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.server import Sandbox
+from bridge.sandbox.slack.config import SlackConfig
+
+CONTACT, CONVERSATION, INBOX = ContactId("7-9f3c0a1b2d4e"), ConversationId("7-66"), InboxId("support")
+REF = ThreadRef(contact=CONTACT, conversation=CONVERSATION, inbox=INBOX)
+AT = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+
+
+class MemoryInlet:
+    """An `Inlet` in memory. `down`: Redis does not answer."""
+
+    def __init__(self) -> None:
+        self.placed: list[Placed] = []
+        self.threads: dict[Place, ThreadRef] = {}
+        self.numbers: dict[int, ThreadRef] = {}
+        self.contacts: dict[ContactId, Contact] = {}
+        self.open: dict[AgentId | None, tuple[OpenConversation, ...]] = {}
+        self.people = Roster()
+        self.settings = Policies()
+        self.down = False
+        self.refused = 0
+
+    @property
+    def events(self) -> list[AnyEvent]:
+        return [placed.event for placed in self.placed]
+
+    def _check(self) -> None:
+        if self.down:
+            self.refused += 1
+            raise StoreUnavailableError("down")
+
+    async def claim(self, aliases: Sequence[str]) -> Claim:
+        raise AssertionError(f"a desk mints no contact: {aliases}")
+
+    async def known(self, aliases: Sequence[str]) -> ContactId | None:
+        raise AssertionError(f"a desk looks up no contact: {aliases}")
+
+    async def append(self, events: Sequence[Placed]) -> None:
+        self._check()
+        self.placed += events
+
+    async def thread(self, place: Place) -> ThreadRef | None:
+        self._check()
+        return self.threads.get(place)
+
+    async def numbered(self, number: int) -> ThreadRef | None:
+        self._check()
+        return self.numbers.get(number)
+
+    async def contact(self, contact: ContactId) -> Contact | None:
+        self._check()
+        return self.contacts.get(contact)
+
+    async def open_of(self, agent: AgentId | None) -> tuple[OpenConversation, ...]:
+        self._check()
+        return self.open.get(agent, ())
+
+    def roster(self) -> Roster:
+        return self.people
+
+    def policies(self) -> Policies:
+        return self.settings
+
+
+def marker(*actions: str) -> Marker:
+    """A marker of the conversation that all tests are about."""
+    ids = tuple(ActionId(action) for action in actions or ("wa:wamid.1/0",))
+    return Marker(actions=ids, contact=CONTACT, conversation=CONVERSATION, inbox=INBOX)
+
+
+def view(**changes: Any) -> CardView:
+    """A card of the conversation that all tests are about."""
+    given: dict[str, Any] = {
+        "contact": CONTACT,
+        "conversation": CONVERSATION,
+        "version": 1,
+        "number": 1063,
+        "inbox": "Support",
+        "name": "Maria Example",
+        "contact_label": "+34 ••• 001",
+        "status": Status.ACTIVE,
+        "assignee": None,
+        "assignee_account": None,
+        "priority": Priority.NORMAL,
+        "tags": (),
+        "mode": Mode.ASSIGNEE,
+        "opened_at": AT,
+        "waiting_since": AT,
+        "window_until": AT,
+    }
+    return CardView(**(given | changes))
+
+
+@dataclass
+class Rig:
+    """Everything that a test needs of one pretended workspace."""
+
+    sandbox: Sandbox
+    session: aiohttp.ClientSession
+    desk: SlackDesk
+    inlet: MemoryInlet
+    arrivals: Arrivals
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def config(self) -> SlackConfig:
+        return self.sandbox.config.slack
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.sandbox.url}/slack/api/"
+
+    @property
+    def channel(self) -> str:
+        return self.sandbox.slack.channel("support").id
+
+    async def thread(self) -> Place:
+        """A conversation's thread, known to the inlet, with one message of the contact in it."""
+        place, _ = await self.desk.open_thread(self.channel, view(), marker())
+        self.inlet.threads[place] = REF
+        return place
+
+
+def arrivals(
+    sandbox: Sandbox, desk: SlackDesk, inlet: MemoryInlet, session: aiohttp.ClientSession, **options: Any
+) -> Arrivals:
+    """Our receiving side for a sandbox, in the sandbox's mode."""
+    config = sandbox.config.slack
+    socket = config.mode == "socket"
+    return Arrivals(
+        desk,
+        inlet,
+        session,
+        bot_token=config.bot_token,
+        api_url=f"{sandbox.url}/slack/api/",
+        app_token=config.app_token if socket else None,
+        signing_secret=None if socket else config.signing_secret,
+        **({"ping_s": 0.5} | options),
+    )
+
+
+async def start_sandbox(config: SlackConfig, scale: float = 20.0) -> Sandbox:
+    """A sandbox on a free port of this machine."""
+    return await Sandbox.start(SandboxConfig(port=0, scale=scale, slack=config))
