@@ -1,5 +1,6 @@
 """What the control APIs of both platforms share, and the routes that belong to neither."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -112,9 +113,10 @@ class SharedControl:
         )
         await response.prepare(request)
         # Without an early byte a client cannot tell an idle feed from a dead one.
-        await response.write(b": open\n\n")
-        async for entry in self._feed.subscribe(None if since is None else int(since)):
-            await response.write(_event(entry))
+        with contextlib.suppress(ConnectionError):
+            await response.write(b": open\n\n")
+            async for entry in self._feed.subscribe(None if since is None else int(since)):
+                await response.write(_event(entry))
         return response
 
 

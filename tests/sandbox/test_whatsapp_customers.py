@@ -59,7 +59,7 @@ async def test_username_only_from_delivered_on(rig: Rig) -> None:
     """For a hidden phone statuses name the user id alone; the username comes with delivered and read only."""
     leila = rig.customer("leila")
     await leila.writes("bonjour")
-    message_id = await rig.sent_id(to=None, recipient=leila.user_id)  # type: ignore[arg-type]
+    message_id = await rig.sent_id(None, recipient=leila.user_id)
     await rig.endpoint.until(lambda: rig.endpoint.words_of(message_id) == ["sent", "delivered"])
     expected, item = recorded("status_delivered_bsuid_only.json", "statuses")
     value = value_with(rig, message_id, "delivered")
@@ -130,7 +130,7 @@ async def test_unknown_recipient_as_recorded(rig: Rig) -> None:
     _, item = recorded("status_failed_131026.json", "statuses")
     got = rig.endpoint.statuses_of(message_id)[0]
     assert got == item | {"id": got["id"], "timestamp": got["timestamp"], "recipient_id": "15550100999"}
-    message_id = await rig.sent_id(to=None, recipient="US.1")  # type: ignore[arg-type]
+    message_id = await rig.sent_id(None, recipient="US.1")
     await rig.endpoint.until(lambda: rig.endpoint.words_of(message_id) == ["failed"])
     got = rig.endpoint.statuses_of(message_id)[0]
     assert (got["recipient_user_id"], "recipient_id" in got) == ("US.1", False)

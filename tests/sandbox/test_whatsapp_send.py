@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.sandbox.faults import Fault
+from bridge.sandbox.whatsapp.config import TemplateConfig
 from tests.support.whatsapp_sandbox import NUMBER, MakeRig, Rig
 
 API = Path(__file__).parents[1] / "fixtures" / "whatsapp" / "api"
@@ -38,12 +39,12 @@ async def test_answer_to_a_phone(rig: Rig) -> None:
     status, body = await rig.send("+1 (555) 010-0311")
     assert (status, shape(body)) == (200, shape(recorded("send_ok_phone.json")[1]))
     assert body["contacts"] == [{"input": "+1 (555) 010-0311", "wa_id": "15550100311"}]
-    assert body["messages"][0]["id"].startswith("wamid.HBgLMTU1NTAxMDAzMTEVAgARGBI")
+    assert body["messages"][0]["id"].startswith("wamid.HBgLMTU1NTAxMDAzMTEVAgARGB")
 
 
 async def test_answer_to_a_user_id(rig: Rig) -> None:
     """A send to a business-scoped user id answers with that id and no wa_id."""
-    status, body = await rig.send(to=None, recipient="FR.33120096647715528904")  # type: ignore[arg-type]
+    status, body = await rig.send(None, recipient="FR.33120096647715528904")
     assert (status, shape(body)) == (200, shape(recorded("send_ok_bsuid.json")[1]))
 
 
@@ -367,6 +368,20 @@ async def test_template_refusals(rig: Rig, content: dict[str, Any], status: int,
     """Unknown, paused, or wrongly filled templates are refused at once."""
     got, body = await rig.send(type="template", text=None, template=content)
     assert (got, body["error"]["code"]) == (status, code)
+
+
+async def test_codes_are_sent_to_phones_only(make_rig: MakeRig) -> None:
+    """An authentication template to a user id is refused (131062); to the phone it goes."""
+    body = [{"type": "BODY", "text": "Your code"}]
+    rig = await make_rig(templates=[TemplateConfig("code", "en_US", body, "7", category="AUTHENTICATION")])
+    content = {"name": "code", "language": {"code": "en_US"}}
+    leila = rig.customer("leila")
+    parts: dict[str, Any] = {"type": "template", "text": None, "template": content}
+    _, refused = await rig.send(None, recipient=leila.user_id, **parts)
+    assert refused["error"]["code"] == 131062
+    message_id = await rig.sent_id(f"+{leila.wa_id}", **parts)
+    await rig.endpoint.until(lambda: "delivered" in rig.endpoint.words_of(message_id))
+    assert rig.endpoint.statuses_of(message_id)[0]["pricing"]["category"] == "authentication"
 
 
 async def test_missing_template_answers_as_recorded(rig: Rig) -> None:

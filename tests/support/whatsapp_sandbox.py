@@ -163,7 +163,9 @@ class Rig:
         ) as answer:
             return answer.status, orjson.loads(await answer.read())
 
-    async def send(self, to: str = "+34600000101", number: str = NUMBER, **parts: Any) -> tuple[int, Any]:
+    async def send(
+        self, to: str | None = "+34600000101", number: str = NUMBER, **parts: Any
+    ) -> tuple[int, Any]:
         """Send a message, a text unless `parts` say otherwise; a part of None is left out."""
         body = {
             "messaging_product": "whatsapp",
@@ -176,7 +178,7 @@ class Rig:
             "POST", f"{number}/messages", {key: value for key, value in body.items() if value is not None}
         )
 
-    async def sent_id(self, to: str = "+34600000101", **parts: Any) -> str:
+    async def sent_id(self, to: str | None = "+34600000101", **parts: Any) -> str:
         """Send what must be accepted; the message's id."""
         status, body = await self.send(to, **parts)
         assert status == 200, body

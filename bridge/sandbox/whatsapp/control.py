@@ -1,4 +1,18 @@
-"""`/control/whatsapp…`: the customers' verbs over HTTP."""
+"""`/control/whatsapp…`: the customers' verbs over HTTP.
+
+GET  /control/whatsapp                        numbers, customers with their chats, the webhook and its log
+GET  /control/whatsapp/deliveries             the log in full: each body, each attempt
+POST /control/whatsapp/webhook                {url?, verify_token?}: handshake, then deliver there
+POST /control/whatsapp/customers              {name, id?, phone?, user_id?, username?, hide_phone?,
+                                               read_receipts?}
+GET  /control/whatsapp/customers/ID
+POST /control/whatsapp/customers/ID/messages  {text} or {type, content, extra?}, reply_to?, number_id?
+POST /control/whatsapp/customers/ID/react     {message_id, emoji?, number_id?}; without emoji: taken back
+POST /control/whatsapp/customers/ID/read      {number_id?}; open: the same and stays open
+POST /control/whatsapp/customers/ID/leave     {}; offline, online: the phone
+POST /control/whatsapp/customers/ID/change_number   {phone, name_previous?}
+POST /control/whatsapp/customers/ID/change_user_id  {name_previous?}
+"""
 
 import re
 import secrets

@@ -14,6 +14,8 @@ from bridge.sandbox.whatsapp.world import KEPT_PER_CHAT, Chat, Message, Number, 
 ANSWER_PATIENCE_S = 2.0
 """How long (real seconds) a verb waits to see whether the webhook took the message."""
 
+SHOWN_PER_CHAT = 200
+
 NOT_OPENING = frozenset({"reaction", "system"})
 """Types that do not open or renew the service window (for reactions Meta does not say; taken as no)."""
 
@@ -233,10 +235,9 @@ class Customer:
 
     @staticmethod
     def _visible(chat: Chat) -> list[Message]:
-        """What the phone shows: everything the customer sent, and what of the business has arrived."""
-        return [
-            each for each in chat.messages if not each.from_business or each.status in {"delivered", "read"}
-        ]
+        """What the phone shows: what the customer sent, and what of the business has arrived; the newest."""
+        arrived = [m for m in chat.messages if not m.from_business or m.status in {"delivered", "read"}]
+        return arrived[-SHOWN_PER_CHAT:]
 
     def _become(self, phone: str, user_id: str) -> None:
         self._world.forget_aliases(self)

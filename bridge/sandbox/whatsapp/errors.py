@@ -90,7 +90,7 @@ WINDOW_STATUS_DETAILS = "Message failed to send because more than 24 hours have 
 _HREF = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/"
 
 
-@dataclass
+@dataclass(eq=False)
 class GraphError(Exception):
     """A refusal by the Graph API. `message` and `http_status` default to those of the code."""
 

@@ -16,7 +16,6 @@ class Update:
     kind: Literal["messages", "statuses"]
     item: dict[str, Any]
     contacts: tuple[dict[str, Any], ...] = ()
-    field: str = "messages"
 
 
 def envelope(updates: Sequence[Update]) -> dict[str, Any]:
@@ -30,14 +29,14 @@ def envelope(updates: Sequence[Update]) -> dict[str, Any]:
         changes = entries[-1]["changes"]
         if last is None or not _same_change(last, update):
             value = {"messaging_product": "whatsapp", "metadata": update.metadata}
-            changes.append({"value": value, "field": update.field})
+            changes.append({"value": value, "field": "messages"})
         _add(changes[-1]["value"], update)
         last = update
     return {"object": "whatsapp_business_account", "entry": entries}
 
 
 def _same_change(one: Update, other: Update) -> bool:
-    return (one.metadata, one.kind, one.field) == (other.metadata, other.kind, other.field)
+    return (one.metadata, one.kind) == (other.metadata, other.kind)
 
 
 def _add(value: dict[str, Any], update: Update) -> None:
