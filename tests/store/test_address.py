@@ -28,7 +28,13 @@ def test_every_usual_form_is_read(url: str, expected: Address) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://u:secret@h", "redis://u:secret@h:port/0", "redis://u:secret@h/first", "unix://", "unix://u:secret@"],
+    [
+        "http://u:secret@h",
+        "redis://u:secret@h:port/0",
+        "redis://u:secret@h/first",
+        "unix://",
+        "unix://u:secret@",
+    ],
 )
 def test_an_unreadable_address_is_refused_without_repeating_it(url: str) -> None:
     """The message says what is wrong and never holds the password."""
