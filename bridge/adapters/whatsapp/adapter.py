@@ -13,6 +13,7 @@ from bridge.actions import Send
 from bridge.adapters.base import Bucket, Capabilities, OutboundRef
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.caller import GraphCaller
+from bridge.adapters.whatsapp.check import Finding, check_number, check_webhook
 from bridge.adapters.whatsapp.format import TEXT_LIMIT, compose
 from bridge.adapters.whatsapp.ids import recipient
 from bridge.adapters.whatsapp.numbers import Number
@@ -118,6 +119,15 @@ class WhatsAppChannel:
         await self._caller.post(
             f"{number.phone_number_id}/messages", number.token, orjson.dumps(body), repeatable=True
         )
+
+    async def check(self, webhook_url: str | None = None) -> list[Finding]:
+        """What works and what does not, with what to do: every number, and our webhook where its url is given."""
+        found = [
+            finding
+            for number in self._numbers.values()
+            for finding in await check_number(self._caller, number)
+        ]
+        return found + (await check_webhook(webhook_url, self._numbers.values()) if webhook_url else [])
 
     def _number(self, inbox: InboxId) -> Number:
         number = self._numbers.get(inbox)

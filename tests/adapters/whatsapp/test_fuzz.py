@@ -1,0 +1,150 @@
+"""Whatever a signed body holds, the webhook neither breaks nor lets one item cost another."""
+
+import contextlib
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.adapters.whatsapp import wire
+from bridge.adapters.whatsapp.numbers import Number
+from bridge.adapters.whatsapp.reader import Oddity, Reader
+from bridge.adapters.whatsapp.whose import settle
+from bridge.events import AnyEvent, pack, unpack
+from tests.adapters.whatsapp.support import (
+    BODIES,
+    FIXTURES,
+    NOW,
+    SALES,
+    SUPPORT,
+    Hook,
+    MemoryInlet,
+    body_of,
+    text,
+)
+
+NUMBERS: dict[str, Number] = {number.phone_number_id: number for number in (SUPPORT, SALES)}
+TREES = [json.loads((FIXTURES / name).read_bytes()) for name in BODIES]
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["messages", "text", "failed", "system", "15550100311", "\ud800", "tl1|7-a|7-b|0"])
+)
+KEYS = st.text(max_size=8) | st.sampled_from(
+    ["id", "from", "type", "text", "body", "timestamp", "statuses", "messages", "contacts", "field", "value"]
+)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+async def arrive(raw: bytes) -> list[AnyEvent]:
+    """The events of a body, by way of everything but HTTP; each survives its journey through Redis."""
+    inlet = MemoryInlet()
+    odd: list[Oddity] = []
+    reader = Reader(NUMBERS, lambda: 16, lambda what, _: odd.append(what))
+    placed = await settle(inlet, reader.drafts(wire.read(raw), NOW))
+    for each in placed:
+        assert unpack(pack(each.event)) == each.event
+        each.unit.encode()
+    return [each.event for each in placed]
+
+
+def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path to every value in a tree."""
+    found = [path] if path else []
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            found += places(value, (*path, key))
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            found += places(value, (*path, index))
+    return found
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> dict[str, Any]:
+    """A documented body in which some values were replaced, removed or doubled."""
+    tree: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(TREES)))
+    for _ in range(draw(st.integers(1, 3))):
+        every = places(tree)
+        if not every:
+            break
+        path = draw(st.sampled_from(every))
+        holder: Any = tree
+        for step in path[:-1]:
+            holder = holder[step]
+        match draw(st.sampled_from(["replace", "remove", "double"])):
+            case "replace":
+                holder[path[-1]] = draw(ANYTHING)
+            case "remove":
+                del holder[path[-1]]
+            case _ if isinstance(holder, list):
+                holder.append(copy.deepcopy(holder[path[-1]]))
+            case _:
+                holder[path[-1]] = [holder[path[-1]]]
+    return tree
+
+
+@settings(max_examples=150)
+@given(ANYTHING)
+async def test_any_json_with_a_right_signature_is_survived(tree: Any) -> None:
+    """The reader takes any JSON at all."""
+    await arrive(json.dumps(tree).encode())
+
+
+@settings(max_examples=300)
+@given(mutated())
+async def test_a_mutated_body_is_survived(tree: dict[str, Any]) -> None:
+    """However a documented body is bent, reading it raises nothing, and what it gives can be stored."""
+    await arrive(json.dumps(tree).encode())
+
+
+@settings(max_examples=150)
+@given(st.lists(ANYTHING, max_size=4), st.lists(ANYTHING, max_size=4))
+async def test_good_messages_arrive_whatever_stands_around_them(before: list[Any], after: list[Any]) -> None:
+    """Items of any shape before and after, in messages, statuses and contacts: the good ones arrive in order."""
+    body = body_of(statuses=after, contacts=before)
+    messages = [text("wamid.good1"), *before, text("wamid.good2"), *after, text("wamid.good3")]
+    body["entry"][0]["changes"][0]["value"]["messages"] = messages
+    events = await arrive(json.dumps(body).encode())
+    good = [event.id for event in events if event.id.startswith("wa:wamid.good")]
+    assert good == ["wa:wamid.good1", "wa:wamid.good2", "wa:wamid.good3"]
+
+
+@given(st.binary(max_size=200))
+async def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
+    """Bytes are JSON, or `NotJsonError`; nothing else comes out."""
+    with contextlib.suppress(wire.NotJsonError):
+        await arrive(raw)
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_reading_piecewise_gives_the_same(name: str) -> None:
+    """The way for bodies that do not fit as a whole finds in a good body what the fast way finds."""
+    raw = (FIXTURES / name).read_bytes()
+    tree = json.loads(raw)
+    tree["entry"].append({"changes": "spoilt"})
+    whole, piecewise = wire.read(raw), wire.read(json.dumps(tree).encode())
+    used = {"messages", "user_id_update"}
+    assert [c for c in whole.changes if c.field in used] == [c for c in piecewise.changes if c.field in used]
+    assert [c.field for c in whole.changes] == [c.field for c in piecewise.changes]
+    assert piecewise.bad == ("changes",)
+
+
+@settings(max_examples=20)
+@given(st.lists(mutated() | ANYTHING, min_size=1, max_size=5))
+async def test_over_http_too_nothing_is_a_500(trees: list[Any]) -> None:
+    """The whole way: every signed body of JSON is answered with 200."""
+    async with Hook() as hook:
+        for tree in trees:
+            assert await hook.post(json.dumps(tree).encode()) == 200
