@@ -68,12 +68,7 @@ class JoinedRedis:
 
     async def blocking(self, *args: Arg, wait_s: float) -> Reply:
         """Run a command that waits, on a connection of its own."""
-        if self._closed:
-            raise StoreUnavailableError("the connection to Redis was closed")
         link = await self._borrow()
-        if self._closed:
-            link.close()
-            raise StoreUnavailableError("the connection to Redis was closed")
         self._waiting.add(link)
         try:
             async with asyncio.timeout(wait_s + self._timing.answer_s):
@@ -110,12 +105,21 @@ class JoinedRedis:
     # ------------------------------------------------------------------------------------------ inside
 
     async def _borrow(self) -> Link:
+        self._check_open()
         while self._idle:
             link = self._idle.pop()
             if link.usable:
                 return link
         timing = self._timing
-        return await open_link(self._address, _ignore, connect_s=timing.connect_s, stall_s=None)
+        link = await open_link(self._address, _ignore, connect_s=timing.connect_s, stall_s=None)
+        if self._closed:
+            link.close()
+        self._check_open()
+        return link
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailableError("the connection to Redis was closed")
 
     async def _later(self, packed: bytes) -> Reply:
         link = await self._ready()
@@ -125,8 +129,7 @@ class JoinedRedis:
         """A connection that takes commands; waits within the bound for one that comes back."""
         loop = asyncio.get_running_loop()
         while True:
-            if self._closed:
-                raise StoreUnavailableError("the connection to Redis was closed")
+            self._check_open()
             if self._link is not None:
                 if not self._link.congested:
                     return self._link

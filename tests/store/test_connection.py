@@ -106,7 +106,7 @@ async def test_a_script_that_fails_is_not_run_twice(redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("kind", [JoinedRedis, LibraryRedis])
-async def test_nobody_there_is_unavailable(kind: type[JoinedRedis] | type[LibraryRedis]) -> None:
+async def test_nobody_there_is_unavailable(kind: type[JoinedRedis | LibraryRedis]) -> None:
     """A command to a port where nothing listens fails in words."""
     connection = kind(f"redis://:secret@127.0.0.1:{free_port()}/0")
     with pytest.raises(StoreUnavailableError, match="cannot be reached") as caught:
@@ -119,7 +119,7 @@ async def test_nobody_there_is_unavailable(kind: type[JoinedRedis] | type[Librar
 
 @pytest.mark.parametrize("kind", [JoinedRedis, LibraryRedis])
 async def test_a_wrong_password_is_said(
-    kind: type[JoinedRedis] | type[LibraryRedis], restartable_valkey: ValkeyServer
+    kind: type[JoinedRedis | LibraryRedis], restartable_valkey: ValkeyServer
 ) -> None:
     """A refused password is named as such; the right one and the database of the address are used."""
     client = restartable_valkey.client()
@@ -137,7 +137,7 @@ async def test_a_wrong_password_is_said(
 
 @pytest.mark.parametrize("kind", [JoinedRedis, LibraryRedis])
 async def test_a_full_or_read_only_server_is_unavailable(
-    kind: type[JoinedRedis] | type[LibraryRedis], restartable_valkey: ValkeyServer
+    kind: type[JoinedRedis | LibraryRedis], restartable_valkey: ValkeyServer
 ) -> None:
     """Refusals that concern the server's state are StoreUnavailableError and say what to do."""
     connection = kind(restartable_valkey.url)
@@ -155,7 +155,7 @@ async def test_a_full_or_read_only_server_is_unavailable(
 
 @pytest.mark.parametrize("kind", [JoinedRedis, LibraryRedis])
 async def test_a_stalled_server_is_given_up_within_the_bound(
-    kind: type[JoinedRedis] | type[LibraryRedis], restartable_valkey: ValkeyServer
+    kind: type[JoinedRedis | LibraryRedis], restartable_valkey: ValkeyServer
 ) -> None:
     """A server that answers nothing costs the bound and not more; afterwards all goes on."""
     connection: Redis

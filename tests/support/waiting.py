@@ -3,9 +3,17 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
+
+
+@overload
+async def until(condition: Callable[[], Awaitable[T]], timeout_s: float = 5.0, what: str = "") -> T: ...
+
+
+@overload
+async def until(condition: Callable[[], T], timeout_s: float = 5.0, what: str = "") -> T: ...
 
 
 async def until(condition: Callable[[], T | Awaitable[T]], timeout_s: float = 5.0, what: str = "") -> T:
