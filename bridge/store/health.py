@@ -1,4 +1,4 @@
-"""Is this Redis fit for the bridge? For `threadline check` and the start."""
+"""Whether a Redis is fit for the bridge; for `threadline check` and the start."""
 
 from __future__ import annotations
 

@@ -1,0 +1,135 @@
+"""Streams, timers, parked lines and pace, over both connections."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+import pytest
+
+from bridge.model import ContactId, ConversationId, InboxId, LaneId, Place, ThreadRef
+from bridge.store import keys
+from bridge.store.base import Commit, Hold, TimerWrite
+from bridge.store.connection import Redis
+from bridge.store.inlet import LiveInlet
+from bridge.store.joined import JoinedRedis
+from bridge.store.library import LibraryRedis
+from bridge.store.live import LiveStore
+from tests.store.conftest import POLICIES
+from tests.support.waiting import until
+
+S1, S2 = LaneId("s1"), LaneId("s2")
+
+
+@pytest.fixture
+async def hold(store: LiveStore) -> Hold:
+    """The lane, held."""
+    held = await store.acquire(S1, "me")
+    assert held is not None
+    return held
+
+
+async def test_a_read_gives_what_stands_behind_the_given_ids(store: LiveStore) -> None:
+    """Entries come per lane in order, bounded in number, and those before the given id never."""
+    for index in range(5):
+        await store.emit(S1, f"u{index}", b"\x00\xff%d" % index)
+        await store.emit(S2, "u", b"e")
+    found = await store.read({S1: "0", S2: "0"}, 3, 0.01)
+    assert [one.unit for one in found if one.lane == S1] == ["u0", "u1", "u2"]
+    assert {one.event for one in found} == {b"\x00\xff0", b"\x00\xff1", b"\x00\xff2", b"e"}
+    assert len([one for one in found if one.lane == S2]) == 3
+    last = [one.id for one in found if one.lane == S1][-1]
+    assert [one.unit for one in await store.read({S1: last}, 10, 0.01)] == ["u3", "u4"]
+    assert [one.unit for one in await store.range(S1, last, 1)] == ["u3"]
+
+
+async def test_a_read_waits_for_the_first_entry_and_no_longer(store: LiveStore) -> None:
+    """It ends as soon as something comes, or when its time is over."""
+    reading = asyncio.create_task(store.read({S1: "0", S2: "0"}, 10, 5.0))
+    await asyncio.sleep(0.05)
+    assert not reading.done()
+    began = time.monotonic()
+    await store.emit(S2, "u", b"e")
+    assert [one.lane for one in await reading] == [S2]
+    assert time.monotonic() - began < 1.0
+    assert await store.read({S1: "0"}, 10, 0.02) == []
+    assert await store.read({}, 10, 0.02) == []
+
+
+async def test_due_timers_become_entries_in_the_order_of_their_time(store: LiveStore, hold: Hold) -> None:
+    """Only what is due by Redis time, at most `limit` at once, each once."""
+    now = await store.now_ms()
+    timers = (
+        TimerWrite(token="late", due_ms=now + 60_000, event=b"late"),
+        TimerWrite(token="b", due_ms=now - 1, event=b"b"),
+        TimerWrite(token="a", due_ms=now - 2, event=b"a"),
+        TimerWrite(token="c", due_ms=now, event=b"c"),
+    )
+    await store.commit(Commit(hold=hold, unit="u", version=0, state=b"", timers=timers))
+    await store.sweep(hold, 2)
+    assert [one.event for one in await store.range(S1, "0", 10)] == [b"a", b"b"]
+    for _ in range(3):
+        await store.sweep(hold, 2)
+    found = await store.range(S1, "0", 10)
+    assert [(one.unit, one.event) for one in found] == [("u", b"a"), ("u", b"b"), ("u", b"c")]
+
+
+async def test_parked_lines_come_back_once_their_time_has_come(store: LiveStore, hold: Hold) -> None:
+    """Each is returned once; parking again moves its time; a lane's lines are its own."""
+    await store.park(hold, "u", "thread", 0)
+    await store.park(hold, "u", "contact", 0.15)
+    await store.park(hold, "v", "thread", 60)
+    assert await store.sweep(hold, 10) == [("u", "thread")]
+    assert await store.sweep(hold, 10) == []
+    await store.park(hold, "v", "thread", 0)
+    assert await store.sweep(hold, 10) == [("v", "thread")]
+    assert await until(lambda: store.sweep(hold, 10), what="the parked line") == [("u", "contact")]
+
+
+async def test_a_limit_is_shared_fairly_and_kept(redis_url: str) -> None:
+    """Two workers get the slots of one bucket in the order they asked, evenly spaced, whoever asks more."""
+    one, two = JoinedRedis(redis_url), LibraryRedis(redis_url)
+    stores = [LiveStore(one), LiveStore(two)]
+    begin = await stores[0].now_ms()
+    slots: list[float] = []
+    for index in range(20):
+        wait_s = await stores[index % 2].take("b", 20, 1)
+        slots.append(await stores[0].now_ms() / 1000 - begin / 1000 + wait_s)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(slots)]
+    assert all(0.04 < gap < 0.06 for gap in gaps), gaps
+    greedy = await asyncio.gather(*[stores[index % 2].take("c", 100, 1) for index in range(40)])
+    assert max(greedy) >= 0.39 - 0.1
+    assert sorted(greedy) == sorted(set(greedy))
+    await one.aclose()
+    await two.aclose()
+
+
+async def test_a_burst_goes_at_once_and_comes_back_with_time(store: LiveStore) -> None:
+    """`burst` slots are free, the next waits one interval; an idle bucket fills up again and ends in Redis."""
+    waits = [await store.take("b", 20, 3) for _ in range(4)]
+    assert waits[:3] == [0, 0, 0]
+    assert 0.02 < waits[3] <= 0.05
+    await until(lambda: _gone(store, keys.pace("b")), what="the bucket's end")
+    assert [await store.take("b", 20, 3) for _ in range(3)] == [0, 0, 0]
+    assert await store.take("other", 0.01, 1) == 0
+    assert 90 < await store.take("other", 0.01, 1) <= 100
+
+
+async def test_threads_numbers_and_aliases_lead_where_they_were_pointed(redis: Redis) -> None:
+    """A remembered thread is found by its place only; moved aliases lead to the new contact."""
+    store, inlet = LiveStore(redis), LiveInlet(redis, POLICIES)
+    ref = ThreadRef(contact=ContactId("1-a"), conversation=ConversationId("1-64"), inbox=InboxId("support"))
+    place = Place(desk="slack", channel="C1", thread="1.2")
+    await store.remember_thread(place, ref)
+    assert await inlet.thread(place) == ref
+    assert await inlet.thread(Place(desk="slack", channel="C2", thread="1.2")) is None
+    old = await inlet.claim(["phone:p:1", "bsuid:p:1"])
+    await store.move_aliases(ContactId("5-winner"), ["phone:p:1", "bsuid:p:1"])
+    claim = await inlet.claim(["phone:p:1", "bsuid:p:1"])
+    assert (claim.contact, claim.joins) == ("5-winner", None)
+    assert claim.contact != old.contact
+
+
+async def _gone(store: LiveStore, key: str) -> bool:
+    return bool(await store._redis("EXISTS", key) == 0)
