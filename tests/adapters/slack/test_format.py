@@ -104,9 +104,9 @@ shaped_json = st.recursive(
 
 def _messages() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted(FIXTURES.glob("event_*.json")):
-        event = json.loads(path.read_text())["event"]
+        event = json.loads(path.read_text()).get("event", {})
         message = event.get("message", event)
-        if message.get("blocks") and message.get("text"):
+        if message.get("blocks") and message.get("text") and not message.get("bot_id"):
             yield path.stem, message
 
 
@@ -435,4 +435,7 @@ def _joined(text: str) -> str:
 
 
 def _size(block: dict[str, Any]) -> int:
-    return sum(len(element.get("text") or element.get("url") or "") for element in _walk(block))
+    return sum(
+        len(element.get("text") or element.get("url") or element.get("fallback") or "")
+        for element in _walk(block)
+    )
