@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
 from bridge.adapters.base import Claim, Marker, Placed
 from bridge.adapters.slack.adapter import SlackDesk
@@ -31,9 +32,11 @@ from bridge.model import (
     Status,
     ThreadRef,
 )
-from bridge.sandbox.config import SandboxConfig
-from bridge.sandbox.server import Sandbox
+from bridge.sandbox.clock import Clock
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.feed import Feed
 from bridge.sandbox.slack.config import SlackConfig
+from bridge.sandbox.slack.sandbox import SlackSandbox
 
 CONTACT, CONVERSATION, INBOX = ContactId("7-9f3c0a1b2d4e"), ConversationId("7-66"), InboxId("support")
 REF = ThreadRef(contact=CONTACT, conversation=CONVERSATION, inbox=INBOX)
@@ -125,20 +128,45 @@ def view(**changes: Any) -> CardView:
     return CardView(**(given | changes))
 
 
+class Workspace:
+    """A pretended Slack alone on a server of its own; `slack` holds its people and channels."""
+
+    def __init__(self, config: SlackConfig, scale: float) -> None:
+        self.config = config
+        self.faults = Faults()
+        self.feed = Feed()
+        self.url = ""
+        self.slack = SlackSandbox(config, Clock(scale), self.faults, self.feed, lambda: self.url)
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.add_routes(self.slack.routes())
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await self.slack.start()
+
+    async def stop(self) -> None:
+        await self.slack.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+
 @dataclass
 class Rig:
     """Everything that a test needs of one pretended workspace."""
 
-    sandbox: Sandbox
+    sandbox: Workspace
     session: aiohttp.ClientSession
     desk: SlackDesk
     inlet: MemoryInlet
     arrivals: Arrivals
-    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def config(self) -> SlackConfig:
-        return self.sandbox.config.slack
+        return self.sandbox.config
 
     @property
     def api_url(self) -> str:
@@ -156,10 +184,10 @@ class Rig:
 
 
 def arrivals(
-    sandbox: Sandbox, desk: SlackDesk, inlet: MemoryInlet, session: aiohttp.ClientSession, **options: Any
+    sandbox: Workspace, desk: SlackDesk, inlet: MemoryInlet, session: aiohttp.ClientSession, **options: Any
 ) -> Arrivals:
     """Our receiving side for a sandbox, in the sandbox's mode."""
-    config = sandbox.config.slack
+    config = sandbox.config
     socket = config.mode == "socket"
     return Arrivals(
         desk,
@@ -171,8 +199,3 @@ def arrivals(
         signing_secret=None if socket else config.signing_secret,
         **({"ping_s": 0.5} | options),
     )
-
-
-async def start_sandbox(config: SlackConfig, scale: float = 20.0) -> Sandbox:
-    """A sandbox on a free port of this machine."""
-    return await Sandbox.start(SandboxConfig(port=0, scale=scale, slack=config))

@@ -286,7 +286,10 @@ class Arrivals:
         signature = headers.get("X-Slack-Signature", "")
         if self._verifier is None or not (stamp.isascii() and stamp.isdigit() and signature.isascii()):
             return False
-        return bool(self._verifier.is_valid(body=raw, timestamp=stamp, signature=signature))
+        try:
+            return bool(self._verifier.is_valid(body=raw, timestamp=stamp, signature=signature))
+        except UnicodeDecodeError:  # Slack signs and sends UTF-8 only
+            return False
 
     # -------------------------------------------------------------------------------------------- socket
 

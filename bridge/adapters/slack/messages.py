@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -32,32 +31,15 @@ from bridge.events import (
     ThreadVanished,
     pack,
 )
-from bridge.markup import (
-    Document,
-    Text,
-    bare,
-    compact,
-    drop_prefix,
-    opening_mention,
-    strip_invisible,
-    visible,
-)
-from bridge.model import DESK_LANE, ContactId, ConversationId, Place, Post, Struct, lane_of
+from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike
+from bridge.model import DESK_LANE, ContactId, ConversationId, Place, Post, lane_of
 
 Json = Mapping[str, Any]
 
 SPOKEN = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 """Subtypes that are somebody's words; every other one is Slack's own (Slack: message subtypes)."""
 
-_AFTER_MENTION = re.compile(r"[\s:,]*")
 _VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
-
-
-class Direct(Struct, frozen=True):
-    """A person wrote to the bot directly."""
-
-    user: str
-    channel: str
 
 
 class MessageReader:
@@ -229,16 +211,24 @@ def is_edit(new: Json, old: Json) -> bool:
 
 
 def words(message: Json, identity: Identity) -> Document:
-    """The words of a message. One that opens by mentioning the bot means a command: the mention is a `!`."""
-    document = from_slack(message.get("blocks"), message.get("text"))
-    mention = opening_mention(document)
-    if mention is None or mention.id != identity.bot_user:
-        return document
-    seen = strip_invisible(bare(document))
-    start = len(seen) - len(seen.lstrip()) + len(strip_invisible(visible(mention)))
-    after = _AFTER_MENTION.match(seen, start)
-    rest = drop_prefix(document, after.end() if after else start)
-    return compact((Text("!"), *rest)) if rest else (Text("!help"),)
+    """The words of a message, with mentions of the bot marked as such (they open a command)."""
+    return _marked(from_slack(message.get("blocks"), message.get("text")), identity.bot_user)
+
+
+def _marked(nodes: tuple[Node, ...], bot_user: str) -> tuple[Node, ...]:
+    return tuple(_marked_node(node, bot_user) for node in nodes)
+
+
+def _marked_node(node: Node, bot_user: str) -> Node:
+    match node:
+        case Mention(kind=MentionKind.PERSON) if node.id == bot_user:
+            return structs.replace(node, kind=MentionKind.BOT)
+        case Bold() | Italic() | Strike() | Quote():
+            return type(node)(_marked(node.children, bot_user))
+        case ListBlock():
+            return structs.replace(node, items=tuple(_marked(item, bot_user) for item in node.items))
+        case _:
+            return node
 
 
 def _object(value: object) -> dict[str, Any]:

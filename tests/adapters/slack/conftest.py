@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.sandbox.slack.config import SlackConfig
-from tests.support.slack_desk import MemoryInlet, Rig, arrivals, start_sandbox
+from tests.support.slack_desk import MemoryInlet, Rig, Workspace, arrivals
 from tests.support.waiting import until
 
 MakeRig = Callable[..., Awaitable[Rig]]
@@ -31,10 +31,11 @@ async def make_rig(session: aiohttp.ClientSession) -> AsyncIterator[MakeRig]:
     runners: list[web.AppRunner] = []
 
     async def make(
-        mode: str = "socket", scale: float = 20.0, people: Any = None, options: Any = None, **changes: Any
+        mode: str = "socket", scale: float = 10.0, people: Any = None, options: Any = None, **changes: Any
     ) -> Rig:
         config = SlackConfig(mode=mode, **changes)  # type: ignore[arg-type]
-        sandbox = await start_sandbox(config, scale)
+        sandbox = Workspace(config, scale)
+        await sandbox.start()
         api_url = f"{sandbox.url}/slack/api/"
         desk = SlackDesk(session, bot_token=config.bot_token, api_url=api_url, **(people or {}))
         inlet = MemoryInlet()
@@ -67,7 +68,7 @@ async def _serve(rig: Rig) -> web.AppRunner:
 
 @pytest.fixture
 async def rig(make_rig: MakeRig) -> Rig:
-    """A workspace in Socket Mode, 20 times faster than real."""
+    """A workspace in Socket Mode, ten times faster than real."""
     return await make_rig()
 
 

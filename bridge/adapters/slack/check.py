@@ -1,0 +1,124 @@
+"""What `threadline check` tries of Slack: tokens, scopes, the signing secret, channels and people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.adapters.slack.adapter import SlackDesk
+from bridge.adapters.slack.manifest import Mode, scopes
+from bridge.errors import PlatformError
+from bridge.model import Struct
+
+_APP_TOKEN = (  # noqa: S105 - words
+    "Make an app-level token with connections:write (Basic Information, App-Level Tokens) and set it as "
+    "slack.app_token."
+)
+_SECRET = "Copy the signing secret (Basic Information, App Credentials) and set it as slack.signing_secret."  # noqa: S105 - words
+_BAD_TOKEN = frozenset(
+    {"invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "token_revoked"}
+)
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that was tried: what it is about, whether it works, what was found and, if not, what to do."""
+
+    subject: str
+    ok: bool
+    words: str
+    remedy: str = ""
+
+
+async def check(
+    desk: SlackDesk,
+    mode: Mode,
+    channels: Mapping[str, str],
+    *,
+    app_token: str | None = None,
+    signing_secret: str | None = None,
+) -> tuple[Finding, ...]:
+    """Try everything that this mode needs; a refusal is a finding, not an exception.
+
+    `channels`: ids of the channels by what each is for (an inbox's name, `alerts`).
+    """
+    try:
+        identity = await desk.identity()
+    except PlatformError as error:
+        return (_bad("slack token", error.failure.words, "Check slack.bot_token and slack.api_url."),)
+    findings = [
+        _good("slack token", f"the bot is @{identity.name}"),
+        _scopes(identity.scopes),
+        await _app_token(desk, app_token) if mode == "socket" else _secret(signing_secret),
+    ]
+    for purpose, channel in channels.items():
+        findings.append(await _channel(desk, purpose, channel))
+    findings.append(await _people(desk))
+    return tuple(findings)
+
+
+def _good(subject: str, words: str) -> Finding:
+    return Finding(subject=subject, ok=True, words=words)
+
+
+def _bad(subject: str, words: str, remedy: str = "") -> Finding:
+    return Finding(subject=subject, ok=False, words=words, remedy=remedy)
+
+
+def _scopes(granted: frozenset[str]) -> Finding:
+    missing = sorted(set(scopes()) - granted)
+    if missing:
+        remedy = (
+            "Add them under OAuth & Permissions (or update the app's manifest) and install the app again."
+        )
+        return _bad("slack scopes", f"the token lacks {', '.join(missing)}", remedy)
+    return _good("slack scopes", "all there")
+
+
+async def _app_token(desk: SlackDesk, token: str | None) -> Finding:
+    subject = "slack app token"
+    if not token:
+        return _bad(subject, "Socket Mode needs an app-level token, and there is none.", _APP_TOKEN)
+    try:
+        await desk.caller.call("apps.connections.open", token=token)
+    except PlatformError as error:
+        if error.failure.code in _BAD_TOKEN:
+            return _bad(subject, f"Slack does not accept it ({error.failure.code}).", _APP_TOKEN)
+        return _bad(subject, error.failure.words, "Try again in some minutes.")
+    return _good(subject, "Socket Mode can connect")
+
+
+def _secret(signing_secret: str | None) -> Finding:
+    subject = "slack signing secret"
+    if not signing_secret:
+        return _bad(subject, "Requests from Slack cannot be told from forged ones without it.", _SECRET)
+    return _good(subject, "set (Slack cannot be asked whether it is right; a wrong one refuses every event)")
+
+
+async def _channel(desk: SlackDesk, purpose: str, channel: str) -> Finding:
+    subject = f"slack channel of {purpose}"
+    try:
+        answer = await desk.caller.call("conversations.info", {"channel": channel})
+    except PlatformError as error:
+        return _bad(subject, f"{channel}: {error.failure.words}", "Check the channel's id in the settings.")
+    found = answer.get("channel") or {}
+    name = f"#{found.get('name')}"
+    if found.get("is_archived"):
+        return _bad(subject, f"{name} is archived.", "Unarchive it, or choose another channel.")
+    if not found.get("is_member"):
+        return _bad(subject, f"The bot is not in {name}.", f"Type there: /invite @{desk.caller.bot_name}")
+    return _good(subject, name)
+
+
+async def _people(desk: SlackDesk) -> Finding:
+    subject = "slack people"
+    try:
+        agents = await desk.read_roster()
+    except PlatformError as error:
+        return _bad(subject, error.failure.words, "Try again in some minutes.")
+    if desk.roster_problems:
+        return _bad(
+            subject, "; ".join(desk.roster_problems), "Correct the lists under agents in the settings."
+        )
+    if not agents:
+        remedy = "Name people under agents in the settings, or add them to the inboxes' channels."
+        return _bad(subject, "Nobody may answer.", remedy)
+    return _good(subject, f"{len(agents)} may answer")
