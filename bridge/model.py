@@ -290,6 +290,8 @@ class Conversation(Struct, frozen=True, kw_only=True):
     former: tuple[Place, ...] = ()
     opening: ActionId | None = None
     """The pending `OpenThread`, if there is one."""
+    stuck: bool = False
+    """No thread can be opened, and those with rights were told."""
     card_version: int = 0
     """Counts changes of what the card shows."""
     opened_version: int = 0

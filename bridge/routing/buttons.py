@@ -1,0 +1,125 @@
+"""Doors other than typing: buttons, menus, slash commands, and emoji on the card."""
+
+from __future__ import annotations
+
+from bridge import commands
+from bridge.events import ButtonPressed, CardReacted, CommandGiven, DeskEvent
+from bridge.model import (
+    Agent,
+    Conversation,
+    Fate,
+    MessageId,
+    MessageRecord,
+    Priority,
+    Role,
+    Status,
+)
+from bridge.routing import choices, handlers, outbound, texts
+from bridge.routing.turn import Turn
+
+DELIVERY = frozenset({"retry", "resend", "arrived"})
+"""Buttons of notices about messages that failed, or of unknown fate; their token is the message."""
+
+
+def given(turn: Turn, event: CommandGiven) -> None:
+    """A slash command, menu entry or submitted modal."""
+    conversation = _conversation(turn, event)
+    if conversation is not None:
+        handlers.by_line(turn, conversation, event.author, event.line, event.body)
+
+
+def pressed(turn: Turn, event: ButtonPressed) -> None:
+    """A button was pressed; one without a meaning of its own is a command."""
+    conversation = _conversation(turn, event)
+    if conversation is None:
+        return
+    if event.button in choices.BUTTONS | DELIVERY | {"undo_hold"}:
+        _answered(turn, conversation, event)
+        return
+    line = f"{event.button} {event.value}" if event.value else event.button
+    handlers.by_line(turn, conversation, event.author, line)
+
+
+def _conversation(turn: Turn, event: DeskEvent) -> Conversation | None:
+    found = turn.conversation(event.conversation)
+    if found is None:
+        turn.answer(None, event.author, texts.not_current(turn.number(event.conversation), None))
+    return found
+
+
+def _answered(turn: Turn, conversation: Conversation, event: ButtonPressed) -> None:
+    """An answer to one of our questions."""
+    agent = turn.agent(event.author)
+    role = turn.role(agent, conversation.inbox)
+    # Whoever asked may keep a text in even when they are no agent any more.
+    if agent is None or (role < Role.AGENT and event.button not in choices.BUTTONS):
+        turn.answer(conversation, event.author, texts.viewer())
+    elif event.button in choices.BUTTONS:
+        choices.press(turn, conversation, agent, event.author, event.button, event.token)
+    elif event.button in DELIVERY:
+        _delivery(turn, conversation, event)
+    else:
+        _undo_hold(turn, conversation, event, agent)
+
+
+def _undo_hold(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:
+    held = next((one for one in conversation.held if one.token == event.token), None)
+    if held is None:
+        turn.answer(conversation, event.author, texts.settled())
+    elif held.draft.author != agent.id:
+        turn.answer(conversation, event.author, texts.not_yours())
+    else:
+        outbound.cancel(turn, conversation, held)
+        turn.answer(conversation, event.author, texts.taken_back(held.draft.body))
+
+
+def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed) -> None:
+    record = outbound.of_message(turn, MessageId(event.token or ""))
+    if record is None:
+        turn.answer(conversation, event.author, texts.forgotten())
+        return
+    wanted = Fate.FAILED if event.button == "retry" else Fate.UNCERTAIN
+    if record.fate is not wanted:
+        turn.answer(conversation, event.author, texts.nothing_to_retry())
+    elif event.button == "arrived":
+        _arrived(turn, conversation, record, event)
+    else:
+        home = turn.conversation(record.conversation) or conversation
+        if outbound.resume(turn, home, record, event.author):
+            turn.answer(conversation, event.author, texts.sending_again())
+
+
+def _arrived(turn: Turn, conversation: Conversation, record: MessageRecord, event: ButtonPressed) -> None:
+    after = outbound.with_part(record, len(record.parts), "", Fate.ACCEPTED)
+    after = outbound.advance(turn, conversation.inbox, record, after)
+    outbound.carry_on(turn, conversation.inbox, after)
+    turn.answer(conversation, event.author, texts.noted_arrived())
+
+
+# ------------------------------------------------------------------------------------------------ emoji
+
+
+def reacted(turn: Turn, event: CardReacted) -> None:
+    """An emoji on the card is a command; taking it off takes the command back, where that makes sense."""
+    conversation = turn.conversation(event.conversation)
+    line = commands.for_emoji(event.emoji)
+    if conversation is None or line is None:
+        turn.ignore("no command")
+        return
+    if not event.added:
+        line = _taken_off(turn, conversation, event, line)
+    if line is None:
+        turn.ignore("nothing to take back")
+        return
+    handlers.by_line(turn, conversation, event.author, line)
+
+
+def _taken_off(turn: Turn, conversation: Conversation, event: CardReacted, line: str) -> str | None:
+    agent = turn.agent(event.author)
+    if line == "claim" and agent is not None and conversation.assignee == agent.id:
+        return "unassign"
+    if line == "resolve" and conversation.status is Status.RESOLVED:
+        return "reopen"
+    if line.startswith("priority") and conversation.priority is Priority.URGENT:
+        return "priority normal"
+    return None

@@ -1,0 +1,128 @@
+"""The entry: a state, an event and a context in; a decision out. Pure, and total over the closed unions."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from bridge.actions import AnyAction, Relay, Send
+from bridge.events import (
+    ButtonPressed,
+    CardReacted,
+    CommandGiven,
+    ContactChanged,
+    ContactLaneEvent,
+    ContactMerged,
+    ContactsJoined,
+    DeliveryChanged,
+    Done,
+    EventBuried,
+    Failed,
+    JoinProposed,
+    JoinSettled,
+    MessageReceived,
+    PartSent,
+    Posted,
+    Result,
+    StaffDeleted,
+    StaffEdited,
+    StaffWrote,
+    ThreadOpened,
+    ThreadVanished,
+    TimeReached,
+    Uncertain,
+)
+from bridge.model import Contact, MessageId, lane_of, message_id
+from bridge.routing import buttons, choices, inbound, joins, outbound, results, staff
+from bridge.routing.decision import Context, Decision, Needs
+from bridge.routing.desk import decide_desk
+from bridge.routing.turn import Turn
+
+__all__ = ["decide", "decide_desk", "needs"]
+
+
+def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:
+    """The message records that deciding on `event` takes. For a `Result`, `action` is what it answers."""
+    match event:
+        case MessageReceived(quoted=str(quoted)):
+            return Needs(platform_ids=(quoted,))
+        case DeliveryChanged():
+            messages = (event.message,) if event.message else ()
+            return Needs(messages=messages, platform_ids=(event.platform_id,))
+        case StaffEdited() | StaffDeleted():
+            return Needs(messages=(message_id(lane_of(event.contact), event.cause),))
+        case ButtonPressed(token=str(token)) if event.button in buttons.DELIVERY:
+            return Needs(messages=(MessageId(token),))
+        case Result() if isinstance(action, Relay | Send):
+            return Needs(messages=(action.message,))
+        case _:
+            return Needs()
+
+
+def decide(state: Contact, event: ContactLaneEvent, context: Context) -> Decision:
+    """Decide on one event of a contact. Pure; never raises for any event that decodes."""
+    turn = Turn(state, event, context)
+    if state.redirect is None or not joins.redirected(turn, event, state.redirect):
+        _dispatch(turn, event)
+    return turn.decision()
+
+
+def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR0912 - one line per event
+    match event:
+        case MessageReceived():
+            inbound.received(turn, event)
+        case ContactChanged():
+            inbound.changed(turn, event)
+        case ContactsJoined():
+            joins.joined(turn, event)
+        case JoinProposed():
+            joins.proposed(turn, event)
+        case JoinSettled():
+            joins.settled(turn, event)
+        case ContactMerged():
+            joins.merged(turn, event)
+        case DeliveryChanged():
+            results.delivery_changed(turn, event)
+        case StaffWrote():
+            staff.wrote(turn, event)
+        case StaffEdited():
+            staff.edited(turn, event)
+        case StaffDeleted():
+            staff.deleted(turn, event)
+        case CommandGiven():
+            buttons.given(turn, event)
+        case ButtonPressed():
+            buttons.pressed(turn, event)
+        case CardReacted():
+            buttons.reacted(turn, event)
+        case ThreadVanished():
+            results.vanished(turn, event)
+        case EventBuried():
+            results.buried(turn, event)
+        case TimeReached():
+            _time_reached(turn, event)
+        case Posted():
+            results.posted(turn, event)
+        case ThreadOpened():
+            results.thread_opened(turn, event)
+        case PartSent():
+            results.part_sent(turn, event)
+        case Done():
+            results.done(turn, event)
+        case Failed():
+            results.failed(turn, event)
+        case Uncertain():
+            results.uncertain(turn, event)
+        case _:
+            assert_never(event)
+
+
+def _time_reached(turn: Turn, event: TimeReached) -> None:
+    conversation = turn.conversation(event.conversation)
+    if conversation is None:
+        turn.ignore("stale timer")
+    elif event.timer == "hold":
+        outbound.release(turn, conversation, event.token)
+    elif event.timer == "choice":
+        choices.remind(turn, conversation, event.token)
+    else:
+        turn.ignore("unknown timer")

@@ -1,0 +1,408 @@
+"""What the commands do: one function per row of `bridge.commands`, and the way there that all doors share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from bridge import commands
+from bridge.commands import Command, Mistake, Parsed
+from bridge.events import ModeChosen
+from bridge.markup import Document, is_blank
+from bridge.model import (
+    DESK_LANE,
+    Agent,
+    Conversation,
+    DeskUser,
+    Draft,
+    Mode,
+    Post,
+    Priority,
+    Role,
+    Status,
+    Struct,
+    message_id,
+)
+from bridge.routing import choices, lifecycle, notes, outbound, speech, texts
+from bridge.routing.people import find_agent
+from bridge.routing.speech import Kept
+from bridge.routing.turn import Turn
+
+_TAG = re.compile(r"[\w][\w \-]{0,39}")
+TAGS_LIMIT = 20
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """A command line as it was given, by whichever door."""
+
+    line: str
+    account: DeskUser
+    agent: Agent | None
+    text: Document = ()
+    """The text that the command takes, with formatting."""
+    post: Post | None = None
+    """The staff post it was typed in; None for the other doors."""
+    typed: Document = ()
+    """All that was typed, for the journal."""
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """A command that makes sense, by somebody who may give it."""
+
+    row: Command
+    by: Agent
+    role: Role
+    given: Given
+    args: tuple[str, ...] = ()
+
+
+Handler = Callable[[Turn, Conversation, Order], None]
+
+
+def run(turn: Turn, conversation: Conversation, given: Given) -> None:
+    """Carry out a command line, or tell its author what is wrong with it."""
+    role = turn.role(given.agent, conversation.inbox)
+    parsed = commands.parse(given.line)
+    order = _order(turn, conversation, given, role, parsed)
+    if order is None:
+        _stay(turn, conversation, given)
+        return
+    if not (order.row.name in _SPEAKING and not is_blank(given.text)):
+        _stay(turn, conversation, given)
+    HANDLERS[order.row.name](turn, conversation, order)
+
+
+def _order(
+    turn: Turn, conversation: Conversation, given: Given, role: Role, parsed: Parsed | Mistake
+) -> Order | None:
+    if isinstance(parsed, Parsed) and parsed.command.name == "help":
+        turn.answer(conversation, given.account, _help(parsed, role))
+        return None
+    if given.agent is None or role < Role.AGENT:
+        turn.answer(conversation, given.account, texts.viewer())
+        return None
+    if isinstance(parsed, Mistake):
+        turn.answer(conversation, given.account, texts.mistake(parsed))
+        return None
+    if role < parsed.command.role:
+        turn.answer(conversation, given.account, texts.denied(parsed.command, parsed.command.role))
+        return None
+    return Order(row=parsed.command, by=given.agent, role=role, given=given, args=parsed.args)
+
+
+def _help(parsed: Parsed, role: Role) -> Document:
+    if not parsed.args:
+        return texts.help_all(role)
+    word = parsed.args[0].lstrip("!/")
+    row = commands.find(word)
+    if row is not None:
+        return texts.help_one(row)
+    wrong = commands.parse(word or "?")
+    return texts.mistake(wrong) if isinstance(wrong, Mistake) else texts.help_all(role)
+
+
+def _stay(turn: Turn, conversation: Conversation, given: Given) -> None:
+    """A typed command is itself a staff message: it stays on the desk, and its receipt says so."""
+    if given.post is not None:
+        author = given.agent.id if given.agent else None
+        notes.internal(turn, conversation, author, given.account, given.typed, given.post)
+
+
+def by_line(
+    turn: Turn, conversation: Conversation, account: DeskUser, line: str, body: Document | None = None
+) -> None:
+    """Carry out a command from a door other than typing: a slash command, a button, a menu, an emoji."""
+    word, rest = commands.split_word(line)
+    row = commands.find(word)
+    agent = turn.agent(account)
+    text = _text_of(word, rest, body) if body is not None else speech.plain_line(line)
+    if body is not None and text is not body:
+        line = speech.command_line(body) or line
+    if row is not None and row.name in _SPEAKING:
+        checked = speech.with_text(row, line, text)
+        if isinstance(checked, Kept):
+            turn.answer(conversation, account, kept_hint(checked))
+            return
+        text = checked.body
+    if row is not None and row.text_argument() is not None and not rest and not is_blank(text):
+        line = f"{line} …"
+    run(turn, conversation, Given(line=line, account=account, agent=agent, text=text))
+
+
+def _text_of(word: str, rest: str, body: Document) -> Document:
+    """The text in a body, which is either the text alone, or the whole command line."""
+    shown = speech.command_line(body)
+    first, after = commands.split_word(shown)
+    whole = bool(rest) and first.lower() == word.lower() and shown.split() != rest.split()
+    return speech.after_word(body) if whole and (after or rest) else body
+
+
+def words_of(ordered: speech.Ordered, role: Role) -> Document | None:
+    """The words for the contact in a command by somebody of this role; None when it has none."""
+    parsed = commands.parse(ordered.line)
+    if isinstance(parsed, Mistake) or parsed.command.name not in _SPEAKING:
+        return None
+    return None if is_blank(ordered.body) or role < max(parsed.command.role, Role.AGENT) else ordered.body
+
+
+def kept_hint(kept: Kept) -> Document:
+    """What to tell the author of words that were kept in although they may have been meant for the contact."""
+    match kept.why:
+        case speech.Why.MENTION:
+            return texts.kept_mention(kept.line)
+        case speech.Why.COMMAND:
+            return texts.kept_command(kept.line, kept.found)
+        case speech.Why.UNKNOWN:
+            return texts.unknown_command(kept.mistake or Mistake(words="That is no command."))
+        case _:
+            return texts.kept_mark(kept.line, kept.found)
+
+
+# ---------------------------------------------------------------------------------------------- hands
+
+
+def _claim(turn: Turn, conversation: Conversation, order: Order) -> None:
+    _assign_to(turn, conversation, order, order.by)
+
+
+def _assign(turn: Turn, conversation: Conversation, order: Order) -> None:
+    found = find_agent(turn, conversation, order.args[0], order.by)
+    if not isinstance(found, Agent):
+        turn.answer(conversation, order.given.account, found)
+        return
+    if found != order.by and order.role < Role.LEAD:
+        words = texts.denied_act("Assigning to others", Role.LEAD)
+        turn.answer(conversation, order.given.account, words)
+        return
+    _assign_to(turn, conversation, order, found)
+
+
+def _assign_to(turn: Turn, conversation: Conversation, order: Order, agent: Agent) -> None:
+    account = order.given.account
+    if conversation.status in lifecycle.OVER:
+        turn.answer(conversation, account, texts.ended_first(conversation.status))
+        return
+    if conversation.assignee == agent.id:
+        turn.answer(conversation, account, texts.assigned_already(conversation.number, agent.name))
+        return
+    lifecycle.set_assignee(turn, conversation, agent.id, order.by)
+    lifecycle.undoable(turn, conversation, order.by.id, f"the assignment to {agent.name}")
+    mine = agent.id == order.by.id
+    number = conversation.number
+    turn.answer(conversation, account, texts.claimed(number) if mine else texts.assigned(number, agent.name))
+
+
+def _unassign(turn: Turn, conversation: Conversation, order: Order) -> None:
+    account = order.given.account
+    if conversation.assignee is None:
+        turn.answer(conversation, account, texts.nobody_has_it(conversation.number))
+        return
+    if conversation.assignee != order.by.id and order.role < Role.LEAD:
+        turn.answer(conversation, account, texts.denied_act("Taking it from others", Role.LEAD))
+        return
+    lifecycle.set_assignee(turn, conversation, None, order.by)
+    lifecycle.undoable(turn, conversation, order.by.id, "giving it back")
+    turn.answer(conversation, account, texts.unassigned(conversation.number))
+
+
+# --------------------------------------------------------------------------------------------- status
+
+
+def _resolve(turn: Turn, conversation: Conversation, order: Order) -> None:
+    _end(turn, conversation, order, Status.RESOLVED)
+
+
+def _close(turn: Turn, conversation: Conversation, order: Order) -> None:
+    _end(turn, conversation, order, Status.CLOSED)
+
+
+def _end(turn: Turn, conversation: Conversation, order: Order, status: Status) -> None:
+    """Resolve or close, after last words if there are some; without them when these cannot go out."""
+    account = order.given.account
+    if not is_blank(order.given.text) and not _speak(turn, conversation, order):
+        turn.answer(conversation, account, texts.not_resolved())
+        return
+    before = turn.fresh(conversation)
+    if before.status is status:
+        turn.answer(conversation, account, texts.status_already(before.number, status))
+        return
+    if before.status in lifecycle.OVER:
+        turn.answer(conversation, account, texts.ended_first(before.status))
+        return
+    if status is Status.CLOSED:
+        choices.wind_up(turn, before)
+    lifecycle.set_status(turn, before, status, order.by.id)
+    lifecycle.undoable(turn, before, order.by.id, f"marking it as {status.value}")
+    turn.answer(conversation, account, texts.status_is(before.number, status))
+
+
+def _reopen(turn: Turn, conversation: Conversation, order: Order) -> None:
+    account = order.given.account
+    if conversation.status is Status.ACTIVE:
+        turn.answer(conversation, account, texts.status_already(conversation.number, Status.ACTIVE))
+        return
+    least = {Status.CLOSED: Role.LEAD, Status.DELETED: Role.ADMIN}.get(conversation.status, Role.AGENT)
+    if order.role < least:
+        what = f"Opening a {conversation.status.value} conversation"
+        turn.answer(conversation, account, texts.denied_act(what, least))
+        return
+    current = turn.contact.conversations.get(conversation.inbox)
+    if current is not None and current.id != conversation.id:
+        if current.status not in lifecycle.OVER:
+            turn.answer(conversation, account, texts.another_is_open(current.number))
+            return
+        turn.bring_back(conversation)
+    lifecycle.set_status(turn, conversation, Status.ACTIVE, order.by.id)
+    lifecycle.undoable(turn, conversation, order.by.id, "opening it again")
+    turn.ensure_thread(turn.fresh(conversation))
+    turn.answer(conversation, account, texts.status_is(conversation.number, Status.ACTIVE))
+
+
+# ----------------------------------------------------------------------------------------- attributes
+
+
+def _tag(turn: Turn, conversation: Conversation, order: Order) -> None:
+    account = order.given.account
+    tags = list(conversation.tags)
+    for word in order.args:
+        removes = word.startswith(("-", "−", "–"))
+        name = " ".join((word[1:] if removes else word.lstrip("+#")).split()).lower()
+        if not _TAG.fullmatch(name):
+            turn.answer(conversation, account, texts.bad_tag(word))
+            return
+        if removes:
+            tags = [one for one in tags if one != name]
+        elif name not in tags:
+            tags.append(name)
+    if len(tags) > TAGS_LIMIT:
+        turn.answer(conversation, account, texts.too_many_tags(TAGS_LIMIT))
+        return
+    lifecycle.set_tags(turn, conversation, tuple(tags), order.by.id)
+    lifecycle.undoable(turn, conversation, order.by.id, "the change of tags")
+    turn.answer(conversation, account, texts.tags(conversation.number, tuple(tags)))
+
+
+def _priority(turn: Turn, conversation: Conversation, order: Order) -> None:
+    account = order.given.account
+    if conversation.status in lifecycle.OVER:
+        turn.answer(conversation, account, texts.ended_first(conversation.status))
+        return
+    lifecycle.set_priority(turn, conversation, Priority(order.args[0]), order.by.id)
+    lifecycle.undoable(turn, conversation, order.by.id, "the change of priority")
+    turn.answer(conversation, account, texts.priority_is(conversation.number, order.args[0]))
+
+
+def _mode(turn: Turn, conversation: Conversation, order: Order) -> None:
+    mode = Mode(order.args[0])
+    event = ModeChosen(id=turn.emit_id(), at=turn.event.at, inbox=conversation.inbox, mode=mode.value)
+    turn.emit(DESK_LANE, "desk", event)
+    turn.answer(conversation, order.given.account, texts.mode_chosen(mode))
+
+
+# --------------------------------------------------------------------------------------------- words
+
+
+def _note(turn: Turn, conversation: Conversation, order: Order) -> None:
+    given = order.given
+    if given.post is not None:
+        return  # it stands in the thread already, with its receipt
+    turn.notice(conversation, texts.note(order.by.name, given.text))
+    message = message_id(turn.lane, turn.event.id)
+    notes.said(turn, conversation, message, order.by.id, given.account, given.text, internal=True)
+    turn.answer(conversation, given.account, texts.note_kept())
+
+
+def _reply(turn: Turn, conversation: Conversation, order: Order) -> None:
+    if _speak(turn, conversation, order) and order.given.post is None:
+        turn.answer(conversation, order.given.account, texts.reply_taken())
+
+
+def _speak(turn: Turn, conversation: Conversation, order: Order) -> bool:
+    """Send a command's text to the contact. What was not typed in the thread is shown there, for the others."""
+    given = order.given
+    draft = Draft(
+        message=message_id(turn.lane, turn.event.id),
+        author=order.by.id,
+        account=given.account,
+        body=given.text,
+        post=given.post,
+    )
+    if not outbound.submit(turn, conversation, draft):
+        return False
+    if given.post is None:
+        turn.notice(conversation, texts.reply_shown(order.by.name, given.text))
+    return True
+
+
+def _undo(turn: Turn, conversation: Conversation, order: Order) -> None:
+    account = order.given.account
+    mine = [one for one in conversation.held if one.draft.author == order.by.id]
+    if mine:
+        outbound.cancel(turn, conversation, mine[-1])
+        turn.answer(conversation, account, texts.taken_back(mine[-1].draft.body))
+        return
+    entry = conversation.undo.get(order.by.id)
+    if entry is None or not _may_return(turn, conversation, entry.status):
+        turn.answer(conversation, account, texts.nothing_to_undo())
+        return
+    if entry.status in lifecycle.OVER and conversation.status not in lifecycle.OVER:
+        choices.wind_up(turn, conversation)
+    lifecycle.set_status(turn, conversation, entry.status, order.by.id)
+    lifecycle.set_assignee(turn, conversation, entry.assignee, order.by)
+    lifecycle.set_priority(turn, conversation, entry.priority, order.by.id)
+    lifecycle.set_tags(turn, conversation, entry.tags, order.by.id)
+    turn.put(replace(turn.fresh(conversation), undo={}))
+    turn.answer(conversation, account, texts.undone(entry.what))
+
+
+def _may_return(turn: Turn, conversation: Conversation, status: Status) -> bool:
+    """A conversation that a newer one replaced stays over."""
+    current = turn.contact.conversations.get(conversation.inbox)
+    return status in lifecycle.OVER or (current is not None and current.id == conversation.id)
+
+
+# -------------------------------------------------------------------------------------------- knowing
+
+
+def _who(turn: Turn, conversation: Conversation, order: Order) -> None:
+    contact = turn.contact
+    assignee = turn.context.roster.get(conversation.assignee)
+    rows: list[tuple[str, texts.Value | None]] = [
+        ("Name", texts.contact_name(contact)),
+        ("Reached at", texts.contact_label(contact)),
+        ("Username", f"@{contact.username}" if contact.username else None),
+        ("Conversation", f"#{conversation.number} in {turn.inbox(conversation.inbox).name}"),
+        ("Status", conversation.status.value),
+        ("Assigned to", assignee.name if assignee else "nobody"),
+        ("Priority", conversation.priority.value),
+        ("Tags", ", ".join(conversation.tags) or None),
+        ("Opened", texts.instant(conversation.opened_at)),
+        ("Waiting since", texts.maybe_instant(conversation.waiting_since)),
+        ("Free text until", texts.maybe_instant(conversation.window_until)),
+        ("Before it", f"#{turn.number(conversation.previous)}" if conversation.previous else None),
+    ]
+    known = [(name, value) for name, value in rows if value is not None]
+    turn.answer(conversation, order.given.account, texts.who(known))
+
+
+_SPEAKING = frozenset({"reply", "resolve", "close"})
+"""Commands whose text goes to the contact."""
+
+# `help` is for everybody, so it is answered before rights are looked at.
+HANDLERS: dict[str, Handler] = {
+    "claim": _claim,
+    "assign": _assign,
+    "unassign": _unassign,
+    "resolve": _resolve,
+    "close": _close,
+    "reopen": _reopen,
+    "tag": _tag,
+    "priority": _priority,
+    "note": _note,
+    "reply": _reply,
+    "undo": _undo,
+    "who": _who,
+    "mode": _mode,
+}

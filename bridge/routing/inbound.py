@@ -1,0 +1,132 @@
+"""What the contact did: wrote, or changed number or id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from bridge.actions import Relay
+from bridge.events import ContactChanged, MessageReceived
+from bridge.journal import AliasesNoted, MessageNoted
+from bridge.markup import Document
+from bridge.model import (
+    Contact,
+    Conversation,
+    ConversationId,
+    Direction,
+    InboxId,
+    MessageRecord,
+    message_id,
+)
+from bridge.routing import lifecycle, texts
+from bridge.routing.turn import Turn
+
+
+def received(turn: Turn, event: MessageReceived) -> None:
+    """The contact wrote: exactly one `Relay`, in the conversation it belongs to."""
+    _learn(turn, event.inbox, event.aliases, event.phone, event.address)
+    contact = turn.contact
+    turn.contact = replace(
+        contact, name=event.name or contact.name, username=event.username or contact.username
+    )
+    conversation = lifecycle.for_inbound(turn, event.inbox)
+    # A platform clock that runs ahead must not lengthen the window.
+    written = min(event.sent_at, event.at)
+    waiting = conversation.waiting_since
+    inbox = turn.inbox(event.inbox)
+    conversation = turn.put(
+        replace(
+            conversation,
+            waiting_since=min(waiting, written) if waiting else written,
+            window_until=lifecycle.window_after(conversation, written, inbox.window_s),
+            last_inbound=event.platform_id,
+        )
+    )
+    shown = event.body if event.kind == "text" else texts.cannot_show(event.kind, event.caption)
+    _relay(turn, event, conversation, shown, written)
+
+
+def _relay(
+    turn: Turn, event: MessageReceived, conversation: Conversation, shown: Document, written: datetime
+) -> None:
+    message = message_id(turn.lane, event.id)
+    author = texts.contact_name(turn.contact)
+    late = (event.at - written).total_seconds() > turn.context.policies.late_after_s
+    relay: Relay = replace(
+        turn.relay(conversation, message, author, shown),
+        sent_at=written if late else None,
+        notice=event.kind != "text",
+        forwarded=event.forwarded,
+        quoted=_quoted(turn, event.quoted) if event.quoted else None,
+    )
+    turn.add(relay)
+    turn.keep(
+        MessageRecord(
+            id=message,
+            conversation=conversation.id,
+            direction=Direction.INBOUND,
+            at=event.at,
+            platform_id=event.platform_id,
+        )
+    )
+    turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(shown, 500))
+    turn.fact(
+        MessageNoted(
+            at=event.at,
+            cause=event.id,
+            contact=turn.contact.id,
+            conversation=conversation.id,
+            inbox=conversation.inbox,
+            message=message,
+            direction=Direction.INBOUND,
+            body=shown,
+            kind=event.kind,
+            platform_id=event.platform_id,
+        )
+    )
+
+
+def _quoted(turn: Turn, platform_id: str) -> str:
+    """The words that a message answers, as far as they are still known."""
+    for record in turn.context.messages.values():
+        if record.draft and any(part.platform_id == platform_id for part in record.parts):
+            return texts.excerpt(record.draft.body)
+    return texts.earlier_message()
+
+
+def changed(turn: Turn, event: ContactChanged) -> None:
+    """The contact has a new number or id: remember both, and say so where they are being answered."""
+    _learn(turn, event.inbox, event.aliases, event.phone, event.address)
+    current = turn.contact.conversations.get(event.inbox)
+    if current is not None and current.status not in lifecycle.OVER:
+        turn.notice(current, texts.changed(turn.contact, event.what))
+
+
+def _learn(
+    turn: Turn, inbox: InboxId, aliases: tuple[str, ...], phone: str | None, address: str | None
+) -> None:
+    """Take in what a contact is known under. What an event leaves out is kept."""
+    before = turn.contact
+    new = tuple(alias for alias in dict.fromkeys(aliases) if alias not in before.aliases)
+    turn.contact = replace(
+        before,
+        aliases=before.aliases + new,
+        phone=phone or before.phone,
+        address=address or before.address,
+    )
+    if new:
+        turn.fact(aliases_noted(turn, turn.contact, inbox, new))
+
+
+def aliases_noted(turn: Turn, contact: Contact, inbox: InboxId, aliases: tuple[str, ...]) -> AliasesNoted:
+    """The fact that a contact is also known under `aliases`."""
+    current = contact.conversations.get(inbox)
+    return AliasesNoted(
+        at=turn.event.at,
+        cause=turn.event.id,
+        contact=contact.id,
+        conversation=current.id if current else ConversationId(""),
+        inbox=inbox,
+        aliases=aliases,
+    )

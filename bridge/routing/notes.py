@@ -1,0 +1,73 @@
+"""What was said, for the journal and the recent history; and words that stay on the desk."""
+
+from __future__ import annotations
+
+from bridge.journal import MessageNoted
+from bridge.markup import Document
+from bridge.model import (
+    AgentId,
+    Conversation,
+    DeskUser,
+    Direction,
+    Draft,
+    MessageId,
+    Post,
+    Receipt,
+    message_id,
+)
+from bridge.routing import texts
+from bridge.routing.turn import Turn
+
+RECENT_LIMIT = 500
+"""Characters of a message that the recent history keeps."""
+
+
+def said(
+    turn: Turn,
+    conversation: Conversation,
+    message: MessageId,
+    author: AgentId | None,
+    account: DeskUser,
+    body: Document,
+    *,
+    internal: bool,
+) -> None:
+    """Staff said something: to the contact, or among themselves."""
+    agent = turn.context.roster.get(author)
+    line = texts.excerpt(body, RECENT_LIMIT)
+    turn.remember(conversation.id, Direction.OUTBOUND, agent.name if agent else "", line, internal=internal)
+    turn.fact(
+        MessageNoted(
+            at=turn.event.at,
+            cause=turn.event.id,
+            contact=turn.contact.id,
+            conversation=conversation.id,
+            inbox=conversation.inbox,
+            message=message,
+            direction=Direction.OUTBOUND,
+            body=body,
+            internal=internal,
+            author=author,
+            account=account,
+        )
+    )
+
+
+def internal(
+    turn: Turn,
+    conversation: Conversation,
+    author: AgentId | None,
+    account: DeskUser,
+    body: Document,
+    post: Post | None,
+) -> None:
+    """Words typed just now that stay on the desk; their receipt says so."""
+    turn.receipt(conversation.inbox, conversation.id, post, Receipt.INTERNAL)
+    message = message_id(turn.lane, turn.event.id)
+    said(turn, conversation, message, author, account, body, internal=True)
+
+
+def stay_internal(turn: Turn, conversation: Conversation, draft: Draft) -> None:
+    """Words that were on their way stay on the desk for good."""
+    turn.receipt(conversation.inbox, conversation.id, draft.post, Receipt.INTERNAL)
+    said(turn, conversation, draft.message, draft.author, draft.account, draft.body, internal=True)

@@ -1,0 +1,420 @@
+"""Staff words on their way to the contact: refused, held, sent, failed, sent again. The only maker of `Send`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from bridge.actions import Send
+from bridge.errors import Failure
+from bridge.journal import DeliveryNoted
+from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike
+from bridge.model import (
+    Conversation,
+    DeskUser,
+    Direction,
+    Draft,
+    Fate,
+    Held,
+    InboxId,
+    MessageId,
+    MessageRecord,
+    Part,
+    Receipt,
+    Sending,
+    Token,
+)
+from bridge.routing import lifecycle, notes, texts
+from bridge.routing.turn import Turn
+
+_RECEIPTS = {
+    Fate.UNCERTAIN: Receipt.UNCERTAIN,
+    Fate.ACCEPTED: Receipt.ACCEPTED,
+    Fate.DELIVERED: Receipt.DELIVERED,
+    Fate.READ: Receipt.READ,
+    Fate.FAILED: Receipt.FAILED,
+}
+
+
+# ------------------------------------------------------------------------------------------- going out
+
+
+def submit(turn: Turn, conversation: Conversation, draft: Draft) -> bool:
+    """Words that `routing.speech`, or their author's choice, let out.
+
+    Refused at once where they cannot arrive, else held or sent. True unless refused.
+    """
+    conversation = turn.fresh(conversation)
+    refusal = _refusal(turn, conversation)
+    if refusal is not None:
+        _refuse(turn, conversation, draft, refusal)
+        return False
+    hold_s = turn.inbox(conversation.inbox).hold_s
+    if hold_s > 0 or conversation.held:
+        _hold(turn, conversation, draft, hold_s)
+    else:
+        send(turn, conversation, draft)
+    return True
+
+
+def can_send(turn: Turn, conversation: Conversation) -> bool:
+    """True when words would be taken now."""
+    return _refusal(turn, conversation) is None
+
+
+def _refusal(turn: Turn, conversation: Conversation) -> Document | None:
+    if conversation.status in lifecycle.OVER:
+        return texts.not_active(conversation.status)
+    if not lifecycle.window_open(conversation, turn.now):
+        return texts.window_closed(conversation.window_until)
+    return None if turn.contact.address else texts.no_address()
+
+
+def _refuse(turn: Turn, conversation: Conversation, draft: Draft, reason: Document) -> None:
+    """Never attempted: kept with a Retry, and its author is told at once."""
+    over = conversation.status in lifecycle.OVER
+    if over:
+        notes.stay_internal(turn, conversation, draft)
+    else:
+        _keep_failed(turn, conversation, draft, reason)
+    buttons = () if over else (texts.retry_button(draft.message),)
+    turn.answer(conversation, draft.account, reason, buttons=buttons, must_arrive=True)
+
+
+def _keep_failed(turn: Turn, conversation: Conversation, draft: Draft, reason: Document) -> None:
+    known = turn.record(draft.message)
+    counted = known is not None and known.fate is Fate.FAILED
+    record = known or _new_record(turn, conversation, draft)
+    turn.keep(replace(record, fate=Fate.FAILED, problem=texts.excerpt(reason, 500), draft=draft))
+    if known is None:
+        _said(turn, conversation, draft)
+    turn.receipt(conversation.inbox, conversation.id, draft.post, Receipt.FAILED)
+    if not counted:
+        turn.put(replace(turn.fresh(conversation), failed=turn.fresh(conversation).failed + 1))
+
+
+def _said(turn: Turn, conversation: Conversation, draft: Draft) -> None:
+    notes.said(turn, conversation, draft.message, draft.author, draft.account, draft.body, internal=False)
+
+
+# --------------------------------------------------------------------------------------------- holding
+
+
+def _hold(turn: Turn, conversation: Conversation, draft: Draft, hold_s: float) -> None:
+    """Hold a reply back. One that comes later never goes out earlier, whatever the setting is by then."""
+    due = turn.now + timedelta(seconds=hold_s)
+    if conversation.held:
+        due = max(due, conversation.held[-1].due)
+    token = Token(f"hold:{draft.message}")
+    held = Held(token=token, draft=draft, due=due)
+    turn.put(replace(conversation, held=(*conversation.held, held)))
+    turn.timer(conversation.id, "hold", token, due)
+    turn.receipt(conversation.inbox, conversation.id, draft.post, Receipt.HELD)
+    left_s = round((due - turn.now).total_seconds(), 1)
+    turn.answer(
+        conversation, draft.account, texts.held(left_s, draft.body), buttons=(texts.undo_button(token),)
+    )
+
+
+def release(turn: Turn, conversation: Conversation, token: Token) -> None:
+    """The time of a held reply has come: it goes out, and those before it, in order."""
+    tokens = [one.token for one in conversation.held]
+    if token not in tokens:
+        turn.ignore("stale timer")
+        return
+    count = tokens.index(token) + 1
+    while count < len(conversation.held) and conversation.held[count].due <= turn.now:
+        count += 1
+    release_first(turn, conversation, count)
+
+
+def release_first(turn: Turn, conversation: Conversation, count: int) -> None:
+    """Send the first `count` held replies now."""
+    due, rest = conversation.held[:count], conversation.held[count:]
+    turn.put(replace(turn.fresh(conversation), held=rest))
+    for one in due:
+        turn.clear_timer(one.token)
+        now = turn.fresh(conversation)
+        refusal = _refusal(turn, now)
+        if refusal is None:
+            send(turn, now, one.draft)
+        else:
+            _refuse(turn, now, one.draft, refusal)
+
+
+def cancel(turn: Turn, conversation: Conversation, held: Held) -> None:
+    """A held reply is taken back; it stays on the desk."""
+    rest = tuple(one for one in turn.fresh(conversation).held if one.token != held.token)
+    turn.put(replace(turn.fresh(conversation), held=rest))
+    turn.clear_timer(held.token)
+    notes.stay_internal(turn, conversation, held.draft)
+
+
+# --------------------------------------------------------------------------------------------- sending
+
+
+def send(turn: Turn, conversation: Conversation, draft: Draft) -> None:
+    """Send a draft for the first time."""
+    known = turn.record(draft.message)
+    if known is None:
+        _said(turn, conversation, draft)
+    record = known or _new_record(turn, conversation, draft)
+    _dispatch(turn, conversation, replace(record, draft=draft), draft)
+    last = conversation.last_inbound
+    if last and last != conversation.read_inbound and turn.inbox(conversation.inbox).read_receipts:
+        turn.mark_read(conversation, last)
+        turn.put(replace(turn.fresh(conversation), read_inbound=last))
+
+
+def _new_record(turn: Turn, conversation: Conversation, draft: Draft) -> MessageRecord:
+    return MessageRecord(
+        id=draft.message,
+        conversation=conversation.id,
+        direction=Direction.OUTBOUND,
+        at=turn.now,
+        posts=(draft.post,) if draft.post else (),
+        draft=draft,
+    )
+
+
+def _dispatch(turn: Turn, conversation: Conversation, record: MessageRecord, draft: Draft) -> None:
+    """Make the `Send` for what of a message is not sent yet."""
+    first_part = len(record.parts)
+    action = turn.send(
+        conversation, record.id, draft.body, _names(turn, conversation, draft.body), first_part
+    )
+    sending = Sending(action=action.id, seq=action.seq, first_part=first_part)
+    turn.keep(replace(record, fate=Fate.PENDING, sending=sending, problem=""))
+
+
+def _names(turn: Turn, conversation: Conversation, body: Document) -> dict[str, str]:
+    """Display names for the people mentioned in `body`: what the contact reads instead of an id."""
+    desk = turn.inbox(conversation.inbox).desk
+    names = {}
+    for mention in _mentions(body):
+        agent = turn.context.roster.find(DeskUser(f"{desk}:{mention.id}"))
+        name = agent.name if agent else mention.label
+        if name:
+            names[mention.id] = name
+    return names
+
+
+def _mentions(nodes: tuple[Node, ...]) -> Iterator[Mention]:
+    for node in nodes:
+        match node:
+            case Mention(kind=MentionKind.PERSON):
+                yield node
+            case Bold() | Italic() | Strike() | Quote():
+                yield from _mentions(node.children)
+            case ListBlock():
+                for item in node.items:
+                    yield from _mentions(item)
+            case _:
+                pass
+
+
+# ----------------------------------------------------------------------------------------------- fates
+
+
+def overall(record: MessageRecord) -> Fate:
+    """The fate of a whole message: a failed part fails it; else the least of its parts, once all are there."""
+    fates = [part.fate for part in record.parts]
+    if Fate.FAILED in fates:
+        return Fate.FAILED
+    if record.total and len(fates) >= record.total:
+        return min(fates)
+    return Fate.UNCERTAIN if record.fate is Fate.UNCERTAIN else Fate.PENDING
+
+
+def with_part(record: MessageRecord, index: int, platform_id: str, news: Fate) -> MessageRecord:
+    """The record after news of one part.
+
+    Parts before it that nothing was heard of are taken as accepted, because parts are sent one after the other.
+    """
+    parts = list(record.parts)
+    while len(parts) < index:
+        parts.append(Part(platform_id="", fate=Fate.ACCEPTED))
+    if index == len(parts):
+        parts.append(Part(platform_id=platform_id, fate=news))
+    else:
+        before = parts[index]
+        parts[index] = Part(
+            platform_id=before.platform_id or platform_id, fate=lifecycle.merged_fate(before.fate, news)
+        )
+    return replace(record, parts=tuple(parts))
+
+
+def advance(
+    turn: Turn, inbox: InboxId, before: MessageRecord, after: MessageRecord, failure: Failure | None = None
+) -> MessageRecord:
+    """Store a record after news, and let everybody know who should: receipt, notice, card, journal."""
+    fate = overall(after)
+    after = turn.keep(replace(after, fate=fate, problem=failure.words if failure else after.problem))
+    if _accepted(after) and not _accepted(before):
+        _answered(turn, after)
+    if fate is before.fate:
+        return after
+    turn.fact(
+        DeliveryNoted(
+            at=turn.event.at,
+            cause=turn.event.id,
+            contact=turn.contact.id,
+            conversation=after.conversation,
+            inbox=inbox,
+            message=after.id,
+            fate=fate,
+            platform_id=after.parts[0].platform_id if after.parts else None,
+            code=failure.code if failure else "",
+        )
+    )
+    if fate in _RECEIPTS:
+        for post in after.posts:
+            turn.receipt(inbox, after.conversation, post, _RECEIPTS[fate])
+    _count_failed(turn, after, (fate is Fate.FAILED) - (before.fate is Fate.FAILED))
+    if fate is Fate.FAILED:
+        _tell_failed(turn, inbox, after)
+    elif fate is Fate.UNCERTAIN:
+        _tell_uncertain(turn, inbox, after)
+    return after
+
+
+def _accepted(record: MessageRecord) -> bool:
+    return any(part.fate in (Fate.ACCEPTED, Fate.DELIVERED, Fate.READ) for part in record.parts)
+
+
+def _answered(turn: Turn, record: MessageRecord) -> None:
+    """The first part was accepted: the contact does not wait any more."""
+    conversation = turn.conversation(record.conversation)
+    if conversation is not None and conversation.waiting_since is not None:
+        turn.put(replace(conversation, waiting_since=None))
+
+
+def _count_failed(turn: Turn, record: MessageRecord, change: int) -> None:
+    conversation = turn.conversation(record.conversation)
+    if conversation is not None and change:
+        turn.put(replace(conversation, failed=max(0, conversation.failed + change)))
+
+
+def _where(
+    turn: Turn, inbox: InboxId, record: MessageRecord, body: Document
+) -> tuple[Conversation, Document] | None:
+    """The conversation whose thread can tell people about a message, and the words for it there."""
+    own = turn.conversation(record.conversation)
+    if own is not None:
+        return own, body
+    current = turn.contact.conversations.get(inbox)
+    if current is None:
+        return None
+    return current, texts.about(turn.number(record.conversation), body)
+
+
+def _tell_failed(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
+    body = record.draft.body if record.draft else None
+    where = _where(turn, inbox, record, texts.not_delivered(body, record.problem or "no reason was given"))
+    if where is not None:
+        buttons = (texts.retry_button(record.id),) if record.draft else ()
+        turn.notice(*where, buttons=buttons, mention=record.draft.account if record.draft else None)
+
+
+def _tell_uncertain(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
+    body = record.draft.body if record.draft else None
+    where = _where(turn, inbox, record, texts.uncertain(body))
+    if where is not None:
+        buttons = texts.uncertain_buttons(record.id) if record.draft else ()
+        turn.notice(*where, buttons=buttons, mention=record.draft.account if record.draft else None)
+
+
+# ------------------------------------------------------------------------------------------- once more
+
+
+def resume(turn: Turn, conversation: Conversation, record: MessageRecord, by: DeskUser) -> bool:
+    """Send what of a failed or uncertain message did not arrive, from its first such part on.
+
+    False: refused, and `by` was told; the message stays as it was.
+    """
+    draft = record.draft
+    if draft is None:
+        turn.answer(conversation, by, texts.forgotten())
+        return False
+    refusal = _refusal(turn, conversation)
+    if refusal is not None:
+        turn.answer(conversation, by, refusal, buttons=(texts.retry_button(record.id),), must_arrive=True)
+        return False
+    if record.sending is not None:
+        # It failed by a status while later parts were still on their way: those start over behind it.
+        turn.end(record.sending.action)
+    fates = [part.fate for part in record.parts]
+    keep = next((at for at, fate in enumerate(fates) if fate is Fate.FAILED), len(fates))
+    gone = tuple(part.platform_id for part in record.parts[keep:] if part.platform_id)
+    _count_failed(turn, record, -1 if record.fate is Fate.FAILED else 0)
+    shortened = replace(record, parts=record.parts[:keep], superseded=record.superseded + gone)
+    _dispatch(turn, turn.fresh(conversation), shortened, draft)
+    return True
+
+
+def give_up(turn: Turn, conversation: Conversation, record: MessageRecord) -> None:
+    """The author took back a reply that had failed: it cannot be sent again."""
+    turn.keep(replace(record, draft=None))
+    _count_failed(turn, record, -1)
+    if record.draft is not None:
+        notes.stay_internal(turn, conversation, replace(record.draft, post=None))
+
+
+def follow(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
+    """Bring the pending `Send` of a message in line with the parts that are known to be sent.
+
+    It ends when that is all of them or one failed; else it is told which are done.
+    """
+    sending = record.sending
+    if sending is None:
+        return
+    fates = [part.fate for part in record.parts]
+    if Fate.FAILED in fates or (record.total and len(fates) >= record.total):
+        turn.end(sending.action)
+        turn.keep(replace(record, sending=None))
+        return
+    draft = record.draft
+    sent = tuple(part.platform_id for part in record.parts[sending.first_part :])
+    conversation = turn.conversation(record.conversation)
+    if draft is None or not sent:
+        return
+    turn.replaced[sending.action] = Send(
+        id=sending.action,
+        seq=sending.seq,
+        contact=turn.contact.id,
+        inbox=inbox,
+        conversation=record.conversation,
+        message=record.id,
+        address=turn.contact.address or "",
+        body=draft.body,
+        names=_names(turn, conversation, draft.body) if conversation else {},
+        sent=sent,
+        first_part=sending.first_part,
+    )
+
+
+def carry_on(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
+    """A part of unknown fate turned out to have arrived: send what comes after it, if there is more."""
+    if record.sending is not None or (record.total and len(record.parts) >= record.total):
+        return
+    conversation = turn.conversation(record.conversation) or turn.contact.conversations.get(inbox)
+    if conversation is not None and record.draft is not None:
+        _dispatch(turn, conversation, record, record.draft)
+
+
+def find_by_platform_id(turn: Turn, platform_id: str) -> tuple[MessageRecord, int] | None:
+    """The outbound message, and the index of its part, that has this platform id."""
+    for known in turn.context.messages:
+        record = turn.record(known)
+        for index, part in enumerate(record.parts if record else ()):
+            if record is not None and part.platform_id == platform_id:
+                return record, index
+    return None
+
+
+def of_message(turn: Turn, message: MessageId | None) -> MessageRecord | None:
+    """An outbound message's record."""
+    record = turn.record(message) if message else None
+    return record if record is not None and record.direction is Direction.OUTBOUND else None

@@ -1,0 +1,241 @@
+"""What staff typed, edited and deleted in threads."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from bridge.events import StaffDeleted, StaffEdited, StaffWrote
+from bridge.markup import Document, text
+from bridge.model import (
+    Agent,
+    Choice,
+    Conversation,
+    Draft,
+    Fate,
+    Held,
+    InboxId,
+    MessageId,
+    MessageRecord,
+    Receipt,
+    Role,
+    message_id,
+)
+from bridge.routing import choices, handlers, lifecycle, notes, outbound, speech, texts
+from bridge.routing.handlers import Given
+from bridge.routing.speech import Asked, Kept, Ordered, Spoken, Why
+from bridge.routing.turn import Turn
+
+
+def wrote(turn: Turn, event: StaffWrote) -> None:
+    """Words typed in a thread."""
+    conversation = turn.conversation(event.conversation)
+    if conversation is None:
+        turn.receipt(_any_inbox(turn), event.conversation, event.post, Receipt.INTERNAL)
+        turn.answer(None, event.author, texts.not_current(turn.number(event.conversation), None))
+        return
+    agent = turn.agent(event.author)
+    author = speaker(turn, conversation, agent)
+    verdict = speech.judge(event.body, author)
+    if author.role >= Role.AGENT and not lifecycle.is_current(conversation, event.place):
+        _internal(turn, conversation, event, agent)
+        if not _meant_inside(verdict):
+            words = texts.moved(conversation.number, conversation.thread)
+            turn.answer(conversation, event.author, words)
+        return
+    match verdict:
+        case Kept():
+            _internal(turn, conversation, event, agent)
+            _explain(turn, conversation, event, author, verdict)
+        case Ordered():
+            given = Given(
+                line=verdict.line,
+                account=event.author,
+                agent=agent,
+                text=verdict.body,
+                post=event.post,
+                typed=event.body,
+            )
+            handlers.run(turn, conversation, given)
+        case Asked() | Spoken():
+            _outgoing(turn, conversation, event, verdict, agent)
+
+
+def speaker(turn: Turn, conversation: Conversation, agent: Agent | None) -> speech.Speaker:
+    """What `speech` has to know of an author."""
+    return speech.Speaker(
+        role=turn.role(agent, conversation.inbox),
+        mode=turn.inbox(conversation.inbox).mode,
+        assigned=conversation.assignee is not None,
+        is_assignee=agent is not None and conversation.assignee == agent.id,
+    )
+
+
+def _any_inbox(turn: Turn) -> InboxId:
+    return next(iter(turn.contact.conversations), InboxId(""))
+
+
+def _meant_inside(verdict: speech.Verdict) -> bool:
+    """True for words that their author knows to be internal."""
+    return isinstance(verdict, Kept) and not verdict.hint and verdict.why in {Why.MARK, Why.MENTION}
+
+
+def _internal(turn: Turn, conversation: Conversation, event: StaffWrote, agent: Agent | None) -> None:
+    notes.internal(turn, conversation, agent.id if agent else None, event.author, event.body, event.post)
+
+
+def _explain(
+    turn: Turn, conversation: Conversation, event: StaffWrote, author: speech.Speaker, kept: Kept
+) -> None:
+    """Tell the author why words stayed in, where they may have expected otherwise."""
+    if author.role < Role.AGENT:
+        if kept.hint:
+            turn.answer(conversation, event.author, texts.viewer())
+        return
+    if kept.hint:
+        turn.answer(conversation, event.author, handlers.kept_hint(kept))
+    if kept.why is Why.EMPTY and event.files and isinstance(speech.judge(text("-"), author), Asked | Spoken):
+        turn.answer(conversation, event.author, texts.files_stay(event.files, alone=True))
+
+
+def _outgoing(
+    turn: Turn, conversation: Conversation, event: StaffWrote, verdict: Asked | Spoken, agent: Agent | None
+) -> None:
+    if agent is None:
+        return
+    draft = Draft(
+        message=message_id(turn.lane, event.id),
+        author=agent.id,
+        account=event.author,
+        body=verdict.body,
+        post=event.post,
+    )
+    if isinstance(verdict, Asked) and outbound.can_send(turn, conversation):
+        choices.ask(turn, conversation, draft)
+    else:
+        outbound.submit(turn, conversation, draft)
+    if event.files:
+        turn.answer(conversation, event.author, texts.files_stay(event.files, alone=False))
+
+
+# ------------------------------------------------------------------------------------------------ edits
+
+
+def edited(turn: Turn, event: StaffEdited) -> None:
+    """A staff post was edited: what has not gone out yet changes with it; nothing that was internal goes out."""
+    conversation = turn.conversation(event.conversation)
+    if conversation is None:
+        turn.ignore("not current")
+        return
+    message = message_id(turn.lane, event.cause)
+    body = _words_for_contact(turn, conversation, event)
+    choice, held = _waiting(conversation, message)
+    record = outbound.of_message(turn, message)
+    if choice is not None:
+        _edit_choice(turn, conversation, choice, event, body)
+    elif held is not None:
+        _edit_held(turn, conversation, held, event, body)
+    elif record is not None:
+        _edit_sent(turn, conversation, record, event, body)
+    elif body is not None:
+        turn.answer(conversation, event.author, texts.edit_not_sent())
+    else:
+        turn.ignore("internal")
+
+
+def _words_for_contact(turn: Turn, conversation: Conversation, event: StaffEdited) -> Document | None:
+    """What the contact would get, were the edited text typed anew; None when it would stay in."""
+    agent = turn.agent(event.author)
+    verdict = speech.judge(event.body, speaker(turn, conversation, agent))
+    match verdict:
+        case Asked() | Spoken():
+            return verdict.body
+        case Ordered():
+            return handlers.words_of(verdict, turn.role(agent, conversation.inbox))
+        case _:
+            return None
+
+
+def _waiting(conversation: Conversation, message: MessageId) -> tuple[Choice | None, Held | None]:
+    choice = next((one for one in conversation.choices if one.draft.message == message), None)
+    held = next((one for one in conversation.held if one.draft.message == message), None)
+    return choice, held
+
+
+def _edit_choice(
+    turn: Turn, conversation: Conversation, choice: Choice, event: StaffEdited, body: Document | None
+) -> None:
+    if body is None:
+        choices.keep(turn, conversation, choice, replace(choice.draft, body=event.body))
+        turn.answer(conversation, event.author, texts.taken_back(choice.draft.body))
+    elif body != choice.draft.body:
+        changed = replace(choice, draft=replace(choice.draft, body=body))
+        choices.change(turn, conversation, changed)
+        choices.prompt(turn, conversation, changed)
+
+
+def _edit_held(
+    turn: Turn, conversation: Conversation, held: Held, event: StaffEdited, body: Document | None
+) -> None:
+    if body is None:
+        outbound.cancel(turn, conversation, replace(held, draft=replace(held.draft, body=event.body)))
+        turn.answer(conversation, event.author, texts.taken_back(held.draft.body))
+    elif body != held.draft.body:
+        changed = replace(held, draft=replace(held.draft, body=body))
+        kept = tuple(changed if one.token == held.token else one for one in conversation.held)
+        turn.put(replace(conversation, held=kept))
+        buttons = (texts.undo_button(held.token),)
+        turn.answer(conversation, event.author, texts.replaced(body), buttons=buttons)
+
+
+def _edit_sent(
+    turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, body: Document | None
+) -> None:
+    if record.draft is not None and record.draft.body == body:
+        turn.ignore("nothing new")
+    elif _nothing_went_out(record):
+        _edit_failed(turn, conversation, record, event, body)
+    else:
+        turn.answer(conversation, event.author, texts.edit_too_late())
+
+
+def _nothing_went_out(record: MessageRecord) -> bool:
+    return record.fate is Fate.FAILED and all(part.fate is Fate.FAILED for part in record.parts)
+
+
+def _edit_failed(
+    turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, body: Document | None
+) -> None:
+    """A failed reply waits for its Retry: that sends the new words, or nothing once they are internal."""
+    if record.draft is None:
+        turn.ignore("internal")
+    elif body is None:
+        outbound.give_up(turn, conversation, record)
+        turn.answer(conversation, event.author, texts.taken_back(record.draft.body))
+    else:
+        turn.keep(replace(record, draft=replace(record.draft, body=body)))
+        turn.answer(conversation, event.author, texts.replaced(body))
+
+
+# ---------------------------------------------------------------------------------------------- deletes
+
+
+def deleted(turn: Turn, event: StaffDeleted) -> None:
+    """A staff post was deleted: what has not gone out yet never does."""
+    conversation = turn.conversation(event.conversation)
+    if conversation is None:
+        turn.ignore("not current")
+        return
+    message = message_id(turn.lane, event.cause)
+    choice, held = _waiting(conversation, message)
+    record = outbound.of_message(turn, message)
+    if choice is not None:
+        choices.keep(turn, conversation, choice, replace(choice.draft, post=None))
+    elif held is not None:
+        outbound.cancel(turn, conversation, replace(held, draft=replace(held.draft, post=None)))
+        turn.answer(conversation, event.author, texts.taken_back(held.draft.body))
+    elif record is None or record.draft is None:
+        turn.ignore("internal")
+    elif _nothing_went_out(record):
+        outbound.give_up(turn, conversation, record)
+    else:
+        turn.answer(conversation, event.author, texts.delete_too_late())

@@ -1,0 +1,689 @@
+"""Every text that people read: answers to staff, notices in threads, alerts. English, short, plain.
+
+Texts are small templates: `` `code` `` and ``*bold*`` in the template are formatting, `{name}` is filled with a
+value that is always shown literally, so a hostile name can format nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from bridge.commands import COMMANDS, Command, Mistake
+from bridge.markup import (
+    Bold,
+    Code,
+    Document,
+    Instant,
+    ListBlock,
+    Mention,
+    MentionKind,
+    Node,
+    Text,
+    bare,
+    clean,
+    compact,
+    plain,
+    text,
+)
+from bridge.model import Button, Contact, Mode, Place, Role, Status, Token
+
+Value = str | int | Node
+
+_PIECE = re.compile(r"`([^`]+)`|\*([^*\s][^*]*)\*|\{(\w+)\}")
+_FIELD = re.compile(r"\{(\w+)\}")
+EXCERPT_LIMIT = 80
+
+
+def say(template: str, **values: Value) -> Document:
+    """The document that a template makes with `values`.
+
+    A field without a value stands as it is, since templates that quote what somebody typed may hold anything.
+    """
+    nodes: list[Node] = []
+    at = 0
+    for piece in _PIECE.finditer(template):
+        nodes.append(Text(template[at : piece.start()]))
+        at = piece.end()
+        code, bold, field = piece.groups()
+        if code is not None:
+            nodes.append(Code(_filled(code, values)))
+        elif bold is not None:
+            nodes.append(Bold((Text(_filled(bold, values)),)))
+        else:
+            nodes.append(_node(values.get(field, piece[0])))
+    nodes.append(Text(template[at:]))
+    return compact(nodes)
+
+
+def _filled(template: str, values: dict[str, Value]) -> str:
+    return _FIELD.sub(lambda field: plain((_node(values.get(field[1], field[0])),)), template)
+
+
+def _node(value: Value) -> Node:
+    return Text(clean(str(value))) if isinstance(value, str | int) else value
+
+
+def maybe_instant(at: datetime | None) -> Instant | None:
+    """`instant`, if there is one."""
+    return None if at is None else instant(at)
+
+
+def instant(at: datetime) -> Instant:
+    """A point in time that the desk shows in its reader's zone."""
+    return Instant(int(at.timestamp()), at.strftime("%Y-%m-%d %H:%M UTC"))
+
+
+def channel(place: Place) -> Mention:
+    """A link to a place's channel."""
+    return Mention(MentionKind.CHANNEL, place.channel)
+
+
+def person(opaque: str, name: str) -> Mention:
+    """Somebody on the desk."""
+    return Mention(MentionKind.PERSON, opaque, name)
+
+
+def excerpt(document: Document, limit: int = EXCERPT_LIMIT) -> str:
+    """The start of a document, on one line."""
+    line = " ".join(bare(document).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+# --------------------------------------------------------------------------------------- about the contact
+
+
+def contact_name(contact: Contact) -> str:
+    """What to call a contact."""
+    return contact.name or contact_label(contact)
+
+
+def contact_label(contact: Contact) -> str:
+    """Masked number or @username; never a full number."""
+    if contact.phone:
+        return mask(contact.phone)
+    return f"@{contact.username}" if contact.username else "no number"
+
+
+def mask(phone: str) -> str:
+    """A number with its middle hidden, e.g. `+49•••••••1234`."""
+    digits = phone.lstrip("+")
+    shown = 4 if len(digits) > 8 else 2
+    start = digits[:2] if len(digits) > 8 else ""
+    return f"+{start}{'•' * (len(digits) - shown - len(start))}{digits[-shown:]}"
+
+
+def cannot_show(kind: str, caption: str) -> Document:
+    """In place of a message of a kind that cannot be shown."""
+    if kind in {"unsupported", "unknown", ""}:
+        said = text("sent something that the platform does not let us read")
+    else:
+        said = say("sent something that cannot be shown here yet ({kind})", kind=kind.replace("_", " "))
+    return compact((*said, Text(f". It came with the text:\n{clean(caption)}"))) if caption.strip() else said
+
+
+def earlier_message() -> str:
+    """Stands for a quoted message whose text is not known any more."""
+    return "an earlier message"
+
+
+def changed(contact: Contact, what: str) -> Document:
+    """The contact has a new number or id."""
+    return say("*{name}*: {what}", name=contact_name(contact), what=what or "the number or id changed")
+
+
+def joined(number: int) -> Document:
+    """First words in a conversation that goes on from one of a contact that was joined into this one."""
+    return say(
+        "This goes on from conversation #{number}: the same person wrote under another number or id.",
+        number=number,
+    )
+
+
+def continued(number: int | None) -> Document:
+    """Last words in a conversation whose contact was joined into another."""
+    where = say("#{number}", number=number) if number else text("a new thread")
+    return compact(
+        (
+            *text(
+                "This contact turned out to be one we know under another number or id. It is continued in "
+            ),
+            *where,
+            *text("; what is written here no longer reaches the contact."),
+        )
+    )
+
+
+# ------------------------------------------------------------------------------------- words that stay in
+
+
+def kept_mark(line: int, mark: str) -> Document:
+    """A mark for internal text stood further down."""
+    return say(
+        "Kept internal, all of it: line {line} starts with `{mark}`. "
+        "Send what the contact should read as a message of its own.",
+        line=line,
+        mark=mark,
+    )
+
+
+def kept_mention(line: int) -> Document:
+    """A line further down opens by mentioning a colleague."""
+    return say(
+        "Kept internal, all of it: line {line} starts by mentioning a colleague. "
+        "If the contact should read it, send it with `!reply`.",
+        line=line,
+    )
+
+
+def kept_command(line: int, word: str) -> Document:
+    """A command stood further down."""
+    return say(
+        "Kept internal, all of it, and nothing was carried out: line {line} starts with `!{word}`. "
+        "A command stands at the start of a message of its own; `\\!{word}` is sent as it is.",
+        line=line,
+        word=word,
+    )
+
+
+def unknown_command(mistake: Mistake) -> Document:
+    """A `!word` that is no command."""
+    return compact(
+        (*say(mistake.words), *say(" Nothing was sent. To send a line that starts with `!`, write `\\!`."))
+    )
+
+
+def mistake(wrong: Mistake) -> Document:
+    """A command whose arguments make no sense."""
+    return say(wrong.words)
+
+
+def moved(number: int, place: Place | None) -> Document:
+    """Words in a thread that is not the conversation's any more."""
+    if place is None:
+        return say(
+            "Not sent: conversation #{number} gets a new thread in a moment. Write there.", number=number
+        )
+    return say(
+        "Not sent: conversation #{number} has moved to another thread in {channel}. Write there.",
+        number=number,
+        channel=channel(place),
+    )
+
+
+def not_current(number: int, current: int | None) -> Document:
+    """Words in the thread of a conversation that a newer one replaced."""
+    where = f"The contact's conversation is #{current} now." if current else "There is no newer one yet."
+    return say("Not sent: conversation #{number} is over. {where}", number=number, where=where)
+
+
+def goes_on(number: int | None) -> Document:
+    """Somebody acted in a conversation whose contact was joined into another."""
+    where = f"conversation #{number}" if number else "another thread"
+    return say("Not done: this contact's messages go on in {where}. Write there.", where=where)
+
+
+def not_active(status: Status) -> Document:
+    """Words in a closed or deleted conversation."""
+    if status is Status.DELETED:
+        return text("Kept internal: this conversation is deleted.")
+    return say(
+        "Kept internal: this conversation is closed, and the contact's next message starts a new one. "
+        "A lead can open it again with `!reopen`."
+    )
+
+
+def window_closed(until: datetime | None) -> Document:
+    """Free text outside the service window."""
+    since = (
+        compact((Text("the time for free text ended "), instant(until)))
+        if until is not None
+        else text("the contact has not written yet")
+    )
+    return compact(
+        (
+            *text("Not sent: "),
+            *since,
+            *text(
+                ", and the platform takes nothing else until the contact writes again. Reach them another way, "
+                "or wait for their next message: your text is kept, and Retry sends it then."
+            ),
+        )
+    )
+
+
+def no_address() -> Document:
+    """There is nothing to send to."""
+    return text(
+        "Not sent: we know no number or id to send to yet. It comes with the contact's next message; "
+        "your text is kept, and Retry sends it then."
+    )
+
+
+def files_stay(count: int, *, alone: bool) -> Document:
+    """Files in a reply."""
+    what = "The file was" if count == 1 else f"The {count} files were"
+    rest = "Nothing went to the contact." if alone else "Only your text goes to the contact."
+    return say("{what} not sent: files cannot be sent from here yet. {rest}", what=what, rest=rest)
+
+
+def edit_not_sent() -> Document:
+    """An edit made internal text look like a reply."""
+    return text(
+        "An edit never sends anything: what stayed internal stays internal. To reach the contact, post it as a new message."
+    )
+
+
+def edit_too_late() -> Document:
+    """An edit of what the contact has already."""
+    return text(
+        "The contact already has the earlier wording; it cannot be changed. Send a correction instead."
+    )
+
+
+def delete_too_late() -> Document:
+    """The post of something sent was deleted."""
+    return text("The contact already has this message; deleting it here does not take it back.")
+
+
+# ------------------------------------------------------------------------------------ choices and holding
+
+
+def choice(contact: Contact, body: Document) -> Document:
+    """What an author is asked in an unassigned conversation."""
+    return say(
+        "Nobody has this conversation yet. What shall become of “{text}”, should {name} get it?",
+        text=excerpt(body),
+        name=contact_name(contact),
+    )
+
+
+def choice_again(number: int, contact: Contact, body: Document) -> Document:
+    """The question once more, by direct message."""
+    return say(
+        "Your text in #{number} ({name}) still waits for you: “{text}”",
+        number=number,
+        name=contact_name(contact),
+        text=excerpt(body),
+    )
+
+
+def choice_taken(by: str) -> Document:
+    """Somebody else took the conversation before the author chose."""
+    return say(
+        "{by} took this conversation meanwhile, so nothing was sent. Send your text all the same?", by=by
+    )
+
+
+def choice_dropped() -> Document:
+    """A text whose author never chose, in a conversation that ended."""
+    return text("Your text that waited for your choice stays internal: the conversation ended.")
+
+
+def settled() -> Document:
+    """A second press."""
+    return text("This was settled already.")
+
+
+def not_yours() -> Document:
+    """Somebody else's prompt."""
+    return text("Only the author of the text can choose that.")
+
+
+def held(seconds: float, body: Document) -> Document:
+    """A reply that can still be taken back."""
+    return say("“{text}” goes out in {seconds} s.", text=excerpt(body), seconds=f"{seconds:g}")
+
+
+def taken_back(body: Document) -> Document:
+    """A held reply was taken back."""
+    return say("Taken back: “{text}” was not sent.", text=excerpt(body))
+
+
+def replaced(body: Document) -> Document:
+    """A reply that has not gone out yet was edited."""
+    return say("Changed before it went out: “{text}”", text=excerpt(body))
+
+
+# ------------------------------------------------------------------------------------------------ delivery
+
+
+def not_delivered(body: Document | None, reason: str) -> Document:
+    """A reply that did not arrive."""
+    what = f"“{excerpt(body)}”" if body else "A reply"
+    return say("{what} did not reach the contact: {reason}", what=what, reason=reason)
+
+
+def uncertain(body: Document | None) -> Document:
+    """A reply of which nobody knows whether it arrived."""
+    what = f"“{excerpt(body)}”" if body else "A reply"
+    return say(
+        "Nobody can tell whether {what} reached the contact: the connection broke while it was sent. "
+        "Sending it again may show it twice.",
+        what=what,
+    )
+
+
+def about(number: int, body: Document) -> Document:
+    """A notice about a conversation whose own thread cannot be used."""
+    return compact((*say("About #{number}: ", number=number), *body))
+
+
+def not_shown(author: str, body: Document, reason: str) -> Document:
+    """In place of a contact's message that the desk refused."""
+    return compact(
+        (
+            *say(
+                "A message of {author} could not be shown as written ({reason}). Its text:\n",
+                author=author,
+                reason=reason,
+            ),
+            *text(plain(body)),
+        )
+    )
+
+
+def not_posted(number: int, body: Document, reason: str) -> Document:
+    """An alert in place of a notice that the desk refused."""
+    return say(
+        "A notice in #{number} could not be posted ({reason}): “{text}”",
+        number=number,
+        reason=reason,
+        text=excerpt(body, 300),
+    )
+
+
+def nothing_to_retry() -> Document:
+    """A button for a message that needs nothing any more."""
+    return text("This was dealt with already.")
+
+
+def forgotten() -> Document:
+    """A button for a message whose record has expired."""
+    return text("This message is too old to be sent again. Post its text anew.")
+
+
+def sending_again() -> Document:
+    """A retry is under way."""
+    return text("It is being sent again.")
+
+
+def noted_arrived() -> Document:
+    """Somebody said that an uncertain message arrived."""
+    return text("Noted: it arrived.")
+
+
+# ------------------------------------------------------------------------------------------------- threads
+
+
+def healed_alert(number: int, place: Place, reason: str) -> Document:
+    """To the people with rights: a thread vanished."""
+    return say(
+        "The thread of #{number} in {channel} cannot be used any more ({reason}). A new one is being opened.",
+        number=number,
+        channel=channel(place),
+        reason=reason,
+    )
+
+
+def stuck_alert(number: int, reason: str) -> Document:
+    """To the people with rights: no thread can be opened."""
+    return say(
+        "No thread can be opened for #{number}: {reason}. Its messages are kept and shown once that works: "
+        "check that the channel exists and that the bot is in it.",
+        number=number,
+        reason=reason,
+    )
+
+
+def buried(kind: str) -> Document:
+    """In a thread: something that belongs here is missing."""
+    return say(
+        "Something here could not be dealt with and was put aside ({kind}); nothing is lost. An admin was told.",
+        kind=kind or "unknown",
+    )
+
+
+def buried_alert(number: int | None, kind: str) -> Document:
+    """To the people with rights: a dead letter."""
+    where = f" of #{number}" if number else ""
+    return say(
+        "An event{where} ({kind}) failed again and again and lies among the dead letters. See the logs for the "
+        "reason; `threadline replay` brings it back.",
+        where=where,
+        kind=kind or "unknown",
+    )
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def viewer() -> Document:
+    """A viewer gave a command or pressed a button."""
+    return text("Only agents of this inbox can do that. An admin can make you one.")
+
+
+def denied(row: Command, role: Role) -> Document:
+    """Somebody without the right."""
+    return say("`!{name}` is for {role}s and above.", name=row.name, role=role.name.lower())
+
+
+def denied_act(what: str, role: Role) -> Document:
+    """Somebody without the right to one act."""
+    return say("{what} is for {role}s and above.", what=what, role=role.name.lower())
+
+
+def ended_first(status: Status) -> Document:
+    """An act that makes no sense in a conversation that ended."""
+    return say("This conversation is {status}. `!reopen` it first.", status=status.value)
+
+
+def claimed(number: int) -> Document:
+    """The actor took it."""
+    return say("#{number} is yours.", number=number)
+
+
+def assigned(number: int, name: str) -> Document:
+    """The actor gave it to somebody."""
+    return say("#{number} is assigned to {name}.", number=number, name=name)
+
+
+def assigned_already(number: int, name: str) -> Document:
+    """It was theirs already."""
+    return say("#{number} is assigned to {name} already.", number=number, name=name)
+
+
+def unassigned(number: int) -> Document:
+    """Nobody has it now."""
+    return say("#{number} is assigned to nobody now.", number=number)
+
+
+def nobody_has_it(number: int) -> Document:
+    """There was nobody to take it from."""
+    return say("#{number} is assigned to nobody.", number=number)
+
+
+def given_to_you(by: str, number: int, contact: Contact) -> Document:
+    """To a new assignee."""
+    return say("{by} assigned #{number} ({name}) to you.", by=by, number=number, name=contact_name(contact))
+
+
+def taken_from_you(by: str, number: int, contact: Contact, after: str | None) -> Document:
+    """To a former assignee."""
+    who = f"to {after}" if after else "to nobody"
+    return say(
+        "{by} assigned #{number} ({name}) {who}; it was yours.",
+        by=by,
+        number=number,
+        name=contact_name(contact),
+        who=who,
+    )
+
+
+def no_such_person(word: str) -> Document:
+    """Nobody of that name may answer."""
+    return say(
+        "`{word}` is no agent of this inbox. Expected a mention, a name, or `me`. Example: `!assign me`",
+        word=word,
+    )
+
+
+def several_people(word: str, names: Iterable[str]) -> Document:
+    """The name fits several."""
+    return say("`{word}` may be {names}. Mention the one you mean.", word=word, names=" or ".join(names))
+
+
+def status_is(number: int, status: Status) -> Document:
+    """After a change of status."""
+    tail = {
+        Status.RESOLVED: "; the contact's next message re-opens it.",
+        Status.CLOSED: "; the contact's next message starts a new conversation.",
+    }.get(status, ".")
+    return say("#{number} is {status}{tail}", number=number, status=status.value, tail=tail)
+
+
+def status_already(number: int, status: Status) -> Document:
+    """Nothing to change."""
+    return say("#{number} is {status} already.", number=number, status=status.value)
+
+
+def another_is_open(number: int) -> Document:
+    """A closed conversation cannot be opened beside its successor."""
+    return say("The contact's conversation is #{number} now; two cannot be open in one inbox.", number=number)
+
+
+def not_resolved() -> Document:
+    """The last words could not go out."""
+    return text("The conversation stays as it was, because its last words could not be sent.")
+
+
+def tags(number: int, tags: tuple[str, ...]) -> Document:
+    """The tags as they are now."""
+    return say("Tags of #{number}: {tags}.", number=number, tags=", ".join(tags) or "none")
+
+
+def bad_tag(word: str) -> Document:
+    """Not a tag."""
+    return say(
+        "`{word}` is no tag: up to 40 letters, digits, `-`, `_` and spaces. Example: `!tag refund -vip`",
+        word=word[:60],
+    )
+
+
+def too_many_tags(limit: int) -> Document:
+    """Enough is enough."""
+    return say("A conversation takes up to {limit} tags.", limit=limit)
+
+
+def priority_is(number: int, priority: str) -> Document:
+    """After a change of priority."""
+    return say("#{number} has priority {priority}.", number=number, priority=priority)
+
+
+def note(by: str, body: Document) -> Document:
+    """A note that was not typed in the thread."""
+    return compact((*say("Note by *{by}*: ", by=by), *body))
+
+
+def note_kept() -> Document:
+    """Answer to a note from elsewhere."""
+    return text("Noted in the thread.")
+
+
+def reply_shown(by: str, body: Document) -> Document:
+    """A reply that was not typed in the thread, for those who read there."""
+    return compact((*say("*{by}* replied to the contact: ", by=by), *body))
+
+
+def reply_taken() -> Document:
+    """Answer to a reply from elsewhere."""
+    return text("On its way to the contact.")
+
+
+def undone(what: str) -> Document:
+    """Taken back."""
+    return say("Taken back: {what}.", what=what)
+
+
+def nothing_to_undo() -> Document:
+    """Nothing there, or too late."""
+    return text("There is nothing of yours to take back here, or somebody changed the conversation since.")
+
+
+def mode_chosen(mode: Mode) -> Document:
+    """Whose words reach contacts now."""
+    return say("From now on in this inbox: {what}", what=MODE_WORDS[mode])
+
+
+MODE_WORDS: dict[Mode, str] = {
+    Mode.ASSIGNEE: "the assignee's plain words reach the contact, everybody else's stay internal.",
+    Mode.EVERYONE: "every agent's plain words reach the contact.",
+    Mode.EXPLICIT: "only `!reply` reaches the contact.",
+}
+
+
+def who(rows: Iterable[tuple[str, Value]]) -> Document:
+    """What is known, one line each."""
+    items = tuple((Bold((Text(f"{name}: "),)), _node(value)) for name, value in rows)
+    return (ListBlock(ordered=False, items=items),)
+
+
+def help_all(role: Role) -> Document:
+    """Every command that somebody may give."""
+    items = tuple((Code(row.usage()), Text(" — "), *say(row.help)) for row in COMMANDS if row.role <= role)
+    words = say(
+        "Commands stand at the start of a message. Text after `note:`, `private:`, `//`, `;;` or `\\\\` stays internal."
+    )
+    return (*words, ListBlock(ordered=False, items=items))
+
+
+def help_one(row: Command) -> Document:
+    """One command, explained."""
+    words = ", ".join(f"!{alias}" for alias in row.aliases)
+    also = f" Also: {words}." if words else ""
+    doors = f" Emoji on the card: {row.emoji}." if row.emoji else ""
+    return compact(
+        (
+            Code(row.usage()),
+            *say(
+                " — {help} For {role}s and above.{also}{doors} Example: `!{example}`",
+                help=row.help,
+                role=row.role.name.lower(),
+                also=also,
+                doors=doors,
+                example=row.example,
+            ),
+        )
+    )
+
+
+# ------------------------------------------------------------------------------------------------- buttons
+
+
+def choice_buttons(token: Token, *, may_claim: bool) -> tuple[Button, ...]:
+    """What an author can do with a text in an unassigned conversation."""
+    claim = (Button(name="claim_send", label="Claim & send", token=token, style="primary"),)
+    return (
+        *(claim if may_claim else ()),
+        Button(name="send", label="Send", token=token),
+        Button(name="keep", label="Keep internal", token=token),
+    )
+
+
+def undo_button(token: Token) -> Button:
+    """Takes a held reply back."""
+    return Button(name="undo_hold", label="Undo", token=token)
+
+
+def retry_button(message: str) -> Button:
+    """Sends a failed message again."""
+    return Button(name="retry", label="Retry", token=Token(message), style="primary")
+
+
+def uncertain_buttons(message: str) -> tuple[Button, ...]:
+    """Settle a message of unknown fate."""
+    return (
+        Button(name="resend", label="Resend", token=Token(message)),
+        Button(name="arrived", label="It arrived", token=Token(message)),
+    )

@@ -1,0 +1,521 @@
+"""One decision in the making: collects what changes, then gives it back as a `Decision`.
+
+The functions of routing write into a `Turn` instead of passing half-built decisions around. It lives for one
+`decide` and touches nothing outside, so deciding stays pure.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from bridge import events
+from bridge.actions import (
+    Alert,
+    Answer,
+    AnyAction,
+    DirectMessage,
+    Emit,
+    MarkRead,
+    MoveAliases,
+    OpenThread,
+    PostNotice,
+    Relay,
+    Send,
+    ShowReceipt,
+    UpdateCard,
+)
+from bridge.events import ContactEvent, ConversationNoted, DeskEvent, Event
+from bridge.journal import AnyFact
+from bridge.markup import Document
+from bridge.model import (
+    DESK_LANE,
+    ActionId,
+    Agent,
+    Button,
+    Contact,
+    Conversation,
+    ConversationId,
+    DeskUser,
+    Direction,
+    EventId,
+    InboxId,
+    InboxPolicy,
+    LaneId,
+    MessageId,
+    MessageRecord,
+    OpenConversation,
+    Place,
+    Post,
+    Receipt,
+    Recent,
+    Role,
+    Status,
+    Token,
+    conversation_number,
+    lane_of,
+)
+from bridge.routing.decision import Context, Decision, Timer
+
+ENDED_KEPT = 5
+"""Replaced conversations that a contact's state still holds."""
+FORMER_KEPT = 5
+"""Former threads that a conversation remembers."""
+CARD_WINDOW_STEP_S = 300
+"""The card is not rendered anew when the end of the service window moves by less than this."""
+
+Owner = Conversation | None
+
+
+class Turn:
+    """Collects one decision. `contact` is the state as changed so far."""
+
+    def __init__(self, state: Contact, event: ContactEvent, context: Context) -> None:
+        self.before = state
+        self.contact = state
+        self.event = event
+        self.context = context
+        self.now = context.now
+        self.lane: LaneId = lane_of(state.id)
+        self.actions: list[AnyAction] = []
+        self.replaced: dict[ActionId, AnyAction] = {}
+        self.done: list[ActionId] = []
+        self.timers: dict[Token, Timer] = {}
+        self.cleared: dict[Token, None] = {}
+        self.records: dict[MessageId, MessageRecord] = {}
+        self.recent: list[tuple[ConversationId, Recent]] = []
+        self.facts: list[AnyFact] = []
+        self.opened: ConversationId | None = None
+        self.ignored: str | None = None
+        self._index = 0
+        self._seq = state.seq
+
+    # ------------------------------------------------------------------------------------------- reading
+
+    def inbox(self, inbox: InboxId) -> InboxPolicy:
+        """The settings of an inbox; defaults for one that was taken out of the settings."""
+        known = self.context.policies.inboxes.get(inbox)
+        return known or InboxPolicy(id=inbox, name=inbox, desk="", channel="")
+
+    def conversation(self, conversation: ConversationId) -> Conversation | None:
+        """A conversation as changed so far."""
+        return self.contact.conversation(conversation)
+
+    def fresh(self, conversation: Conversation) -> Conversation:
+        """The same conversation as changed so far."""
+        return self.contact.conversation(conversation.id) or conversation
+
+    def agent(self, account: DeskUser) -> Agent | None:
+        """The agent behind a desk account."""
+        return self.context.roster.find(account)
+
+    def role(self, agent: Agent | None, inbox: InboxId) -> Role:
+        """What somebody may do in an inbox; whoever is not known is a viewer."""
+        if agent is None or (agent.inboxes and inbox not in agent.inboxes):
+            return Role.VIEWER
+        return agent.role
+
+    def number(self, conversation: ConversationId) -> int:
+        """The number people type for a conversation."""
+        return conversation_number(conversation, self.context.policies.shards)
+
+    def account(self, agent: Agent, conversation: Conversation) -> DeskUser | None:
+        """An agent's account on the desk of a conversation."""
+        prefix = f"{self.inbox(conversation.inbox).desk}:"
+        return next((one for one in agent.accounts if one.startswith(prefix)), None)
+
+    def record(self, message: MessageId) -> MessageRecord | None:
+        """A message's record as changed so far."""
+        return self.records.get(message) or self.context.messages.get(message)
+
+    def place(self, conversation: Owner) -> Place:
+        """Where to answer the person who caused this event."""
+        event = self.event
+        if isinstance(event, DeskEvent) and event.place is not None:
+            return event.place
+        if isinstance(event, events.StaffWrote | events.StaffEdited | events.StaffDeleted):
+            return Place(desk=event.post.desk, channel=event.post.channel)
+        if conversation is not None and conversation.thread is not None:
+            return conversation.thread
+        inbox = self.inbox(conversation.inbox) if conversation is not None else None
+        return Place(desk=inbox.desk, channel=inbox.channel) if inbox else Place(desk="", channel="")
+
+    # ------------------------------------------------------------------------------------------- changing
+
+    def put(self, conversation: Conversation) -> Conversation:
+        """Store a changed (or new current) conversation."""
+        contact = self.contact
+        if any(one.id == conversation.id for one in contact.ended):
+            kept = tuple(conversation if one.id == conversation.id else one for one in contact.ended)
+            self.contact = replace(contact, ended=kept)
+            return conversation
+        current = contact.conversations.get(conversation.inbox)
+        if current is not None and current.id != conversation.id:
+            contact = replace(contact, ended=(*contact.ended, current)[-ENDED_KEPT:])
+        self.contact = replace(
+            contact, conversations={**contact.conversations, conversation.inbox: conversation}
+        )
+        return conversation
+
+    def bring_back(self, conversation: Conversation) -> Conversation:
+        """Make a replaced conversation the current one of its inbox again."""
+        kept = tuple(one for one in self.contact.ended if one.id != conversation.id)
+        self.contact = replace(self.contact, ended=kept)
+        return self.put(conversation)
+
+    def keep(self, record: MessageRecord) -> MessageRecord:
+        """Store a message record."""
+        self.records[record.id] = record
+        return record
+
+    def remember(
+        self,
+        conversation: ConversationId,
+        direction: Direction,
+        author: str,
+        text: str,
+        *,
+        internal: bool = False,
+    ) -> None:
+        """Add a line to the conversation's recent history."""
+        line = Recent(at=self.event.at, direction=direction, author=author, text=text, internal=internal)
+        self.recent.append((conversation, line))
+
+    def fact(self, fact: AnyFact) -> None:
+        """Add a fact to the journal."""
+        self.facts.append(fact)
+
+    def timer(self, conversation: ConversationId, kind: str, token: Token, due: datetime) -> None:
+        """Have `TimeReached` come at `due`."""
+        event = events.TimeReached(
+            id=EventId(f"timer:{token}:{int(due.timestamp() * 1000)}"),
+            at=due,
+            contact=self.contact.id,
+            conversation=conversation,
+            timer=kind,
+            token=token,
+        )
+        self.cleared.pop(token, None)
+        self.timers[token] = Timer(token=token, due=due, event=event)
+
+    def clear_timer(self, token: Token) -> None:
+        """Take a timer back."""
+        self.timers.pop(token, None)
+        self.cleared[token] = None
+
+    def end(self, action: ActionId) -> None:
+        """A pending action ends."""
+        if action not in self.done:
+            self.done.append(action)
+
+    def ignore(self, why: str) -> None:
+        """Nothing was done, and why."""
+        self.ignored = why
+
+    # -------------------------------------------------------------------------------------------- actions
+
+    def next_id(self) -> ActionId:
+        """The id of the next action."""
+        self._index += 1
+        return ActionId(f"{self.event.id}/{self._index - 1}")
+
+    def next_seq(self) -> int:
+        """The number of the next action."""
+        self._seq += 1
+        return self._seq
+
+    def add(self, action: AnyAction) -> None:
+        """Add an action made with `next_id` and `next_seq`."""
+        self.actions.append(action)
+
+    def ensure_thread(self, conversation: Conversation, healed: str | None = None) -> Conversation:
+        """Ask for a thread unless there is one, or one is on its way."""
+        if conversation.thread is not None or conversation.opening is not None:
+            return conversation
+        former = conversation.former[-1] if conversation.former else None
+        action = OpenThread(
+            id=self.next_id(),
+            seq=self.next_seq(),
+            contact=self.contact.id,
+            inbox=conversation.inbox,
+            conversation=conversation.id,
+            healed=healed or ("the former thread is gone" if former else None),
+            former=former,
+        )
+        self.add(action)
+        version = conversation.card_version + 1
+        return self.put(
+            replace(conversation, opening=action.id, card_version=version, opened_version=version)
+        )
+
+    def relay(self, conversation: Conversation, message: MessageId, author: str, body: Document) -> Relay:
+        """A `Relay`, not yet added: the caller completes it and calls `add`."""
+        return Relay(
+            id=self.next_id(),
+            seq=self.next_seq(),
+            contact=self.contact.id,
+            inbox=conversation.inbox,
+            conversation=conversation.id,
+            message=message,
+            author=author,
+            body=body,
+        )
+
+    def notice(
+        self,
+        conversation: Conversation,
+        body: Document,
+        buttons: tuple[Button, ...] = (),
+        mention: DeskUser | None = None,
+    ) -> None:
+        """A post of ours in the thread; a thread is asked for when there is none."""
+        self.ensure_thread(self.fresh(conversation))
+        self.add(
+            PostNotice(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                inbox=conversation.inbox,
+                conversation=conversation.id,
+                body=body,
+                buttons=buttons,
+                mention=mention,
+            )
+        )
+
+    def send(
+        self,
+        conversation: Conversation,
+        message: MessageId,
+        body: Document,
+        names: dict[str, str],
+        first_part: int,
+    ) -> Send:
+        """Words to the contact. Only `routing.outbound` calls this."""
+        action = Send(
+            id=self.next_id(),
+            seq=self.next_seq(),
+            contact=self.contact.id,
+            inbox=conversation.inbox,
+            conversation=conversation.id,
+            message=message,
+            address=self.contact.address or "",
+            body=body,
+            names=names,
+            first_part=first_part,
+        )
+        self.add(action)
+        return action
+
+    def mark_read(self, conversation: Conversation, platform_id: str) -> None:
+        """Tell the contact that their message was read."""
+        self.add(
+            MarkRead(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                inbox=conversation.inbox,
+                conversation=conversation.id,
+                platform_id=platform_id,
+            )
+        )
+
+    def receipt(
+        self, inbox: InboxId, conversation: ConversationId, post: Post | None, receipt: Receipt
+    ) -> None:
+        """Show the fate of a staff message; nothing to show it on for words from a command."""
+        if post is None:
+            return
+        self.add(
+            ShowReceipt(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                inbox=inbox,
+                conversation=conversation,
+                post=post,
+                receipt=receipt,
+            )
+        )
+
+    def answer(
+        self,
+        conversation: Owner,
+        to: DeskUser,
+        body: Document,
+        *,
+        buttons: tuple[Button, ...] = (),
+        must_arrive: bool = False,
+        place: Place | None = None,
+    ) -> None:
+        """Tell one person something."""
+        event = self.event
+        handle = event.reply_handle if isinstance(event, DeskEvent) and event.author == to else None
+        self.add(
+            Answer(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                inbox=conversation.inbox if conversation else InboxId(""),
+                conversation=conversation.id if conversation else ConversationId(""),
+                to=to,
+                place=place or self.place(conversation),
+                body=body,
+                buttons=buttons,
+                reply_handle=handle,
+                must_arrive=must_arrive,
+            )
+        )
+
+    def direct(
+        self, conversation: Conversation, to: DeskUser, body: Document, buttons: tuple[Button, ...] = ()
+    ) -> None:
+        """A direct message about a conversation."""
+        self.add(
+            DirectMessage(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                inbox=conversation.inbox,
+                conversation=conversation.id,
+                to=to,
+                body=body,
+                buttons=buttons,
+                about=self.fresh(conversation).thread,
+            )
+        )
+
+    def alert(self, conversation: Owner, body: Document) -> None:
+        """Tell the people with rights."""
+        some_inbox = next(iter(self.context.policies.inboxes), InboxId(""))
+        self.add(
+            Alert(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                inbox=conversation.inbox if conversation else some_inbox,
+                conversation=conversation.id if conversation else ConversationId(""),
+                body=body,
+            )
+        )
+
+    def emit(self, lane: LaneId, unit: str, event: Event) -> None:
+        """Append an event to another lane's stream."""
+        self.add(
+            Emit(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                to=lane,
+                unit=unit,
+                event=events.pack(event),
+            )
+        )
+
+    def emit_id(self) -> EventId:
+        """The id for an event that the next action emits."""
+        return EventId(f"{self.event.id}/{self._index}")
+
+    def move_aliases(self, aliases: tuple[str, ...]) -> None:
+        """Point aliases at this contact."""
+        self.add(
+            MoveAliases(id=self.next_id(), seq=self.next_seq(), contact=self.contact.id, aliases=aliases)
+        )
+
+    # --------------------------------------------------------------------------------------------- finish
+
+    def decision(self) -> Decision:
+        """Everything collected, with the cards and rows that follow from what changed."""
+        if self.contact is not self.before:
+            for conversation in (*self.contact.conversations.values(), *self.contact.ended):
+                self._refresh(conversation)
+        contact = self.contact
+        if self._seq != contact.seq:
+            contact = replace(contact, seq=self._seq)
+        return Decision(
+            state=contact,
+            actions=tuple(self.actions),
+            done=tuple(self.done),
+            replaced=tuple(self.replaced.values()),
+            timers=tuple(self.timers.values()),
+            cleared=tuple(self.cleared),
+            messages=tuple(self.records.values()),
+            recent=tuple(self.recent),
+            facts=tuple(self.facts),
+            opened=self.opened,
+            ignored=self.ignored,
+        )
+
+    def _refresh(self, conversation: Conversation) -> None:
+        was = self.before.conversation(conversation.id)
+        if was is conversation and self.before.name == self.contact.name:
+            return
+        if was is not None and _face(self.before, was) != _face(self.contact, conversation):
+            conversation = self.put(replace(conversation, card_version=conversation.card_version + 1))
+        # While a thread is being made its card is rendered from current state; what changed since it was asked
+        # for is caught up with as soon as it exists.
+        news = was is not None and (was.card_version != conversation.card_version or was.thread is None)
+        if (
+            news
+            and conversation.thread is not None
+            and conversation.card_version > conversation.opened_version
+        ):
+            self._update_card(conversation)
+        if was is None or _row_face(self.before, was) != _row_face(self.contact, conversation):
+            self._note(was, conversation)
+
+    def _update_card(self, conversation: Conversation) -> None:
+        self.add(
+            UpdateCard(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                inbox=conversation.inbox,
+                conversation=conversation.id,
+                version=conversation.card_version,
+            )
+        )
+
+    def _note(self, was: Owner, conversation: Conversation) -> None:
+        row = OpenConversation(
+            id=conversation.id,
+            contact=self.contact.id,
+            number=conversation.number,
+            inbox=conversation.inbox,
+            name=self.contact.name,
+            status=conversation.status,
+            assignee=conversation.assignee,
+            waiting_since=conversation.waiting_since,
+            version=self._seq + 1,
+        )
+        noted = ConversationNoted(
+            id=self.emit_id(), at=self.now, row=row, before=was.assignee if was else None
+        )
+        self.emit(DESK_LANE, "desk", noted)
+
+
+def _face(contact: Contact, conversation: Conversation) -> tuple[object, ...]:
+    """What the card shows, for comparison."""
+    active = conversation.status is Status.ACTIVE
+    until = conversation.window_until
+    return (
+        contact.name,
+        contact.phone,
+        contact.username,
+        conversation.status,
+        conversation.assignee,
+        conversation.priority,
+        conversation.tags,
+        conversation.waiting_since if active else None,
+        until and int(until.timestamp() // CARD_WINDOW_STEP_S),
+        len(conversation.choices),
+        len(conversation.held),
+        conversation.failed,
+    )
+
+
+def _row_face(contact: Contact, conversation: Conversation) -> tuple[object, ...]:
+    """What lists and loads know; those that are not active stand in no list."""
+    active = conversation.status is Status.ACTIVE
+    return conversation.status, conversation.assignee, contact.name if active else ""
