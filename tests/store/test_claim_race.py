@@ -156,3 +156,17 @@ async def test_two_processes_and_every_order_of_their_commands(
         assert later.contact == contact_id(BSUID, 16) or later.contact == contact_id(PHONE, 16)
         assert (later.joins is not None) == any(claim.joins is not None for claim in claims)
     assert len(outcomes) > 1, "the orders must include both outcomes"
+
+
+async def test_who_comes_second_follows_the_first_answer(valkey_server: ValkeyServer) -> None:
+    """In every order, the aliases of one claim lead where its most reliable one leads: no split is made by us."""
+    sights = [[BSUID, PHONE], [BSUID, PARENT]]
+    owners = set()
+    for order in product(range(3), repeat=5):
+        steps = iter(order)
+        choices = lambda count, steps=steps: min(next(steps, 0), count - 1)  # noqa: E731
+        claims, ends = await race(valkey_server.url, {PARENT: "1-old"}, sights, choices)
+        check(claims, ends, sights)
+        assert ends[PHONE] == ends[BSUID]
+        owners.add(ends[BSUID])
+    assert owners == {"1-old", contact_id(BSUID, 16)}

@@ -182,7 +182,7 @@ async def test_marks_are_put_taken_back_and_end_with_their_action(store: LiveSto
     """An attempt mark stands beside its pending action and nowhere else."""
     await store.commit(full(hold))
     ids = [ActionId("e1/0"), ActionId("e1/1"), ActionId("ended/0")]
-    await store.mark(hold, "u", ids, b"try")
+    await store.mark(hold, "u", [*ids, ActionId("ended/1")], b"try")
     assert {one.id: one.mark for one in await store.pending(LANE, "u")} == {"e1/0": b"try", "e1/1": b"try"}
     await store.unmark(hold, "u", [ids[0], ids[2]])
     await store.unmark(hold, "u", [])

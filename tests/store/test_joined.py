@@ -203,3 +203,17 @@ async def _answers(redis: JoinedRedis) -> bool:
         return bool(await redis("PING") == b"PONG")
     except StoreUnavailableError:
         return False
+
+
+async def test_an_idle_time_does_not_count_as_a_stall(relay: Relay) -> None:
+    """A command that follows a pause has the full time for its answer."""
+    connection = JoinedRedis(f"redis://127.0.0.1:{relay.port}", Timing(answer_s=0.5))
+    await connection("PING")
+    await asyncio.sleep(0.4)
+    relay.hold_answers()
+    asked = asyncio.ensure_future(connection("INCR", "n"))
+    await asyncio.sleep(0.3)
+    relay.pass_answers()
+    assert await asked == 1
+    assert relay.accepted == 1
+    await connection.aclose()
