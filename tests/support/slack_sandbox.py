@@ -1,7 +1,6 @@
 """What the tests of the Slack sandbox stand on: a rig around it, raw sockets, an app that records."""
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -60,9 +59,7 @@ class SlackRig:
         self.session = ClientSession()
         config = self.slack.config
         base = f"{self.url}/slack/api/"
-        self.client = AsyncWebClient(
-            config.bot_token, base_url=base, retry_handlers=[], session=self.session
-        )
+        self.client = AsyncWebClient(config.bot_token, base_url=base, retry_handlers=[], session=self.session)
 
     async def stop(self) -> None:
         for socket in self._sockets:
@@ -98,12 +95,13 @@ class SlackRig:
             return str(error.response["error"])
         raise AssertionError(f"{method} was let through")
 
-    async def socket(self, **query: str) -> "Socket":
+    async def socket(self) -> "Socket":
         """A raw Socket Mode connection, hello received."""
-        app = AsyncWebClient(self.slack.config.app_token, base_url=f"{self.url}/slack/api/", session=self.session)
+        app = AsyncWebClient(
+            self.slack.config.app_token, base_url=f"{self.url}/slack/api/", session=self.session
+        )
         url = str((await app.apps_connections_open(app_token=self.slack.config.app_token))["url"])
-        connection = await self.session.ws_connect(url, params=query or None) if query else None
-        socket = Socket(connection or await self.session.ws_connect(url), url)
+        socket = Socket(await self.session.ws_connect(url), url)
         self._sockets.append(socket)
         return socket
 
@@ -168,7 +166,7 @@ class App:
 
     def __init__(self) -> None:
         self.requests: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()
-        self.answers: list[web.Response | float] = []
+        self.answers: list[web.Response | float | str] = []
         self._server = Server([web.post("/slack", self._handle)])
 
     @property
@@ -185,6 +183,8 @@ class App:
     async def _handle(self, request: web.Request) -> web.Response:
         await self.requests.put((dict(request.headers), await request.read()))
         answer = self.answers.pop(0) if self.answers else web.Response()
+        if isinstance(answer, str):
+            return web.Response(body=await request.read())
         if isinstance(answer, float):
             await asyncio.sleep(answer)
             return web.Response()
@@ -216,8 +216,3 @@ def buttons(*action_ids: str) -> Json:
         for a in action_ids
     ]
     return {"type": "actions", "block_id": "acts", "elements": made}
-
-
-def external_id() -> str:
-    """Something unique."""
-    return uuid.uuid4().hex

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from bridge.sandbox.control import guarded, read_object, reply, take
+from bridge.sandbox.slack.emoji import characters
 from bridge.sandbox.slack.errors import RefusedError, SlackError
 from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.people import Person
+from bridge.sandbox.slack.snapshot import message_state, person_state
 
 if TYPE_CHECKING:
     from bridge.sandbox.slack.sandbox import SlackSandbox
@@ -161,11 +163,37 @@ def _administer_channel(slack: SlackSandbox, action: str, body: Json) -> None:
             raise ValueError(f"action {action!r} is not known")
 
 
-def control_routes(slack: SlackSandbox) -> list[web.RouteDef]:
-    """The state, every verb of people, and `POST /control/slack/admin {action, …}` for what befalls the app."""
+def _look_routes(slack: SlackSandbox) -> list[web.RouteDef]:
+    """What a page reads: the whole state, and the parts of it that a feed entry says have changed."""
 
     async def state(_: web.Request) -> web.Response:
         return reply({"ok": True, **slack.snapshot()})
+
+    async def messages(request: web.Request) -> web.Response:
+        """`?channel=…&ts=…&ts=…`: those of the messages that exist."""
+        channel = slack.workspace.channel_for(request.query.get("channel", ""))
+        found = [channel.messages[ts] for ts in request.query.getall("ts", []) if ts in channel.messages]
+        shown = [message_state(slack.backend, channel, message) for message in found]
+        return reply({"ok": True, "messages": shown})
+
+    async def person(request: web.Request) -> web.Response:
+        """`?person=…`: one person with ephemeral messages, open modals and Home tab."""
+        person_id = slack.workspace.person_id(request.query.get("person", ""))
+        return reply({"ok": True, "person": person_state(slack.backend, person_id)})
+
+    async def emoji(_: web.Request) -> web.Response:
+        return reply({"ok": True, "emoji": characters(), "custom": sorted(slack.config.custom_emoji)})
+
+    return [
+        web.get("/control/slack", guarded(state)),
+        web.get("/control/slack/messages", guarded(messages)),
+        web.get("/control/slack/person", guarded(person)),
+        web.get("/control/slack/emoji", guarded(emoji)),
+    ]
+
+
+def control_routes(slack: SlackSandbox) -> list[web.RouteDef]:
+    """The state, every verb of people, and `POST /control/slack/admin {action, …}` for what befalls the app."""
 
     async def admin(request: web.Request) -> web.Response:
         keys = ("action", "channel", "person", "ts", "url", "new_id", "usergroup", "members", "reason")
@@ -180,7 +208,7 @@ def control_routes(slack: SlackSandbox) -> list[web.RouteDef]:
         for name, (verb, keys) in VERBS.items()
     ]
     return [
-        web.get("/control/slack", guarded(state)),
+        *_look_routes(slack),
         web.post("/control/slack/admin", guarded(admin)),
         *verbs,
     ]

@@ -48,6 +48,13 @@ def unicode_pattern() -> str:
     return f"(?=[{re.escape(firsts)}])(?:{'|'.join(map(re.escape, longest_first))})\ufe0f?"
 
 
+@cache
+def characters() -> dict[str, str]:
+    """Every Slack name with its character, the common groups first, as a picker lists them."""
+    ordered = sorted(emoji_data.emoji_data, key=lambda char: char.sort_order)
+    return {name: char.char for char in ordered for name in char.short_names}
+
+
 def emoji_element(
     custom: Mapping[str, str], name: str | None, tone: str | None, char: str | None
 ) -> Json | None:

@@ -25,7 +25,7 @@ def snapshot(backend: Backend) -> Json:
         "mode": config.mode,
         "sockets": backend.hub.count,
         "installed": ws.installed,
-        "people": [_person(backend, person_id) for person_id in ws.people],
+        "people": [person_state(backend, person_id) for person_id in ws.people],
         "channels": [channel_state(backend, channel) for channel in ws.channels.values()],
         "usergroups": [
             {"id": group.id, "handle": group.handle, "users": ws.usergroups[group.id]}
@@ -36,7 +36,8 @@ def snapshot(backend: Backend) -> Json:
     }
 
 
-def _person(backend: Backend, person_id: str) -> Json:
+def person_state(backend: Backend, person_id: str) -> Json:
+    """One person with what only they see."""
     person = backend.ws.people[person_id]
     home = backend.views.home(person_id)
     return {

@@ -39,7 +39,10 @@ META = {"event_type": "wa", "event_payload": {"id": "1", "n": 2, "b": True, "o":
 async def test_post_refusals(slack: SlackRig, change: dict[str, Any], error: str) -> None:
     """Each wrong argument of chat.postMessage has Slack's error."""
     arguments = {"channel": SUPPORT, "text": "x"} | change
-    assert await slack.error("chat.postMessage", **{k: v for k, v in arguments.items() if v is not None}) == error
+    assert (
+        await slack.error("chat.postMessage", **{k: v for k, v in arguments.items() if v is not None})
+        == error
+    )
 
 
 async def test_post_where_the_bot_is_not(make_slack: MakeSlack) -> None:
@@ -63,7 +66,10 @@ async def test_reply_to_a_reply(slack: SlackRig) -> None:
     """A reply's ts is no thread."""
     root = await slack.card()
     reply = await slack.card(thread_ts=root)
-    assert await slack.error("chat.postMessage", channel=SUPPORT, text="x", thread_ts=reply) == "cannot_reply_to_message"
+    assert (
+        await slack.error("chat.postMessage", channel=SUPPORT, text="x", thread_ts=reply)
+        == "cannot_reply_to_message"
+    )
 
 
 async def test_reply_after_the_root_is_deleted(slack: SlackRig) -> None:
@@ -72,7 +78,10 @@ async def test_reply_after_the_root_is_deleted(slack: SlackRig) -> None:
     await slack.card(thread_ts=answered)
     for ts in (lonely, answered):
         slack.slack.channel("support").delete(ts)
-    assert await slack.error("chat.postMessage", channel=SUPPORT, text="x", thread_ts=lonely) == "thread_not_found"
+    assert (
+        await slack.error("chat.postMessage", channel=SUPPORT, text="x", thread_ts=lonely)
+        == "thread_not_found"
+    )
     await slack.card(thread_ts=answered)
     assert await slack.error("chat.update", channel=SUPPORT, text="x", ts=answered) == "message_not_found"
 
@@ -82,7 +91,9 @@ async def test_long_text_is_cut(slack: SlackRig) -> None:
     answer = await slack.client.chat_postMessage(channel=SUPPORT, text="x" * 40_001)
     assert len(answer["message"]["text"]) == 40_000
     assert answer["warning"] == "message_truncated"
-    assert await slack.error("chat.update", channel=SUPPORT, ts=answer["ts"], text="x" * 4_001) == "msg_too_long"
+    assert (
+        await slack.error("chat.update", channel=SUPPORT, ts=answer["ts"], text="x" * 4_001) == "msg_too_long"
+    )
     await slack.client.chat_update(channel=SUPPORT, ts=answer["ts"], text="x" * 4_000)
 
 
@@ -142,7 +153,9 @@ async def test_permalink(slack: SlackRig) -> None:
     reply = await slack.card(thread_ts=root)
     link = (await slack.client.chat_getPermalink(channel=SUPPORT, message_ts=reply))["permalink"]
     assert f"/{SUPPORT}/p{reply.replace('.', '')}?thread_ts={root}&cid={SUPPORT}" in link
-    assert await slack.read_error("chat.getPermalink", channel=SUPPORT, message_ts="1.0") == "message_not_found"
+    assert (
+        await slack.read_error("chat.getPermalink", channel=SUPPORT, message_ts="1.0") == "message_not_found"
+    )
 
 
 async def test_ephemeral(slack: SlackRig) -> None:
@@ -158,7 +171,10 @@ async def test_ephemeral(slack: SlackRig) -> None:
     assert set(answer.data) == {"ok", "message_ts"}
     history = await slack.client.conversations_history(channel=SUPPORT)
     assert len(history["messages"]) == 1
-    assert await slack.error("chat.update", channel=SUPPORT, ts=answer["message_ts"], text="x") == "message_not_found"
+    assert (
+        await slack.error("chat.update", channel=SUPPORT, ts=answer["message_ts"], text="x")
+        == "message_not_found"
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,7 +190,10 @@ async def test_ephemeral(slack: SlackRig) -> None:
 async def test_ephemeral_refusals(slack: SlackRig, change: dict[str, Any], error: str) -> None:
     """Each wrong argument of chat.postEphemeral has its error."""
     arguments = {"channel": SUPPORT, "user": "U0ANA00001", "text": "x"} | change
-    assert await slack.error("chat.postEphemeral", **{k: v for k, v in arguments.items() if v is not None}) == error
+    assert (
+        await slack.error("chat.postEphemeral", **{k: v for k, v in arguments.items() if v is not None})
+        == error
+    )
 
 
 async def test_links_unfurl_unless_forbidden(slack: SlackRig) -> None:

@@ -9,7 +9,9 @@ from tests.support.slack_sandbox import SUPPORT, SlackRig
 BOT = {"Authorization": "Bearer xoxb-sandbox-bot"}
 
 
-async def _call(slack: SlackRig, method: str, **request: object) -> tuple[int, dict[str, object], dict[str, str]]:
+async def _call(
+    slack: SlackRig, method: str, **request: object
+) -> tuple[int, dict[str, object], dict[str, str]]:
     url = f"{slack.url}/slack/api/{method}"
     async with slack.session.post(url, **request) as answer:  # type: ignore[arg-type]  # aiohttp's own keywords
         return answer.status, orjson.loads(await answer.read()), dict(answer.headers)
@@ -34,7 +36,9 @@ async def test_socket_address_needs_the_app_token(slack: SlackRig) -> None:
     _, body, _ = await _call(slack, "apps.connections.open", headers=BOT)
     assert body["error"] == "not_allowed_token_type"
     slack.slack.config.app_scopes.clear()
-    _, body, _ = await _call(slack, "apps.connections.open", headers={"Authorization": "Bearer xapp-sandbox-app"})
+    _, body, _ = await _call(
+        slack, "apps.connections.open", headers={"Authorization": "Bearer xapp-sandbox-app"}
+    )
     assert body["error"] == "missing_scope"
     assert body["needed"] == "connections:write"
 
@@ -64,7 +68,12 @@ async def test_dead_tokens(slack: SlackRig) -> None:
             "chat:write.customize",
             "chat:write.customize",
         ),
-        ("reactions.add", {"channel": SUPPORT, "timestamp": "1.0", "name": "+1"}, "reactions:write", "reactions:write"),
+        (
+            "reactions.add",
+            {"channel": SUPPORT, "timestamp": "1.0", "name": "+1"},
+            "reactions:write",
+            "reactions:write",
+        ),
         ("conversations.open", {"users": "U0ANA00001"}, "im:write", "im:write"),
     ],
 )
@@ -125,8 +134,13 @@ async def test_json_rules(slack: SlackRig) -> None:
         assert body["error"] == error
     _, body, _ = await _call(slack, "users.info", json={"user": "U0ANA00001"}, headers=BOT)
     assert body["error"] == "invalid_arguments"
-    assert body["response_metadata"] == {"messages": ["[ERROR] missing required field: user"], "warnings": ["missing_charset"]}
-    _, body, _ = await _call(slack, "chat.postMessage", data=b"x", headers={"Content-Type": "text/plain", **BOT})
+    assert body["response_metadata"] == {
+        "messages": ["[ERROR] missing required field: user"],
+        "warnings": ["missing_charset"],
+    }
+    _, body, _ = await _call(
+        slack, "chat.postMessage", data=b"x", headers={"Content-Type": "text/plain", **BOT}
+    )
     assert body["error"] == "invalid_post_type"
 
 
