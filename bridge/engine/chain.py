@@ -188,7 +188,7 @@ class Chain:
     ) -> Outcome | None:
         lane = self.lane
         version, state = await self._load()
-        needs = needed(lane.name, event)
+        needs = needed(lane.name, event, action)
         records = {}
         if needs.messages or needs.platform_ids:
             records = decode_messages(

@@ -83,9 +83,9 @@ def decode_state(lane: LaneId, unit: str, record: Record) -> UnitState:
     return _contact(record.data) if record.data else Contact(id=ContactId(unit))
 
 
-def needed(lane: LaneId, event: Event) -> Needs:
-    """The message records that deciding on `event` takes."""
-    return Needs() if lane == DESK_LANE else needs(event)  # type: ignore[arg-type]
+def needed(lane: LaneId, event: Event, action: AnyAction | None = None) -> Needs:
+    """The message records that deciding on `event`, a result of `action` where it is set, takes."""
+    return Needs() if lane == DESK_LANE else needs(event, action)  # type: ignore[arg-type]
 
 
 def decode_messages(records: Mapping[str, bytes]) -> dict[MessageId, MessageRecord]:
