@@ -81,7 +81,7 @@ class SlackRig:
             body = error.response.data
             assert isinstance(body, dict)
             return body
-        raise AssertionError(f"{method} was let through: {answer.data}")
+        raise AssertionError(f"{method} was let through: {answer.data!r}")
 
     async def error(self, method: str, **arguments: Any) -> str:
         """The error code of a call that the sandbox refuses."""

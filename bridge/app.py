@@ -1,0 +1,346 @@
+"""The only wiring: settings in, a running process out. Every other module gets what it needs handed in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from datetime import UTC, datetime
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from bridge.adapters.base import Placed
+from bridge.adapters.slack.adapter import SlackDesk
+from bridge.adapters.slack.arrive import Arrivals
+from bridge.adapters.slack.roster import People
+from bridge.adapters.whatsapp.adapter import WhatsAppChannel
+from bridge.adapters.whatsapp.arrive import WhatsAppWebhook
+from bridge.adapters.whatsapp.numbers import Number
+from bridge.engine import Engine, EngineOptions
+from bridge.errors import PlatformError, StoreUnavailableError
+from bridge.events import RosterRead
+from bridge.model import (
+    DESK_LANE,
+    CardView,
+    Contact,
+    Conversation,
+    EventId,
+    InboxId,
+    InboxPolicy,
+    LaneId,
+    Policies,
+    shard_lane,
+)
+from bridge.observe import Metrics
+from bridge.perform import Performer, PerformOptions
+from bridge.perform.pace import Pace
+from bridge.routing.cards import card_view
+from bridge.routing.decision import Context
+from bridge.scheduler import Scheduler
+from bridge.settings import InboxSettings, ProcessRole, Settings
+from bridge.store.connection import Redis
+from bridge.store.health import claim_shards
+from bridge.store.inlet import LiveInlet
+from bridge.store.joined import JoinedRedis, Timing
+from bridge.store.live import LiveStore
+from bridge.web import Check, Handler, build, serve
+
+log = structlog.get_logger(__name__)
+
+ROSTER_EVERY_S = 300.0
+PEOPLE_SETTLE_S = 1.0
+SNAPSHOT_EVERY_S = 0.5
+"""How long a change of the roster or of an inbox's mode takes to be seen everywhere, at most."""
+STREAM_LAG_S = 60.0
+"""A lane whose oldest event has waited longer makes the process not ready."""
+
+
+# ------------------------------------------------------------------------------- settings, handed on
+
+
+def inbox_policy(inbox: InboxSettings, settings: Settings) -> InboxPolicy:
+    """What routing needs to know of an inbox."""
+    return InboxPolicy(
+        id=InboxId(inbox.id),
+        name=inbox.name,
+        desk=inbox.desk,
+        channel=inbox.channel,
+        mode=inbox.mode,
+        hold_s=inbox.hold_s,
+        read_receipts=inbox.read_receipts,
+        admin_channel=inbox.admin_channel or settings.slack.admin_channel,
+    )
+
+
+def policies(settings: Settings) -> Policies:
+    """What routing needs to know of the settings. Waits scale like every other one."""
+    scale = settings.pace.scale
+    return Policies(
+        shards=settings.shards,
+        inboxes={InboxId(one.id): inbox_policy(one, settings) for one in settings.inboxes},
+        choice_reminder_s=Policies().choice_reminder_s * scale,
+    )
+
+
+def numbers(settings: Settings) -> list[Number]:
+    """The business numbers, each with the credentials it uses."""
+    default = settings.whatsapp
+    return [
+        Number(
+            inbox=InboxId(one.id),
+            phone_number_id=one.phone_number_id,
+            waba_id=one.waba_id,
+            token=(one.access_token or default.access_token).get_secret_value(),
+            app_secret=(one.app_secret or default.app_secret).get_secret_value(),
+            portfolio=one.portfolio or default.portfolio,
+        )
+        for one in settings.inboxes
+    ]
+
+
+def lanes(settings: Settings) -> tuple[LaneId, ...]:
+    """All lanes of the deployment."""
+    return (*(shard_lane(shard) for shard in range(settings.shards)), DESK_LANE)
+
+
+def owner_name() -> str:
+    """Names this process among the workers."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+class Bridge:
+    """One process with the roles that the settings give it. `start`, then `stop`; both once."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Build everything; nothing is connected before `start`."""
+        self.settings = settings
+        self.metrics = Metrics()
+        self.owner = owner_name()
+        self.port = settings.web.port
+        self._policies = policies(settings)
+        self.redis: Redis = JoinedRedis(settings.redis.url, Timing(answer_s=settings.redis.timeout_s))
+        self.store = LiveStore(
+            self.redis,
+            shards=settings.shards,
+            hold_s=settings.engine.hold_ttl_s,
+            alive_s=max(3.0, settings.engine.hold_ttl_s * 2 / 3),
+        )
+        self.inlet = LiveInlet(self.redis, self._policies)
+        self.channel = WhatsAppChannel(
+            settings.whatsapp.api_url,
+            settings.whatsapp.api_version,
+            numbers(settings),
+            throughput_per_s=settings.pace.whatsapp_messages_per_s,
+        )
+        self._session: aiohttp.ClientSession | None = None
+        self._runner: web.AppRunner | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._people_changed = asyncio.Event()
+        self.arrivals: Arrivals | None = None
+        self.engine: Engine | None = None
+        self.scheduler: Scheduler | None = None
+
+    def has(self, role: ProcessRole) -> bool:
+        """Is this one of the process's roles?"""
+        return role in self.settings.roles
+
+    # ------------------------------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """Connect and begin. Raises `ShardCountError`, `StoreUnavailableError`, `OSError` (port taken)."""
+        await claim_shards(self.redis, self.settings.shards)
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100))
+        desk = self._desk(self._session)
+        await self.inlet.refresh()
+        self._tasks.append(asyncio.create_task(self.inlet.watch(SNAPSHOT_EVERY_S), name="snapshots"))
+        if self.has(ProcessRole.WORKER):
+            self.engine = self._start_engine(desk)
+        if self.has(ProcessRole.SCHEDULER):
+            self.scheduler = self._start_scheduler(desk)
+        await self._start_web(desk, self._session)
+        log.info("bridge.started", roles=[role.value for role in self.settings.roles], port=self.port)
+
+    async def stop(self) -> None:
+        """Take in nothing new, finish what is in hand within the drain time, let go of everything."""
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+        if self.arrivals is not None:
+            await self.arrivals.stop()
+        if self.scheduler is not None:
+            await self.scheduler.stop()
+        if self.engine is not None:
+            await self.engine.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.channel.close()
+        if self._session is not None:
+            await self._session.close()
+        await self.redis.aclose()
+        log.info("bridge.stopped")
+
+    # ----------------------------------------------------------------------------------------- parts
+
+    def _desk(self, session: aiohttp.ClientSession) -> SlackDesk:
+        slack, people = self.settings.slack, self.settings.agents
+        channels = {InboxId(one.id): one.channel for one in self.settings.inboxes}
+        return SlackDesk(
+            session,
+            bot_token=slack.bot_token.get_secret_value(),
+            api_url=slack.api_url,
+            people=People(
+                agents=people.agents, leads=people.leads, managers=people.managers, admins=people.admins
+            ),
+            channels=channels if people.from_channel else {},
+            timeout_s=self.settings.engine.send_timeout_s,
+        )
+
+    def _start_engine(self, desk: SlackDesk) -> Engine:
+        engine_settings, pace_settings = self.settings.engine, self.settings.pace
+        engine: Engine
+
+        def cards(contact: Contact, conversation: Conversation) -> CardView:
+            context = Context(
+                now=engine.clock.now(),
+                policies=self.inlet.policies(),
+                roster=self.inlet.roster(),
+                counter=0,
+            )
+            return card_view(contact, conversation, context)
+
+        performer = Performer(
+            self.store,
+            {desk.name: desk},
+            self.channel,
+            cards,
+            self.inlet.policies,
+            lambda: engine.clock.now(),
+            Pace(self.store.take, pace_settings.scale),
+            self.metrics,
+            PerformOptions(send_timeout_s=engine_settings.send_timeout_s),
+        )
+        engine = Engine(
+            self.store,
+            performer,
+            self.inlet,
+            self.metrics,
+            lanes(self.settings),
+            self.owner,
+            EngineOptions(
+                max_in_hand=engine_settings.max_in_hand,
+                max_in_hand_per_unit=engine_settings.max_in_hand_per_contact,
+                tries=engine_settings.tries,
+                renew_every_s=engine_settings.hold_ttl_s / 4,
+                drain_s=engine_settings.drain_s,
+            ),
+        )
+        performer.attach(engine)
+        engine.start()
+        return engine
+
+    def _start_scheduler(self, desk: SlackDesk) -> Scheduler:
+        scheduler = Scheduler(self.store, self.owner)
+        scheduler.every("roster", ROSTER_EVERY_S, lambda instant: self._read_roster(desk, instant))
+        scheduler.start()
+        return scheduler
+
+    async def _read_roster(self, desk: SlackDesk, instant: datetime) -> None:
+        event = RosterRead(
+            id=EventId(f"roster:{desk.name}:{instant.timestamp():.0f}"),
+            at=instant,
+            desk=desk.name,
+            agents=await desk.read_roster(),
+        )
+        await self.inlet.append([Placed(lane=DESK_LANE, unit=DESK_LANE, event=event)])
+
+    async def _follow_people(self, desk: SlackDesk) -> None:
+        """Read the roster again whenever the desk says that people changed; several changes at once count once."""
+        while True:
+            await self._people_changed.wait()
+            await asyncio.sleep(PEOPLE_SETTLE_S)
+            self._people_changed.clear()
+            try:
+                await self._read_roster(desk, datetime.now(UTC))
+            except (PlatformError, StoreUnavailableError) as problem:
+                log.warning("roster.not_read", problem=str(problem))
+
+    async def _start_web(self, desk: SlackDesk, session: aiohttp.ClientSession) -> None:
+        routes: dict[tuple[str, str], Handler] = {}
+        checks: dict[str, Check] = {"redis": self._check_redis, "streams": self._check_streams}
+        if self.has(ProcessRole.WEB):
+            hook = self._webhook()
+            routes["GET", "/webhooks/whatsapp"] = hook.get
+            routes["POST", "/webhooks/whatsapp"] = self._counted(hook.post)
+            self.arrivals = self._arrivals(desk, session)
+            routes["POST", "/webhooks/slack"] = self._counted(self.arrivals.handle)
+            await self.arrivals.start()
+            self._tasks.append(asyncio.create_task(self._follow_people(desk), name="people"))
+            checks["slack"] = self._check_slack
+        app = build(routes, checks, self.metrics, self.settings.web.max_body_bytes)
+        self._runner, self.port = await serve(app, self.settings.web.host, self.settings.web.port)
+
+    def _webhook(self) -> WhatsAppWebhook:
+        return WhatsAppWebhook(
+            self.inlet,
+            numbers(self.settings),
+            self.settings.whatsapp.verify_token.get_secret_value(),
+            lambda oddity: self.metrics.ignored("webhook", oddity),
+            max_body=self.settings.web.max_body_bytes,
+        )
+
+    def _arrivals(self, desk: SlackDesk, session: aiohttp.ClientSession) -> Arrivals:
+        slack = self.settings.slack
+        socket_mode = slack.mode == "socket"
+        channels = {policy.admin_channel or policy.channel for policy in self._policies.inboxes.values()}
+        return Arrivals(
+            desk,
+            self.inlet,
+            session,
+            bot_token=slack.bot_token.get_secret_value(),
+            api_url=slack.api_url,
+            app_token=slack.app_token.get_secret_value() if slack.app_token and socket_mode else None,
+            signing_secret=slack.signing_secret.get_secret_value()
+            if slack.signing_secret and not socket_mode
+            else None,
+            admin_channels=tuple(sorted(channels)),
+            people_changed=self._people_changed.set,
+        )
+
+    def _counted(self, handler: Handler) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            response = await handler(request)
+            self.metrics.webhook(response.status)
+            return response
+
+        return handle
+
+    # ---------------------------------------------------------------------------------------- readiness
+
+    async def _check_redis(self) -> str | None:
+        try:
+            await self.store.now_ms()
+        except StoreUnavailableError as problem:
+            return str(problem)
+        return None
+
+    async def _check_streams(self) -> str | None:
+        """Events that wait too long: nobody holds the lane, or whoever does is stuck."""
+        waiting = []
+        with contextlib.suppress(StoreUnavailableError):  # the check of Redis says so
+            now_ms = await self.store.now_ms()
+            for lane in lanes(self.settings):
+                for entry in await self.store.range(lane, "0-0", 1):
+                    age_s = (now_ms - int(entry.id.partition("-")[0])) / 1000
+                    if age_s > STREAM_LAG_S:
+                        waiting.append(f"{lane} since {age_s:.0f} s")
+        return f"events wait: {', '.join(waiting)}" if waiting else None
+
+    async def _check_slack(self) -> str | None:
+        return self.arrivals.problem() if self.arrivals is not None else None

@@ -1,0 +1,138 @@
+"""The command `threadline`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bridge import __version__
+from bridge.settings import ProcessRole, Settings, SettingsError, SlackMode, explain, load_settings
+
+app = typer.Typer(
+    name="threadline",
+    help="WhatsApp Business conversations, answered from the threads where your team already works.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+USAGE_ERROR = 2
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The settings file. Default: threadline.toml, if it is there."),
+]
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 well, 1 something failed, 2 the settings or arguments are wrong."""
+    app()
+
+
+def _settings(config: Path | None, **changes: object) -> Settings:
+    """Load the settings; say all that is wrong with them at once and exit with 2."""
+    try:
+        settings = load_settings(config, os.environ)
+    except SettingsError as error:
+        typer.echo(explain(error), err=True)
+        raise typer.Exit(USAGE_ERROR) from None
+    return settings.model_copy(update=changes) if changes else settings
+
+
+def _run(work: Coroutine[Any, Any, int]) -> None:
+    """Run to the end on uvloop where it is installed; exit with what `work` returns."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional, and only wanted here
+    except ImportError:
+        raise typer.Exit(asyncio.run(work)) from None
+    raise typer.Exit(uvloop.run(work))
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", help="web, worker, scheduler or all; may be given several times."),
+    ] = None,
+) -> None:
+    """Run the bridge."""
+    changes: dict[str, object] = {}
+    if role and role != ["all"]:
+        known = {one.value: one for one in ProcessRole}
+        unknown = [one for one in role if one not in known]
+        if unknown:
+            raise typer.BadParameter(
+                f"{unknown[0]!r} is no role; expected web, worker, scheduler or all", param_hint="--role"
+            )
+        changes["roles"] = tuple(known[one] for one in role)
+    from bridge.serve import serve as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config, **changes)))
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Try everything the settings name: tokens, scopes, channels, webhook, Redis. Changes nothing."""
+    from bridge.check import check as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config)))
+
+
+@app.command("slack-manifest")
+def slack_manifest(
+    mode: Annotated[SlackMode, typer.Option(help="How Slack's events shall reach the bridge.")] = (
+        SlackMode.SOCKET
+    ),
+    url: Annotated[
+        str | None,
+        typer.Option(help="The bridge's public address, for mode http: https://bridge.example.com"),
+    ] = None,
+) -> None:
+    """Print the app manifest to paste into Slack when you create the app."""
+    from bridge.adapters.slack.manifest import manifest  # noqa: PLC0415 - keeps --help quick
+
+    if mode is SlackMode.HTTP and not (url and url.startswith("https://")):
+        raise typer.BadParameter(
+            "mode http needs the address that Slack can reach, e.g. --url https://bridge.example.com",
+            param_hint="--url",
+        )
+    typer.echo(json.dumps(manifest(mode.value, url), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Where the playground is served.")] = 8080,
+    bridge_port: Annotated[int, typer.Option(help="Where the bridge itself listens.")] = 8000,
+    data: Annotated[
+        Path | None, typer.Option(help="Keep the data here; by default it is gone when the demo ends.")
+    ] = None,
+) -> None:
+    """Try it in a browser: sandbox, Valkey and bridge in one process, no account and no key needed."""
+    from bridge.demo import demo as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(port, bridge_port, data))
+
+
+@app.command()
+def sandbox(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The sandbox's settings (TOML).")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Where it listens.")] = None,
+) -> None:
+    """Run the sandbox alone: a WhatsApp and a Slack to point a bridge at."""
+    from bridge.demo import sandbox as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(config, port))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)

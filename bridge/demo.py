@@ -1,0 +1,125 @@
+"""`threadline demo` and `threadline sandbox`: everything on one machine, no account, no key."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import structlog
+from rich.console import Console
+
+from bridge.app import Bridge
+from bridge.embedded import EmbeddedError, EmbeddedValkey
+from bridge.observe import configure_logging
+from bridge.sandbox.config import ConfigError, SandboxConfig, load_config
+from bridge.sandbox.server import Sandbox
+from bridge.serve import told_to_stop
+from bridge.settings import Settings, load_settings, shipped_config
+
+log = structlog.get_logger(__name__)
+
+
+def demo_environment(sandbox: Sandbox, redis_url: str, port: int) -> dict[str, str]:
+    """Variables for a bridge that talks to `sandbox`. Everything but addresses and secrets is as shipped."""
+    config = sandbox.config
+    numbers, slack = config.whatsapp.numbers, config.slack
+    environment = {
+        "THREADLINE_WHATSAPP__API_URL": f"{sandbox.url}/whatsapp",
+        "THREADLINE_WHATSAPP__ACCESS_TOKEN": config.whatsapp.access_token,
+        "THREADLINE_WHATSAPP__APP_SECRET": config.whatsapp.app_secret,
+        "THREADLINE_WHATSAPP__VERIFY_TOKEN": config.whatsapp.verify_token,
+        "THREADLINE_SLACK__API_URL": f"{sandbox.url}/slack/api/",
+        "THREADLINE_SLACK__BOT_TOKEN": slack.bot_token,
+        "THREADLINE_SLACK__APP_TOKEN": slack.app_token,
+        "THREADLINE_REDIS__URL": redis_url,
+        "THREADLINE_WEB__PORT": str(port),
+        "THREADLINE_LOG__LEVEL": "warning",
+        "THREADLINE_AGENTS__LEADS": "carla@example.com",
+        "THREADLINE_AGENTS__ADMINS": "dana@example.com",
+    }
+    inboxes = zip(numbers, (one for one in slack.channels if one.bot_member), strict=False)
+    for index, (number, channel) in enumerate(inboxes):
+        inbox = f"THREADLINE_INBOXES__{index}"
+        environment |= {
+            f"{inbox}__ID": channel.name,
+            f"{inbox}__NAME": number.verified_name,
+            f"{inbox}__PHONE_NUMBER_ID": number.phone_number_id,
+            f"{inbox}__WABA_ID": number.waba_id,
+            f"{inbox}__CHANNEL": channel.id,
+        }
+    return environment
+
+
+def demo_settings(sandbox: Sandbox, redis_url: str, port: int) -> Settings:
+    """The settings that `demo_environment` describes."""
+    return load_settings(None, demo_environment(sandbox, redis_url, port))
+
+
+def _sandbox_config(path: Path | None, port: int | None) -> SandboxConfig:
+    config = load_config(path or shipped_config("sandbox.toml"))
+    if port is not None:
+        config.port = port
+    return config
+
+
+async def demo(port: int, bridge_port: int, data: Path | None) -> int:
+    """Run sandbox, Valkey and bridge until told to stop. 1 when something does not start."""
+    console = Console()
+    configure_logging("warning")
+    stop = told_to_stop()
+    async with contextlib.AsyncExitStack() as stack:
+        directory = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="threadline-")))
+        valkey = EmbeddedValkey(directory)
+        config = _sandbox_config(None, port)
+        config.whatsapp.webhook_url = f"http://127.0.0.1:{bridge_port}/webhooks/whatsapp"
+        try:
+            await valkey.start()
+            stack.push_async_callback(valkey.stop)
+            sandbox = await Sandbox.start(config)
+            stack.push_async_callback(sandbox.stop)
+            bridge = Bridge(demo_settings(sandbox, valkey.url, bridge_port))
+            stack.push_async_callback(bridge.stop)
+            await bridge.start()
+        except EmbeddedError as problem:
+            console.print(f"[red]{problem}[/red]")
+            return 1
+        except OSError as problem:
+            console.print(f"[red]{_port_taken(problem, port, bridge_port)}[/red]")
+            return 1
+        console.print(f"\n  [bold]Threadline[/bold] is running. Open [bold cyan]{sandbox.url}[/bold cyan]\n")
+        console.print(
+            "  Write as a customer on the left; a thread appears in the Slack-like desk on the right."
+        )
+        console.print("  Press Claim on its card, answer in the thread. Ctrl-C ends the demo.\n")
+        await stop.wait()
+        console.print("  Stopping …")
+    return 0
+
+
+def _port_taken(problem: OSError, *ports: int) -> str:
+    return (
+        f"A port is not free ({problem.strerror or problem}); the demo wants {ports[0]} and {ports[1]}. "
+        "Choose others with --port and --bridge-port."
+    )
+
+
+async def sandbox(config_path: Path | None, port: int | None) -> int:
+    """Run the sandbox alone until told to stop."""
+    console = Console()
+    stop = told_to_stop()
+    try:
+        config = _sandbox_config(config_path, port)
+        running = await Sandbox.start(config)
+    except ConfigError as problem:
+        console.print(f"[red]{problem}[/red]")
+        return 2
+    except OSError as problem:
+        console.print(f"[red]The sandbox does not start: {problem}[/red]")
+        return 1
+    console.print(f"The sandbox listens at {running.url}")
+    console.print(f"  whatsapp.api_url = {running.url}/whatsapp")
+    console.print(f"  slack.api_url    = {running.url}/slack/api/")
+    await stop.wait()
+    await running.stop()
+    return 0

@@ -1,0 +1,54 @@
+"""`threadline serve`: run a process until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import structlog
+
+from bridge.app import Bridge
+from bridge.errors import StoreUnavailableError
+from bridge.observe import configure_logging
+from bridge.settings import Settings
+from bridge.store.health import ShardCountError
+
+log = structlog.get_logger(__name__)
+
+
+def told_to_stop() -> asyncio.Event:
+    """Set when the process gets SIGTERM or SIGINT; a second signal ends it at once."""
+    stop = asyncio.Event()
+
+    def told() -> None:
+        if stop.is_set():
+            sys.exit(1)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told)
+    return stop
+
+
+async def serve(settings: Settings) -> int:
+    """Run the bridge; 0 after an orderly stop, 1 when it could not start (the log says why)."""
+    configure_logging(settings.log.level, settings.log.format)
+    stop = told_to_stop()
+    bridge = Bridge(settings)
+    try:
+        await bridge.start()
+    except (StoreUnavailableError, ShardCountError) as problem:
+        log.error("bridge.not_started", problem=str(problem))
+        await bridge.stop()
+        return 1
+    except OSError as problem:
+        where = f"{settings.web.host}:{settings.web.port}"
+        log.error("bridge.not_started", problem=f"cannot listen on {where}: {problem.strerror}")
+        await bridge.stop()
+        return 1
+    await stop.wait()
+    log.info("bridge.stopping")
+    await bridge.stop()
+    return 0
