@@ -75,13 +75,17 @@ class WhatsAppWebhook:
         self._odd = OddityLog(count)
         self._max_body = max_body
         self._clock = clock
-        apps: dict[bytes, dict[str, Number]] = {}
+        apps: dict[str, dict[str, Number]] = {}
         for number in numbers:
-            apps.setdefault(number.app_secret.encode(), {})[number.phone_number_id] = number
+            apps.setdefault(number.app_secret, {})[number.phone_number_id] = number
+        # Copying a prepared HMAC costs half of making one from the secret.
         self._apps = tuple(
-            (secret, Reader(mine, lambda: self._inlet.policies().shards, self._odd))
+            (hmac.new(secret.encode(), digestmod="sha256"), Reader(mine, self._shards, self._odd))
             for secret, mine in apps.items()
         )
+
+    def _shards(self) -> int:
+        return self._inlet.policies().shards
 
     async def get(self, request: web.Request) -> web.Response:
         """The handshake: the challenge back when the token is ours, else 403."""
@@ -146,7 +150,9 @@ class WhatsAppWebhook:
             given = bytes.fromhex(header[len(_PREFIX) :])
         except ValueError:
             return None
-        for secret, reader in self._apps:
-            if hmac.compare_digest(hmac.digest(secret, raw, "sha256"), given):
+        for prepared, reader in self._apps:
+            mac = prepared.copy()
+            mac.update(raw)
+            if hmac.compare_digest(mac.digest(), given):
                 return reader
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -41,9 +41,10 @@ _KNOWN = frozenset(
 )
 _NAME_LIMIT = 256
 _CAPTION_LIMIT = 4096
-_EPOCH = datetime(2009, 1, 1, tzinfo=UTC)
-"""WhatsApp did not exist earlier; a timestamp before it is nonsense."""
-_AHEAD = timedelta(days=1)
+_EPOCH_S = 1_230_768_000
+"""2009 in Unix seconds: WhatsApp did not exist earlier, so a timestamp before it is nonsense."""
+_AHEAD_S = 86_400
+"""How far its clock may be ahead of ours."""
 
 _NO_CONTEXT = Context()
 
@@ -71,7 +72,7 @@ def content_of(message: Message) -> Content:
 
 
 def is_known(kind: str) -> bool:
-    """True for the types that the fact sheet knows and that become a message."""
+    """True for the types that WhatsApp documents and that become a message here."""
     return kind in _KNOWN
 
 
@@ -123,10 +124,12 @@ def context_of(message: Message) -> tuple[str | None, bool]:
 def instant(timestamp: str | float | None, now: datetime) -> datetime:
     """Unix seconds as WhatsApp writes them (string or number); `now` when they are missing or nonsense."""
     try:
-        at = datetime.fromtimestamp(int(timestamp or ""), UTC)
-    except (ValueError, OverflowError, OSError):
-        return now
-    return at if _EPOCH < at < now + _AHEAD else now
+        seconds = int(timestamp or "")
+        if _EPOCH_S < seconds < now.timestamp() + _AHEAD_S:
+            return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError):
+        pass
+    return now
 
 
 # --------------------------------------------------------------------------------------------- the sender

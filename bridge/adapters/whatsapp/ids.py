@@ -78,12 +78,14 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
         A parent id spans portfolios and so could join people of different portfolios: it is used only where
         nothing else is known (WhatsApp: business-scoped-user-ids).
         """
-        found: tuple[str, ...] = (f"bsuid:{portfolio}:{self.bsuid}",) if self.bsuid else ()
+        found: list[str] = []
+        if self.bsuid:
+            found.append(f"bsuid:{portfolio}:{self.bsuid}")
         if self.phone:
-            found += tuple(f"phone:{portfolio}:{digits}" for digits in phone_variants(self.phone))
+            found.extend([f"phone:{portfolio}:{digits}" for digits in phone_variants(self.phone)])
         if not found and self.parent:
-            return (f"parent:{self.parent}",)
-        return found
+            found.append(f"parent:{self.parent}")
+        return tuple(found)
 
     def known_as(self, aliases: tuple[str, ...]) -> tuple[str, ...]:
         """`aliases` with the parent id added, for the contact's record."""

@@ -77,6 +77,10 @@ async def _claims(inlet: Inlet, drafts: Sequence[Draft]) -> dict[_Key, Claim | N
     Sets that overlap are asked one after the other, in the order of the body, so that a change of ids in it is
     known before what follows; the rest is asked at once.
     """
+    if len(drafts) == 1:
+        (only,) = drafts
+        key = (only.aliases, only.unmatched is None)
+        return {key: await _ask(inlet, key)} if only.contact is None else {}
     waves: list[list[_Key]] = []
     wave_of: dict[str, int] = {}
     seen: set[_Key] = set()

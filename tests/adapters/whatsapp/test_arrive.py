@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 
 from bridge.adapters.base import OutboundRef
 from bridge.adapters.whatsapp.arrive import signature
@@ -724,3 +725,29 @@ async def test_an_unknown_number_is_accepted_and_counted() -> None:
         assert await hook.post(body) == 200
         assert hook.inlet.placed == []
         assert hook.counted == ["unknown_number"]
+
+
+async def test_each_kind_of_oddity_is_logged_once_and_counted_each_time() -> None:
+    """A new field of WhatsApp's neither floods the log nor goes unseen; customers' words and numbers stay out."""
+    async with Hook() as hook:
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                await hook.post(fixture("unknown_field.json"))
+                await hook.post(fixture("unknown_type.json"))
+        assert [(log["what"], log["detail"]) for log in logs] == [
+            ("unknown_field", "brand_new_field"),
+            ("unknown_type", "hologram"),
+        ]
+        assert hook.counted == ["unknown_field", "unknown_type"] * 3
+        assert "15550100311" not in str(logs)
+
+
+async def test_the_memory_of_logged_kinds_is_bounded() -> None:
+    """Ever new field names are counted, but only so many are remembered and logged."""
+    async with Hook() as hook:
+        body = body_of()
+        body["entry"][0]["changes"] = [{"field": f"field_{n}", "value": {}} for n in range(1500)]
+        with structlog.testing.capture_logs() as logs:
+            await hook.post(body)
+        assert len(hook.counted) == 1500
+        assert len(logs) == 1000
