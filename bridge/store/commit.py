@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import struct
 
 import msgspec
 
 from bridge.errors import BridgeError
+from bridge.model import LaneId
 from bridge.store import keys
 from bridge.store.base import Commit
 from bridge.store.connection import Arg
@@ -15,10 +18,14 @@ VERSION_BYTES = 8
 MOST_OF_A_KIND = 1_000
 """Lua hands a list's items to a command at once, and cannot do so with many thousands."""
 DAY_S = 86_400
-SEEN_DAYS = 9
-"""Today and the eight days before."""
+SEEN_PERIOD_S = 4 * DAY_S
+"""Decided events are kept in sets of four days; few sets to look at cost less than exact days."""
+SEEN_SETS = 3
+"""The current one and those of the eight days before it."""
 _LOOK_AHEAD_S = 600
-"""So long before midnight the next day counts too: the lane's last holder may have been a little ahead."""
+"""So long before its beginning the next set counts too: the lane's last holder may have been a little ahead."""
+_SHAPE = struct.Struct(">11H2IHI")
+"""Eleven counts, seconds that seen sets and kept keys live, length of recent history and journal."""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +35,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """Approximately, a lane."""
     recent_lines: int = 20
     message_s: int = 48 * 3600
-    seen_s: int = 9 * DAY_S
+    seen_s: int = 13 * DAY_S
+    """From a set's first event on: its own days, eight more, and one to spare."""
 
 
 class CommitTooLargeError(BridgeError):
@@ -45,10 +53,21 @@ def version_bytes(version: int) -> bytes:
     return version.to_bytes(VERSION_BYTES, "big") if version else b""
 
 
-def seen_days(now_s: float) -> range:
-    """The days whose events count as decided, latest first."""
-    latest = int(now_s + _LOOK_AHEAD_S) // DAY_S
-    return range(latest, latest - SEEN_DAYS, -1)
+def seen_period(now_s: float) -> int:
+    """The number of the set that takes the events decided now."""
+    return int(now_s + _LOOK_AHEAD_S) // SEEN_PERIOD_S
+
+
+@functools.lru_cache(maxsize=256)
+def seen_keys(lane: LaneId, period: int) -> tuple[bytes, ...]:
+    """The sets whose events count as decided in `period`, its own first."""
+    return tuple(keys.seen(lane, one).encode() for one in range(period, period - SEEN_SETS, -1))
+
+
+@functools.lru_cache(maxsize=256)
+def _fixed_keys(lane: LaneId) -> tuple[bytes, ...]:
+    names = (keys.busy, keys.stream, keys.due, keys.timers, keys.tries, keys.journal)
+    return tuple(name(lane).encode() for name in names)
 
 
 def hold_value(owner: str, fence: int) -> str:
@@ -56,28 +75,18 @@ def hold_value(owner: str, fence: int) -> str:
     return f"{owner}:{fence}"
 
 
-def arrange(commit: Commit, bounds: Bounds, days: range, *, new_day: bool) -> tuple[list[Arg], list[Arg]]:
+def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tuple[list[Arg], list[Arg]]:
     """Keys and arguments in the script's order.
 
-    `days` are checked, the first one takes the event; with
-    `new_day` its set gets its expiry. Raises CommitTooLargeError.
+    The event goes into the seen set of `period`; with `new_set` that one gets its expiry. Raises
+    CommitTooLargeError.
     """
     _check_size(commit)
-    lane, unit = commit.hold.lane, commit.unit
-    names: list[Arg] = [
-        keys.hold(lane),
-        keys.unit(lane, unit),
-        keys.actions(lane, unit),
-        keys.busy(lane),
-        keys.stream(lane),
-        keys.due(lane),
-        keys.timers(lane),
-        keys.tries(lane),
-        keys.journal(lane),
-    ]
-    if commit.event_id is None:
-        days = range(0)
-    names += [keys.seen(lane, day) for day in days]
+    hold, unit = commit.hold, commit.unit
+    lane = hold.lane
+    names: list[Arg] = [keys.hold(lane), keys.unit(lane, unit), keys.actions(lane, unit), *_fixed_keys(lane)]
+    seen = () if commit.event_id is None else seen_keys(lane, period)
+    names += seen
     kept = _kept(commit)
     removals = [row for row in commit.rows if row.data is None or row.before != row.after]
     writes = [(row, row.data) for row in commit.rows if row.data is not None]
@@ -85,19 +94,8 @@ def arrange(commit: Commit, bounds: Bounds, days: range, *, new_day: bool) -> tu
     names += [keys.recent(lane, line.conversation) for line in commit.recent]
     names += [keys.rows(row.before, lane) for row in removals]
     names += [keys.rows(row.after, lane) for row, _ in writes]
-    args: list[Arg] = [
-        hold_value(commit.hold.owner, commit.hold.fence),
-        version_bytes(commit.version),
-        version_bytes(commit.version + 1) + commit.state,
-        unit,
-        event_hash(commit.event_id) if commit.event_id is not None else b"",
-        commit.entry or b"",
-        commit.requires or b"",
-        bounds.seen_s if new_day else b"",
-        bounds.message_s,
-        bounds.recent_lines,
-        bounds.journal_entries,
-        len(days),
+    shape = _SHAPE.pack(
+        len(seen),
         len(commit.actions),
         len(commit.done),
         len(commit.timers),
@@ -107,7 +105,21 @@ def arrange(commit: Commit, bounds: Bounds, days: range, *, new_day: bool) -> tu
         len(commit.journal),
         len(removals),
         len(writes),
-        1 if commit.number is not None else 0,
+        commit.number is not None,
+        bounds.seen_s if new_set else 0,
+        bounds.message_s,
+        bounds.recent_lines,
+        bounds.journal_entries,
+    )
+    args: list[Arg] = [
+        hold_value(hold.owner, hold.fence),
+        version_bytes(commit.version),
+        version_bytes(commit.version + 1) + commit.state,
+        unit,
+        event_hash(commit.event_id) if commit.event_id is not None else b"",
+        commit.entry or b"",
+        commit.requires or b"",
+        shape,
     ]
     args += [part for action in commit.actions for part in action]
     args += [part for action in commit.done for part in (action, "!" + action)]
@@ -136,6 +148,9 @@ def _kept(commit: Commit) -> list[tuple[str, Arg]]:
 
 
 def _check_size(commit: Commit) -> None:
-    lists = (commit.actions, commit.done, commit.timers, commit.cleared, commit.journal)
+    lists = (
+        *(commit.actions, commit.done, commit.timers, commit.cleared),
+        *(commit.messages, commit.recent, commit.journal, commit.rows),
+    )
     if any(len(one) > MOST_OF_A_KIND for one in lists):
         raise CommitTooLargeError(f"a decision on {commit.unit} writes more than {MOST_OF_A_KIND} of a kind")

@@ -73,9 +73,9 @@ def parked(lane: LaneId) -> str:
     return f"{{{lane}}}:parked"
 
 
-def seen(lane: LaneId, day: int) -> str:
-    """Set of 8-byte hashes of the events decided on `day` (days since 1970, Redis time)."""
-    return f"{{{lane}}}:seen:{day}"
+def seen(lane: LaneId, period: int) -> str:
+    """Set of 8-byte hashes of the events decided in a period (four days each since 1970, Redis time)."""
+    return f"{{{lane}}}:seen:{period}"
 
 
 def message(lane: LaneId, message_id: str) -> str:

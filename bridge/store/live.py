@@ -17,7 +17,7 @@ from bridge.model import ActionId, ContactId, LaneId, Place, ThreadRef
 from bridge.store import keys
 from bridge.store.base import Commit, Entry, Hold, Pending, Record
 from bridge.store.clock import Clock, RedisClock
-from bridge.store.commit import VERSION_BYTES, Bounds, arrange, hold_value, seen_days
+from bridge.store.commit import VERSION_BYTES, Bounds, arrange, hold_value, seen_period
 from bridge.store.connection import Redis, Reply, script_source
 
 _FENCE_LOST = -1
@@ -165,15 +165,15 @@ class LiveStore:
     async def commit(self, commit: Commit) -> bool:
         """Write a decision, or refuse it as a whole."""
         lane = commit.hold.lane
-        days = seen_days(self._clock.now_s())
-        new_day = commit.event_id is not None and self._dated.get(lane) != days[0]
-        answer = await self._commit(*arrange(commit, self._bounds, days, new_day=new_day))
+        period = seen_period(self._clock.now_s())
+        new_set = commit.event_id is not None and self._dated.get(lane) != period
+        answer = await self._commit(*arrange(commit, self._bounds, period, new_set=new_set))
         if answer == _FENCE_LOST:
             raise _lost(commit.hold)
         if answer == _STALE:
             raise StaleVersionError(f"{commit.unit} is not at version {commit.version} any more")
-        if new_day and answer:
-            self._dated[lane] = days[0]
+        if new_set and answer:
+            self._dated[lane] = period
         return bool(answer)
 
     async def count_try(self, hold: Hold, entry: str) -> int:

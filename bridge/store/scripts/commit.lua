@@ -3,13 +3,11 @@
 -- server refuses the script before it starts (it has a #! line and no allow-oom).
 --
 -- KEYS 1 hold  2 record  3 pending actions  4 busy  5 stream  6 due  7 timers  8 tries  9 journal
---      then: seen days (the first takes today's), keys to set, recent lists, lists to take a row from, lists to
+--      then: seen sets (the first takes this event), keys to set, recent lists, lists to take a row from, lists to
 --      put one into, counter and number
 -- ARGV 1 hold value  2 expected version (8 bytes or none)  3 new record  4 unit  5 event's hash  6 stream entry
---      7 action that must be pending  8 seen: seconds to live  9 set: seconds to live  10 recent: length
---      11 journal: length
---      12 to 22: how many seen days, actions, ended actions, timers, cleared timers, sets, recents, facts,
---      row removals, row writes, numbers; then their values in that order
+--      7 action that must be pending  8 sixteen-bit and 32-bit numbers in one string: how many of each of what
+--      follows there are, and how long things are kept; then the values, in the order of the counts
 -- Returns 1 written, 0 decided before (the entry is gone now), -1 not our lane, -2 another version.
 local call = redis.call
 if call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
@@ -21,9 +19,10 @@ local function drop_entry()
   end
 end
 
-local key, arg = 10, 23
-local days = tonumber(ARGV[12])
-for i = key, key + days - 1 do
+local seen, added, ended, timers, cleared, sets, recents, facts, removals, rows, numbers, seen_s, set_s,
+  recent_length, journal_length = struct.unpack('>HHHHHHHHHHHIIHI', ARGV[8])
+local key, arg = 10, 9
+for i = key, key + seen - 1 do
   if call('SISMEMBER', KEYS[i], ARGV[5]) == 1 then
     drop_entry()
     return 0
@@ -37,14 +36,13 @@ if call('GETRANGE', KEYS[2], 0, 7) ~= ARGV[2] then return -2 end
 
 call('SET', KEYS[2], ARGV[3])
 drop_entry()
-if days > 0 then
+if seen > 0 then
   call('SADD', KEYS[key], ARGV[5])
-  if ARGV[8] ~= '' then call('EXPIRE', KEYS[key], ARGV[8]) end
+  if seen_s > 0 then call('EXPIRE', KEYS[key], seen_s) end
 end
-key = key + days
+key = key + seen
 
 -- Pending actions: pairs of id and action; then ids that end, each with its mark.
-local added, ended = tonumber(ARGV[13]), tonumber(ARGV[14])
 if added > 0 then
   call('HSET', KEYS[3], unpack(ARGV, arg, arg + added * 2 - 1))
   arg = arg + added * 2
@@ -60,12 +58,11 @@ elseif ended > 0 and call('EXISTS', KEYS[3]) == 0 then
 end
 
 -- Timers: due time, token and event of each; then tokens to clear.
-for _ = 1, tonumber(ARGV[15]) do
+for _ = 1, timers do
   call('ZADD', KEYS[6], ARGV[arg], ARGV[arg + 1])
   call('HSET', KEYS[7], ARGV[arg + 1], ARGV[arg + 2])
   arg = arg + 3
 end
-local cleared = tonumber(ARGV[16])
 if cleared > 0 then
   call('ZREM', KEYS[6], unpack(ARGV, arg, arg + cleared - 1))
   call('HDEL', KEYS[7], unpack(ARGV, arg, arg + cleared - 1))
@@ -73,34 +70,33 @@ if cleared > 0 then
 end
 
 -- Message records and what leads to them; lines of recent history.
-for _ = 1, tonumber(ARGV[17]) do
-  call('SET', KEYS[key], ARGV[arg], 'EX', ARGV[9])
+for _ = 1, sets do
+  call('SET', KEYS[key], ARGV[arg], 'EX', set_s)
   key, arg = key + 1, arg + 1
 end
-for _ = 1, tonumber(ARGV[18]) do
-  if call('RPUSH', KEYS[key], ARGV[arg]) > tonumber(ARGV[10]) then
-    call('LTRIM', KEYS[key], -tonumber(ARGV[10]), -1)
+for _ = 1, recents do
+  if call('RPUSH', KEYS[key], ARGV[arg]) > recent_length then
+    call('LTRIM', KEYS[key], -recent_length, -1)
   end
   key, arg = key + 1, arg + 1
 end
 
 -- Facts: one entry for all, as field and value in turn.
-local facts = tonumber(ARGV[19])
 if facts > 0 then
-  call('XADD', KEYS[9], 'MAXLEN', '~', ARGV[11], '*', unpack(ARGV, arg, arg + facts * 2 - 1))
+  call('XADD', KEYS[9], 'MAXLEN', '~', journal_length, '*', unpack(ARGV, arg, arg + facts * 2 - 1))
   arg = arg + facts * 2
 end
 
 -- Rows of the desk lane's lists, and a new conversation's number.
-for _ = 1, tonumber(ARGV[20]) do
+for _ = 1, removals do
   call('HDEL', KEYS[key], ARGV[arg])
   key, arg = key + 1, arg + 1
 end
-for _ = 1, tonumber(ARGV[21]) do
+for _ = 1, rows do
   call('HSET', KEYS[key], ARGV[arg], ARGV[arg + 1])
   key, arg = key + 1, arg + 2
 end
-if ARGV[22] == '1' then
+if numbers > 0 then
   call('SET', KEYS[key], ARGV[arg])
   call('SET', KEYS[key + 1], ARGV[arg + 1])
 end
