@@ -9,11 +9,11 @@ from bridge.adapters.slack.manifest import Mode, scopes
 from bridge.errors import PlatformError
 from bridge.model import Struct
 
-_APP_TOKEN = (  # noqa: S105 - words
+_MAKE_ONE = (
     "Make an app-level token with connections:write (Basic Information, App-Level Tokens) and set it as "
     "slack.app_token."
 )
-_SECRET = "Copy the signing secret (Basic Information, App Credentials) and set it as slack.signing_secret."  # noqa: S105 - words
+_COPY_IT = "Copy the signing secret (Basic Information, App Credentials) and set it as slack.signing_secret."
 _BAD_TOKEN = frozenset(
     {"invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "token_revoked"}
 )
@@ -76,12 +76,12 @@ def _scopes(granted: frozenset[str]) -> Finding:
 async def _app_token(desk: SlackDesk, token: str | None) -> Finding:
     subject = "slack app token"
     if not token:
-        return _bad(subject, "Socket Mode needs an app-level token, and there is none.", _APP_TOKEN)
+        return _bad(subject, "Socket Mode needs an app-level token, and there is none.", _MAKE_ONE)
     try:
         await desk.caller.call("apps.connections.open", token=token)
     except PlatformError as error:
         if error.failure.code in _BAD_TOKEN:
-            return _bad(subject, f"Slack does not accept it ({error.failure.code}).", _APP_TOKEN)
+            return _bad(subject, f"Slack does not accept it ({error.failure.code}).", _MAKE_ONE)
         return _bad(subject, error.failure.words, "Try again in some minutes.")
     return _good(subject, "Socket Mode can connect")
 
@@ -89,7 +89,7 @@ async def _app_token(desk: SlackDesk, token: str | None) -> Finding:
 def _secret(signing_secret: str | None) -> Finding:
     subject = "slack signing secret"
     if not signing_secret:
-        return _bad(subject, "Requests from Slack cannot be told from forged ones without it.", _SECRET)
+        return _bad(subject, "Requests from Slack cannot be told from forged ones without it.", _COPY_IT)
     return _good(subject, "set (Slack cannot be asked whether it is right; a wrong one refuses every event)")
 
 

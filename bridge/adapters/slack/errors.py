@@ -10,7 +10,7 @@ from bridge.errors import Failure, FailureKind, PlatformError
 _K = FailureKind
 
 _INVITE = "The bot is not in the channel. Open it in Slack and type: /invite @{bot}"
-_TOKEN = (  # noqa: S105 - words, no secret
+_REINSTALL = (
     "Slack does not accept the bot's token. Install the app again in the workspace, put the new token (xoxb-…) "
     "into the settings as slack.bot_token, and restart."
 )
@@ -38,11 +38,11 @@ CODES: Mapping[str, tuple[FailureKind, str]] = {
     "internal_error": (_K.UNKNOWN, _BUSY),
     "fatal_error": (_K.UNKNOWN, _BUSY),
     # Nothing works until an operator acts.
-    "invalid_auth": (_K.STOP, _TOKEN),
-    "not_authed": (_K.STOP, _TOKEN),
-    "token_revoked": (_K.STOP, _TOKEN),
-    "token_expired": (_K.STOP, _TOKEN),
-    "account_inactive": (_K.STOP, _TOKEN),
+    "invalid_auth": (_K.STOP, _REINSTALL),
+    "not_authed": (_K.STOP, _REINSTALL),
+    "token_revoked": (_K.STOP, _REINSTALL),
+    "token_expired": (_K.STOP, _REINSTALL),
+    "account_inactive": (_K.STOP, _REINSTALL),
     "org_login_required": (
         _K.STOP,
         "The workspace is being moved into an organisation; sign in there first.",
@@ -53,7 +53,7 @@ CODES: Mapping[str, tuple[FailureKind, str]] = {
         _K.STOP,
         "The app lacks the scope {needed}. Add it under OAuth & Permissions and install the app again.",
     ),
-    "not_allowed_token_type": (_K.STOP, _TOKEN),
+    "not_allowed_token_type": (_K.STOP, _REINSTALL),
     "ekm_access_denied": (
         _K.STOP,
         "The workspace's encryption key is suspended. Ask an owner of the workspace.",

@@ -6,7 +6,6 @@ views; the change itself is an event, and routing decides on it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,13 +13,15 @@ from typing import Any
 import structlog
 from msgspec import field
 
+from bridge import commands
 from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.slack import modals, panel
 from bridge.adapters.slack.caller import Caller
-from bridge.adapters.slack.format import from_slack
+from bridge.adapters.slack.format import escape, from_slack
 from bridge.adapters.slack.ids import DESK, Ref, desk_user, interaction_event, reply_handle, slash_event
 from bridge.adapters.slack.modals import Origin
 from bridge.adapters.slack.roster import Names
+from bridge.commands import Mistake
 from bridge.errors import PlatformError
 from bridge.events import ButtonPressed, CommandGiven
 from bridge.markup import Document
@@ -32,20 +33,11 @@ Json = Mapping[str, Any]
 
 SHORTCUT = "conversation_details"
 """`callback_id` of the message shortcut."""
-ANY_COMMAND = "wa"
-"""The slash command that takes any other as its first word."""
-COMMANDS = ("assign", "resolve", "tag", "note", ANY_COMMAND)
-"""Slash commands without the slash; the manifest registers the same."""
+COMMANDS = (*(slash for row in commands.COMMANDS for slash in row.slash), commands.ANY_SLASH)
+"""Slash commands; the manifest registers the same."""
 
 _MODAL_TIMEOUT_S = 2.5
-_NUMBER = re.compile(r"#?(\d{1,12})(?=\s|$)\s*")
-_MARKED_NUMBER = re.compile(r"#(\d{1,12})(?=\s|$)\s*")
-# Their words may begin with a number that is no conversation's.
-_FREE_TEXT = frozenset({"note", "reply", "tag"})
-_HOW = (
-    "Type a command and a conversation's number: /wa assign #1042 @ben, /wa resolve #1042, /wa note #1042 …; "
-    "without the number you choose one of your conversations. In a thread type !help."
-)
+_EXAMPLES = "/wa assign #1042 @ben, /wa resolve #1042, /wa note #1042 called back, no answer"
 
 
 class Told(Struct, frozen=True):
@@ -69,7 +61,7 @@ class Interactions:
 
     async def action(self, body: Json) -> list[Placed]:
         """A `block_actions` payload: card and prompt buttons, and the card's menu."""
-        placed: list[Placed] = field(default_factory=list)
+        placed: list[Placed] = []
         for action in body.get("actions") or []:
             placed += await self._pressed(body, action)
         return placed
@@ -203,40 +195,29 @@ class Interactions:
 
     async def command(self, body: Json) -> Told:
         """A slash command. Slack tells no thread, so the conversation is named by number or chosen."""
-        command = str(body.get("command") or "").lstrip("/").lower()
-        rest = str(body.get("text") or "").strip()
-        if command == ANY_COMMAND:
-            number, rest = _number(rest, "")
-            command, _, rest = rest.partition(" ")
-            command, rest = command.lower(), rest.strip()
-            if number is None:
-                number, rest = _number(rest, command)
-            command = command or ("who" if number is not None else "help")
-            if command == "help" and number is None:
-                return Told(words=_HOW)
-        else:
-            number, rest = _number(rest, command)
+        command, number, rest = read_slash(str(body.get("command") or ""), str(body.get("text") or ""))
+        if number is None and command == "help":
+            return Told(words=help_text(rest))
+        if commands.find(command) is None:
+            mistake = commands.parse(f"{command} {rest}".strip())
+            return Told(words=escape(mistake.words) if isinstance(mistake, Mistake) else "")
         if number is None:
             return await self._pick(body, command, rest)
         ref = await self._inlet.numbered(number)
         if ref is None:
             return Told(words=f"There is no conversation #{number}.")
         known = Ref(contact=ref.contact, conversation=ref.conversation)
-        if not rest and modals.needs_argument(command):
+        argument = modals.asked(command)
+        if argument is not None and argument.required and not rest:
             await self._ask(body, command, known)
             return Told()
         line = f"{command} {rest}".strip()
         handle = reply_handle(body.get("response_url"), self._now())
-        given = await self._given(
-            slash_event(body),
-            str(body.get("user_id")),
-            known,
-            _place(body),
-            handle,
-            line,
-            from_slack(None, line),
+        user = str(body.get("user_id"))
+        words = from_slack(None, line)
+        return Told(
+            placed=[await self._given(slash_event(body), user, known, _place(body), handle, line, words)]
         )
-        return Told(placed=[given])
 
     async def _pick(self, body: Json, command: str, args: str) -> Told:
         """No number: let the person choose among their conversations and those of nobody."""
@@ -252,7 +233,7 @@ class Interactions:
             return Told(words="You have no open conversations. Name one by its number, e.g. #1042.")
         origin = self._origin(body, command, args=args)
         if not origin.encode():
-            return Told(words=f"That is too long. Put the number first: /{command} #1042 …")
+            return Told(words="That is too long. Put the number first, e.g. /note #1042 …")
         await self._open(body, modals.command_modal(origin, choices))
         return Told()
 
@@ -281,10 +262,29 @@ class Interactions:
         return Placed(lane=lane_of(ref.contact), unit=ref.contact, event=given)
 
 
-def _number(text: str, command: str) -> tuple[int | None, str]:
-    """A conversation's number at the start of `text`, and what follows it."""
-    found = (_MARKED_NUMBER if command in _FREE_TEXT else _NUMBER).match(text)
-    return (int(found[1]), text[found.end() :]) if found else (None, text)
+def read_slash(slash: str, text: str) -> tuple[str, int | None, str]:
+    """The command, the conversation's number and the rest of a slash command.
+
+    Behind `/wa` the number may stand before or after the command's name; no name means `who`, and nothing at all
+    `help`. A number in front always means a conversation, so that it cannot end up in words for a contact.
+    """
+    row = commands.for_slash(slash)
+    if row is not None:
+        return row.name, *commands.split_number(text)
+    number, text = commands.split_number(text)
+    command, rest = commands.split_word(text)
+    if number is None:
+        number, rest = commands.split_number(rest)
+    return (command.lower() or ("help" if number is None else "who")), number, rest.strip()
+
+
+def help_text(word: str) -> str:
+    """What can be done from outside a thread; escaped."""
+    row = commands.find(word) if word else None
+    rows = (row,) if row is not None else commands.COMMANDS
+    lines = [f"• *{escape(one.usage().removeprefix('!'))}*  {escape(one.help)}" for one in rows]
+    about = f"From here: {escape(_EXAMPLES)}. Without the number you choose a conversation. In a thread, type an ! in front."
+    return "\n".join((*lines, about))
 
 
 def _user(body: Json) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from bridge.adapters.slack.interactions import ANY_COMMAND, COMMANDS, SHORTCUT
+from bridge import commands
+from bridge.adapters.slack.interactions import COMMANDS, SHORTCUT
 
 Mode = Literal["socket", "http"]
 
@@ -51,13 +52,6 @@ EVENT_SCOPES: Mapping[str, tuple[str, ...]] = {
 }
 """Every event that we subscribe to, and the bot scopes it needs."""
 
-_DESCRIPTIONS: Mapping[str, tuple[str, str]] = {
-    "assign": ("Assign a conversation", "#1042 @ben"),
-    "resolve": ("Mark a conversation as resolved", "#1042"),
-    "tag": ("Tag a conversation", "#1042 refund -vip"),
-    "note": ("Leave a note for colleagues", "#1042 called back, no answer"),
-    ANY_COMMAND: ("Do anything with a conversation, or get help", "[assign|resolve|tag|note|…] #1042 | help"),
-}
 _ABOUT = (
     "Carries customers' WhatsApp conversations into threads of your channels, and your team's answers back. Each "
     "conversation is one thread: its first message shows the state and has the buttons; answers written in it go "
@@ -118,12 +112,14 @@ def manifest(mode: Mode, base_url: str | None = None) -> dict[str, Any]:
     }
 
 
-def _command(name: str) -> dict[str, Any]:
-    description, hint = _DESCRIPTIONS[name]
+def _command(slash: str) -> dict[str, Any]:
+    row = commands.for_slash(slash)
+    about = row.help if row is not None else "Do anything with a conversation, or get help."
+    example = row.example.partition(" ")[2] if row is not None else "assign @Ben"
     return {
-        "command": f"/{name}",
-        "description": description,
-        "usage_hint": hint,
+        "command": slash,
+        "description": about,
+        "usage_hint": f"#1042 {example}",
         # Slack: with it mentions arrive as ids, without it as bare names that cannot be resolved.
         "should_escape": True,
     }

@@ -8,8 +8,11 @@ from typing import Any
 import msgspec
 from msgspec import field
 
+from bridge import commands
+from bridge.adapters.slack.format import from_slack
 from bridge.adapters.slack.ids import Ref
 from bridge.adapters.slack.panel import Block, cut, instant, mrkdwn, one_line, plain
+from bridge.commands import Argument, Kind
 from bridge.markup import Document, Mention, MentionKind, Text, clean
 from bridge.model import Contact, Conversation, OpenConversation, Struct
 
@@ -22,12 +25,15 @@ _METADATA_LIMIT = 3000
 _OPTIONS = 100
 _INPUT_LIMIT = 3000
 
-_ASKS = {
-    "assign": "person",
-    "note": "words",
-    "reply": "words",
-    "tag": "tags",
+ARGUMENT = "argument"
+"""Block that asks for a command's argument."""
+_CONVERSATION = "conversation"
+_LABELS = {
+    Kind.PERSON: "Who takes it?",
+    Kind.TAG: "Tags to add; with a minus to remove",
+    Kind.CHOICE: "Which one?",
 }
+_TEXT_LABELS = {"note": "Note for colleagues", "reply": "Text for the contact"}
 _CONFIRMS = {
     "close": (
         "A closed conversation never opens again: the contact's next message starts a new one. "
@@ -72,9 +78,13 @@ class Submitted(Struct, frozen=True):
     errors: dict[str, str] = field(default_factory=dict)
 
 
-def needs_argument(command: str) -> bool:
-    """True when `command` wants a person, words or tags that a modal can ask for."""
-    return command in _ASKS
+def asked(command: str) -> Argument | None:
+    """The argument of `command` that a modal asks for; None when it needs none."""
+    row = commands.find(command)
+    argument = row.arguments[0] if row is not None and row.arguments else None
+    if argument is None or not (argument.required or argument.kind is Kind.TAG):
+        return None
+    return argument if argument.kind is not Kind.COMMAND else None
 
 
 def command_modal(origin: Origin, choices: Sequence[Sequence[OpenConversation]] = ((), ())) -> Block:
@@ -88,8 +98,9 @@ def command_modal(origin: Origin, choices: Sequence[Sequence[OpenConversation]] 
         blocks.append(_conversation_input(choices))
     elif origin.command in _CONFIRMS:
         blocks.append({"type": "section", "text": plain(_CONFIRMS[origin.command], _INPUT_LIMIT)})
-    if not origin.args and origin.command in _ASKS:
-        blocks.append(_argument_input(origin.command))
+    argument = asked(origin.command) if not origin.args else None
+    if argument is not None:
+        blocks.append(_argument_input(origin.command, argument))
     name = origin.command.capitalize()
     return {
         "type": "modal",
@@ -111,7 +122,7 @@ def _conversation_input(choices: Sequence[Sequence[OpenConversation]]) -> Block:
     ]
     return {
         "type": "input",
-        "block_id": "conversation",
+        "block_id": _CONVERSATION,
         "label": plain("Conversation", 2000),
         "element": {
             "type": "static_select",
@@ -128,47 +139,55 @@ def _option(row: OpenConversation) -> Block:
     return {"text": plain(label, 75), "value": ref.encode()[:150]}
 
 
-def _argument_input(command: str) -> Block:
-    ask = _ASKS[command]
-    if ask == "person":
-        element: Block = {
-            "type": "users_select",
-            "action_id": "value",
-            "placeholder": plain("Choose one", 150),
-        }
-        label = "Who takes it?"
-    elif ask == "tags":
-        element = {"type": "plain_text_input", "action_id": "value", "placeholder": plain("vip -old", 150)}
-        label = "Tags to add; with a minus to remove"
-    else:
-        element = {"type": "plain_text_input", "action_id": "value", "multiline": True}
-        label = "Note for colleagues" if command == "note" else "Text for the contact"
-    if element["type"] == "plain_text_input":
-        element["max_length"] = _INPUT_LIMIT
-    return {"type": "input", "block_id": ask, "label": plain(label, 2000), "element": element}
+def _argument_input(command: str, argument: Argument) -> Block:
+    element: Block
+    match argument.kind:
+        case Kind.PERSON:
+            element = {"type": "users_select", "placeholder": plain("Choose one", 150)}
+        case Kind.CHOICE:
+            options = [{"text": plain(one, 75), "value": one} for one in argument.choices]
+            element = {"type": "static_select", "placeholder": plain("Choose one", 150), "options": options}
+        case Kind.TAG:
+            element = {
+                "type": "plain_text_input",
+                "placeholder": plain("vip -old", 150),
+                "max_length": _INPUT_LIMIT,
+            }
+        case _:
+            element = {"type": "plain_text_input", "multiline": True, "max_length": _INPUT_LIMIT}
+    label = _LABELS.get(argument.kind) or _TEXT_LABELS.get(command, argument.name.capitalize())
+    return {
+        "type": "input",
+        "block_id": ARGUMENT,
+        "label": plain(label, 2000),
+        "optional": not argument.required,
+        "element": {"action_id": "value", **element},
+    }
 
 
 def read_submission(view: Mapping[str, Any], origin: Origin) -> Submitted:
     """The command that a submitted modal stands for, or what is wrong with the input."""
     values = (view.get("state") or {}).get("values") or {}
-    ref = Ref.decode(origin.ref or str(_value(values, "conversation") or ""))
+    ref = Ref.decode(origin.ref or str(_value(values, _CONVERSATION) or ""))
     if ref is None:
-        return Submitted(errors={"conversation": "Choose a conversation."})
+        return Submitted(errors={_CONVERSATION: "Choose a conversation."})
     head = f"{origin.command} {origin.args}".strip()
-    ask = _ASKS.get(origin.command)
-    if ask is None or origin.args:
+    argument = asked(origin.command) if not origin.args else None
+    if argument is None:
+        return Submitted(ref=ref, line=head, body=from_slack(None, head))
+    given = clean(str(_value(values, ARGUMENT) or "")).strip()
+    if not given:
+        if argument.required:
+            return Submitted(errors={ARGUMENT: _missing(argument)})
         return Submitted(ref=ref, line=head, body=(Text(head),))
-    given = _value(values, ask)
-    if ask == "person":
-        if not given:
-            return Submitted(errors={ask: "Choose a person."})
-        body = (Text(f"{head} "), Mention(MentionKind.PERSON, str(given)))
+    if argument.kind is Kind.PERSON:
+        body = (Text(f"{head} "), Mention(MentionKind.PERSON, given))
         return Submitted(ref=ref, line=f"{head} <@{given}>", body=body)
-    words = clean(str(given or "")).strip()
-    if not words:
-        return Submitted(errors={ask: "Type something."})
-    line = f"{head} {words}"
-    return Submitted(ref=ref, line=line, body=(Text(line),))
+    return Submitted(ref=ref, line=f"{head} {given}", body=(Text(f"{head} {given}"),))
+
+
+def _missing(argument: Argument) -> str:
+    return "Type something." if argument.kind is Kind.TEXT else "Choose one."
 
 
 def _value(values: Mapping[str, Any], block: str) -> Any:  # noqa: ANN401 - Slack's value types vary by element
