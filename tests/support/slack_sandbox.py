@@ -40,13 +40,25 @@ def fixture_config(**changes: Any) -> SlackConfig:
     return config
 
 
+class HastyClock(Clock):
+    """Real time, but every wait is over at once and written down (seconds of platform time)."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
+
+
 class SlackRig:
     """A Slack sandbox on a real socket, with the real client."""
 
-    def __init__(self, config: SlackConfig, scale: float) -> None:
+    def __init__(self, config: SlackConfig, clock: Clock) -> None:
         self.faults = Faults()
         self.feed = Feed()
-        self.slack = SlackSandbox(config, Clock(scale), self.faults, self.feed, lambda: self._server.url)
+        self.slack = SlackSandbox(config, clock, self.faults, self.feed, lambda: self._server.url)
         self._server = Server([*self.slack.routes(), *self.slack.control_routes()])
         self._sockets: list[Socket] = []
 

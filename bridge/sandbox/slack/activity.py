@@ -141,7 +141,7 @@ class Activity:
     def _changed(self, channel: Channel, now: Json, before: Json, event_ts: str) -> None:
         if now.get("user") != "USLACKBOT":
             team = self._ws.config.team_id
-            now = now | {"source_team": team, "user_team": team}
+            now = {"source_team": team, "user_team": team} | now
         body: Json = {
             "type": "message",
             "subtype": "message_changed",

@@ -135,6 +135,8 @@ async def _administer(slack: SlackSandbox, body: Json) -> Json:
         slack.delivery.app_rate_limited()
     elif action == "disconnect":
         await slack.hub.disconnect(take(body, "reason", str) or "refresh_requested")
+    elif action == "enable_socket_mode":
+        slack.hub.enabled = True
     elif action == "usergroup":
         slack.set_usergroup(_text(body, "usergroup"), take(body, "members", list, required=True))
     else:

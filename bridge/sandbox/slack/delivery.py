@@ -149,22 +149,25 @@ class Delivery:
             await self._clock.sleep(float(fault.params["seconds"]))
         drop = fault is not None and fault.kind == "drop_socket"
         event_id = payload.get("event_id", "")
-        kind = payload.get("event", payload)["type"]
+        inner = payload.get("event", payload)
+        kind, about = inner["type"], {"channel": inner.get("channel"), "ts": inner.get("ts")}
         reason = ""
         for attempt in range(len(RETRY_AFTER_S) + 1):
             if attempt:
                 await self._clock.sleep(RETRY_AFTER_S[attempt - 1])
             self._feed.publish(
-                "slack.event.sent", event_id=event_id, type=kind, attempt=attempt, reason=reason
+                "slack.event.sent", event_id=event_id, type=kind, attempt=attempt, reason=reason, **about
             )
             outcome = await self._try(payload, attempt, reason, drop=drop and attempt == 0)
             if not outcome.failure:
-                self._feed.publish("slack.event.acked", event_id=event_id, type=kind, attempt=attempt)
+                self._feed.publish(
+                    "slack.event.acked", event_id=event_id, type=kind, attempt=attempt, **about
+                )
                 return
             reason = outcome.failure
             if outcome.final:
                 break
-        self._feed.publish("slack.event.lost", event_id=event_id, type=kind, reason=reason)
+        self._feed.publish("slack.event.lost", event_id=event_id, type=kind, reason=reason, **about)
 
     async def _try(self, payload: Json, attempt: int, reason: str, *, drop: bool) -> Outcome:
         if self._config.mode == "http":

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from bridge.sandbox.slack import wire
 from bridge.sandbox.slack.backend import Backend
-from bridge.sandbox.slack.blockkit.view import check_view
 from bridge.sandbox.slack.delivery import NoAnswerError
-from bridge.sandbox.slack.errors import RefusedError, SlackError
-from bridge.sandbox.slack.inputs import SLOTS, State, chosen_value, complaints, find, state_values
+from bridge.sandbox.slack.errors import RefusedError
+from bridge.sandbox.slack.inputs import State, chosen_value, find, state_values
 from bridge.sandbox.slack.jsontypes import Json, JsonValue
 from bridge.sandbox.slack.responses import show_answer
 from bridge.sandbox.slack.state import Channel
@@ -42,7 +40,8 @@ class Interactivity:
 
     # Payload parts
 
-    def _head(self, kind: str, user: str, *, full: bool = True) -> Json:
+    def head(self, kind: str, user: str, *, full: bool = True) -> Json:
+        """The keys that every interactive payload begins with."""
         config, ws = self._backend.config, self._backend.ws
         name = ws.people[user].name
         who = {"id": user, "username": name, "team_id": config.team_id} | ({"name": name} if full else {})
@@ -58,12 +57,14 @@ class Interactivity:
     def _stamp(self) -> str:
         return f"{self._backend.clock.now():.6f}"
 
-    def _url(self, kind: str, **target: JsonValue) -> str:
+    def url(self, kind: str, **target: JsonValue) -> str:
+        """A new response url; `target` as `Tickets.new_target` takes it."""
         backend = self._backend
         made = backend.tickets.new_target(**target)
         return backend.tickets.response_url(kind, made, backend.config.team_id, backend.base_url())
 
-    async def _ask(self, payload: Json, url: str = "") -> Json:
+    async def ask(self, payload: Json, url: str = "") -> Json:
+        """Send a payload and return the app's answer; raises `NoAnswerError`."""
         config = self._backend.config
         return await self._backend.delivery.ask(
             "interactive", payload, url or config.interactivity_url or config.events_url
@@ -95,15 +96,18 @@ class Interactivity:
             body |= {"subscribed": True, "last_read": message.replies[-1]}
         return Place((channel.id, ts), message.blocks or [], container, where | {"message": body}, state)
 
-    def _view_place(self, user: str, view_id: str) -> Place:
-        view = self._visible(user, view_id)
+    def view_place(self, user: str, view_id: str) -> Place:
+        """A view on the person's screen as a place for elements."""
+        view = self.visible(user, view_id)
         container = {"type": "view", "view_id": view.id}
-        return Place(("view", view.id), view.blocks, container, {"view": self._view_json(view)}, view.state)
+        return Place(("view", view.id), view.blocks, container, {"view": self.view_json(view)}, view.state)
 
-    def _view_json(self, view: View) -> Json:
+    def view_json(self, view: View) -> Json:
+        """A view with what is typed into it."""
         return self._backend.views.as_json(view, state_values(view.blocks, view.state))
 
-    def _visible(self, user: str, view_id: str) -> View:
+    def visible(self, user: str, view_id: str) -> View:
+        """The modal on top or the Home tab; raises `RefusedError` for a view that is neither."""
         stack = self._backend.views.stack(user)
         home = self._backend.views.home(user)
         if stack and stack[-1].id == view_id:
@@ -114,7 +118,7 @@ class Interactivity:
 
     def _place(self, user: str, channel: Channel | None, ts: str | None, view_id: str | None) -> Place:
         if view_id is not None:
-            return self._view_place(user, view_id)
+            return self.view_place(user, view_id)
         if channel is None or ts is None:
             raise RefusedError("say either a view or a channel and a message")
         return self._message_place(user, channel, ts)
@@ -137,13 +141,13 @@ class Interactivity:
         if block["type"] == "input" and not block.get("dispatch_action"):
             return {"ok": True}
         if view_id is not None:
-            place = self._view_place(user, view_id)
+            place = self.view_place(user, view_id)
         ticket = self._backend.tickets.trigger(user, view_id)
-        payload = self._head("block_actions", user) | {"api_app_id": self._backend.config.app_id}
+        payload = self.head("block_actions", user) | {"api_app_id": self._backend.config.app_id}
         payload |= {"container": place.container, "trigger_id": ticket, **place.payload}
         if channel is not None:
             payload["state"] = {"values": state_values(place.blocks, place.state)}
-            payload["response_url"] = self._url(
+            payload["response_url"] = self.url(
                 "actions",
                 channel=channel.id,
                 user=user,
@@ -153,7 +157,7 @@ class Interactivity:
             )
         payload["actions"] = [action]
         try:
-            await self._ask(payload)
+            await self.ask(payload)
         except NoAnswerError as error:
             return {"ok": False, "error": error.reason}
         return {"ok": True}
@@ -169,11 +173,12 @@ class Interactivity:
             if not options:
                 raise RefusedError(f"there is no option with the value {value!r}")
             return action | {"selected_option": options[0]}
-        chosen = self._choose(place, element, value)
+        chosen = self.choose(place, element, value)
         place.state.setdefault(block["block_id"], {})[element["action_id"]] = chosen
         return action | {key: item for key, item in chosen.items() if key != "type"}
 
-    def _choose(self, place: Place, element: Json, value: JsonValue) -> Json:
+    def choose(self, place: Place, element: Json, value: JsonValue) -> Json:
+        """An element's new state when the person enters `value`; raises `RefusedError`."""
         ws = self._backend.ws
         known = self._offered.get((place.key[1], element["action_id"]), [])
         try:
@@ -199,11 +204,11 @@ class Interactivity:
         if len(query) < element.get("min_query_length", 3):
             return {"ok": True, "options": []}
         config = self._backend.config
-        payload = self._head("block_suggestion", user) | {"api_app_id": config.app_id}
+        payload = self.head("block_suggestion", user) | {"api_app_id": config.app_id}
         payload |= {"container": place.container, "action_id": action_id, "block_id": block["block_id"]}
         payload |= {"value": query, **place.payload}
         try:
-            answer = await self._ask(payload, config.options_url)
+            answer = await self.ask(payload, config.options_url)
         except NoAnswerError as error:
             return {"ok": False, "error": error.reason}
         groups = answer.get("option_groups") or []
@@ -239,7 +244,7 @@ class Interactivity:
             "text": self._escaped(text) if known.should_escape else text,
             "api_app_id": config.app_id,
             "is_enterprise_install": "false",
-            "response_url": self._url("commands", channel=channel.id, user=user),
+            "response_url": self.url("commands", channel=channel.id, user=user),
             "trigger_id": backend.tickets.trigger(user),
         }
         url = known.url or config.interactivity_url or config.events_url
@@ -272,137 +277,28 @@ class Interactivity:
         message = channel.messages.get(ts)
         if message is None or user not in channel.members:
             raise RefusedError("there is no such message")
-        payload = self._head("message_action", user) | {"action_ts": self._stamp()}
+        payload = self.head("message_action", user) | {"action_ts": self._stamp()}
         payload |= {"channel": {"id": channel.id, "name": wire.channel_label(channel)}}
         payload |= {"callback_id": callback_id, "trigger_id": self._backend.tickets.trigger(user)}
-        payload["response_url"] = self._url("app", channel=channel.id, user=user, message_ts=ts)
+        payload["response_url"] = self.url("app", channel=channel.id, user=user, message_ts=ts)
         payload |= {"message_ts": ts, "message": wire.root_json(self._backend.ws, channel, message)}
-        return await self._simply(payload)
+        return await self.simply(payload)
 
     async def global_shortcut(self, user: str, callback_id: str) -> Json:
         """Run a global shortcut; the app gets `shortcut`, without channel, message or response url."""
         self._known_shortcut(callback_id, "global")
-        payload = self._head("shortcut", user, full=False) | {"action_ts": self._stamp()}
+        payload = self.head("shortcut", user, full=False) | {"action_ts": self._stamp()}
         payload |= {"callback_id": callback_id, "trigger_id": self._backend.tickets.trigger(user)}
-        return await self._simply(payload)
+        return await self.simply(payload)
 
     def _known_shortcut(self, callback_id: str, kind: str) -> None:
         if not any(s.callback_id == callback_id and s.type == kind for s in self._backend.config.shortcuts):
             raise RefusedError(f"the app has no {kind} shortcut {callback_id!r}")
 
-    async def _simply(self, payload: Json) -> Json:
+    async def simply(self, payload: Json) -> Json:
+        """Send a payload whose answer does not matter; `{"ok": …}`, with the client's words when it failed."""
         try:
-            await self._ask(payload)
+            await self.ask(payload)
         except NoAnswerError as error:
             return {"ok": False, "error": error.reason}
         return {"ok": True}
-
-    # Modals
-
-    def fill(self, user: str, view_id: str, values: Json) -> View:
-        """Type into a view without submitting: `{action_id: value}` or `{block_id: {action_id: value}}`."""
-        place = self._view_place(user, view_id)
-        view = self._visible(user, view_id)
-        for key, value in _flat(values, {str(block.get("block_id")) for block in view.blocks}):
-            block_id, action_id = key
-            for block in view.blocks:
-                element = block.get("element")
-                if element and action_id == element["action_id"] and block_id in (None, block["block_id"]):
-                    chosen = self._choose(place, element, value)
-                    view.state.setdefault(block["block_id"], {})[action_id] = chosen
-                    break
-            else:
-                raise RefusedError(f"there is no input with action_id {action_id!r}")
-        return view
-
-    async def submit(self, user: str, view_id: str, values: Json) -> Json:
-        """Fill in and submit a modal; `{"ok": False, "errors": {block_id: text}}` keeps it open."""
-        view = self.fill(user, view_id, values)
-        if view.type != "modal" or not view.body.get("submit"):
-            raise RefusedError("this view has no submit button")
-        entered = state_values(view.blocks, view.state)
-        if wrong := complaints(view.blocks, entered):
-            return {"ok": False, "errors": wrong}
-        payload = self._head("view_submission", user) | {"api_app_id": self._backend.config.app_id}
-        payload |= {"trigger_id": self._backend.tickets.trigger(user, view.id)}
-        payload |= {"view": self._view_json(view), "response_urls": self._response_urls(user, view, entered)}
-        try:
-            answer = await self._ask(payload)
-        except NoAnswerError:
-            return {"ok": False, "error": "We had some trouble connecting. Try again?"}
-        return self._after_submit(view, answer)
-
-    def _response_urls(self, user: str, view: View, entered: State) -> list[Json]:
-        urls = []
-        for block in view.blocks:
-            element = block.get("element") or {}
-            if element.get("response_url_enabled"):
-                chosen = entered[block["block_id"]][element["action_id"]].get(SLOTS[element["type"]][0])
-                if chosen:
-                    url = self._url("app", channel=chosen, user=user)
-                    ids = {"block_id": block["block_id"], "action_id": element["action_id"]}
-                    urls.append(ids | {"channel_id": chosen, "response_url": url})
-        return urls
-
-    def _after_submit(self, view: View, answer: Json) -> Json:
-        views = self._backend.views
-        trouble = {"ok": False, "error": "We had some trouble connecting. Try again?"}
-        match answer.get("response_action"):
-            case None:
-                views.close(view)
-                self._backend.feed.publish("slack.view.closed", view_id=view.id, user=view.user)
-            case "clear":
-                views.clear(view.user)
-                self._backend.feed.publish("slack.view.closed", view_id=view.id, user=view.user)
-            case "errors":
-                errors = answer.get("errors") or {}
-                inputs = {block["block_id"] for block in view.blocks if block["type"] == "input"}
-                if not errors or not set(errors) <= inputs:
-                    return trouble
-                return {"ok": False, "errors": errors}
-            case "update" | "push" as action:
-                try:
-                    self._show_next(view, action, check_view(answer.get("view"), "modal"))
-                except SlackError as error:
-                    return trouble | {"details": error.body()}
-            case _:
-                return trouble
-        return {"ok": True}
-
-    def _show_next(self, view: View, action: str, body: Json) -> None:
-        views = self._backend.views
-        if action == "update":
-            views.update(view, body, None)
-            self._backend.feed.publish("slack.view.updated", view_id=view.id, user=view.user)
-        else:
-            pushed = views.push(view.user, body)
-            self._backend.feed.publish("slack.view.pushed", view_id=pushed.id, user=view.user)
-
-    async def close(self, user: str, view_id: str, *, everything: bool = False) -> Json:
-        """Dismiss the visible modal (or with `everything` the whole stack); `view_closed` goes out if asked for."""
-        view = self._visible(user, view_id)
-        if view.type != "modal":
-            raise RefusedError("the Home tab cannot be closed")
-        views = self._backend.views
-        shut = [view]
-        if everything or view.body.get("clear_on_close"):
-            shut = views.clear(user)
-        else:
-            views.close(view)
-        for each in shut:
-            self._backend.feed.publish("slack.view.closed", view_id=each.id, user=user)
-            if each.body.get("notify_on_close"):
-                payload = self._head("view_closed", user) | {"api_app_id": self._backend.config.app_id}
-                payload |= {"view": self._view_json(each), "is_cleared": len(shut) > 1 or everything}
-                await self._simply(payload)
-        return {"ok": True}
-
-
-def _flat(values: Json, block_ids: set[str]) -> list[tuple[tuple[str | None, str], Any]]:
-    pairs: list[tuple[tuple[str | None, str], Any]] = []
-    for key, value in values.items():
-        if key in block_ids and isinstance(value, dict):
-            pairs += [((key, action_id), entered) for action_id, entered in value.items()]
-        else:
-            pairs.append(((None, key), value))
-    return pairs

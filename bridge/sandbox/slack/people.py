@@ -12,6 +12,7 @@ from bridge.sandbox.slack.emoji import is_reaction_name
 from bridge.sandbox.slack.errors import RefusedError, SlackError
 from bridge.sandbox.slack.interactivity import Interactivity
 from bridge.sandbox.slack.jsontypes import Json, JsonValue
+from bridge.sandbox.slack.modals import Modals
 from bridge.sandbox.slack.state import Channel, Ephemeral, Message
 from bridge.sandbox.slack.views import View
 
@@ -29,6 +30,7 @@ class Person:
         """Take the workspace and who this is."""
         self._backend = backend
         self._interactivity = interactivity
+        self._modals = Modals(backend, interactivity)
         self.id = user_id
 
     @property
@@ -198,15 +200,15 @@ class Person:
 
     async def types(self, view_id: str, values: Json) -> None:
         """Fill in parts of a view without submitting it."""
-        self._interactivity.fill(self.id, view_id, values)
+        self._modals.fill(self.id, view_id, values)
 
     async def submits(self, view_id: str, values: Json | None = None) -> Json:
         """Fill in and submit a modal: `{action_id: value}`, or `{block_id: {action_id: value}}`."""
-        return await self._interactivity.submit(self.id, view_id, values or {})
+        return await self._modals.submit(self.id, view_id, values or {})
 
     async def closes(self, view_id: str, *, everything: bool = False) -> Json:
         """Dismiss a modal, or with `everything` the whole stack."""
-        return await self._interactivity.close(self.id, view_id, everything=everything)
+        return await self._modals.close(self.id, view_id, everything=everything)
 
     async def opens_home(self, tab: str = "home") -> None:
         """Open the app's page (`home` or `messages`)."""

@@ -160,7 +160,12 @@ class SocketHub:
             await socket.close()
 
     async def disconnect(self, reason: str) -> int:
-        """Say goodbye to every socket (`warning` leaves them open); returns how many there were."""
+        """Say goodbye to every socket (`warning` leaves them open); returns how many there were.
+
+        `link_disabled` means that Socket Mode was switched off: no new connection until `enabled` is true again.
+        """
+        if reason == "link_disabled":
+            self.enabled = False
         sockets = list(self._sockets)
         for socket in sockets:
             if reason == "warning":

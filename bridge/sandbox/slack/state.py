@@ -120,6 +120,9 @@ class Channel:
                 root.repliers[message.author] = left
             else:
                 root.repliers.pop(message.author, None)
+            if root.subtype == "tombstone" and not root.replies:
+                # A tombstone only holds its thread together.
+                self.drop(root)
 
     def get(self, ts: str, error: str = "message_not_found") -> Message:
         """The living message at `ts`; raises `SlackError(error)`."""

@@ -6,6 +6,9 @@ from bridge.sandbox.slack.config import PersonConfig
 from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.state import CREATED, Bot, Channel, Message, Workspace
 
+OUTSIDE_TEAM = "T0OUTSIDE1"
+"""The team that people with the role `outsider` belong to."""
+
 
 def bot_profile(bot: Bot, team_id: str) -> Json:
     """`bot_profile` of an app's post."""
@@ -71,7 +74,22 @@ def _personal(ws: Workspace, message: Message) -> Json:
         body["hidden"] = True
     elif not message.subtype:
         body["team"] = ws.config.team_id
+    person = ws.people.get(message.user or "")
+    if person and person.role == "outsider" and message.client_msg_id:
+        body |= _from_outside(person)
     return body
+
+
+def _from_outside(person: PersonConfig) -> Json:
+    """What a message by a person of another team (Slack Connect) carries in addition."""
+    profile: Json = {"name": person.name, "real_name": person.real_name, "display_name": person.name}
+    profile |= {"team": OUTSIDE_TEAM, "is_restricted": False, "is_ultra_restricted": False}
+    return {
+        "team": OUTSIDE_TEAM,
+        "user_team": OUTSIDE_TEAM,
+        "source_team": OUTSIDE_TEAM,
+        "user_profile": profile,
+    }
 
 
 def thread_counters(message: Message) -> Json:

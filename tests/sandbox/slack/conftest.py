@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bridge.sandbox.clock import Clock
 from tests.support.slack_sandbox import App, SlackRig, fixture_config
 
 MakeSlack = Callable[..., Awaitable[SlackRig]]
@@ -15,8 +16,8 @@ async def make_slack() -> AsyncIterator[MakeSlack]:
     """Start pretended workspaces with any settings changed; stopped after the test."""
     rigs: list[SlackRig] = []
 
-    async def make(scale: float = 1.0, **changes: Any) -> SlackRig:
-        rig = SlackRig(fixture_config(**changes), scale)
+    async def make(scale: float = 1.0, clock: Clock | None = None, **changes: Any) -> SlackRig:
+        rig = SlackRig(fixture_config(**changes), clock or Clock(scale))
         rigs.append(rig)
         await rig.start()
         return rig

@@ -16,30 +16,37 @@ Json = dict[str, Any]
 
 
 def plain(words: str) -> Json:
+    """A plain_text object."""
     return {"type": "plain_text", "text": words}
 
 
 def mrkdwn(words: str) -> Json:
+    """An mrkdwn object."""
     return {"type": "mrkdwn", "text": words}
 
 
 def option(n: int = 0, **more: Any) -> Json:
+    """An option."""
     return {"text": plain(f"o{n}"), "value": f"v{n}"} | more
 
 
 def actions(*elements: Json) -> Json:
+    """An actions block."""
     return {"type": "actions", "elements": list(elements)}
 
 
 def button(**more: Any) -> Json:
+    """A button."""
     return {"type": "button", "action_id": "a", "text": plain("Press")} | more
 
 
 def select(**more: Any) -> Json:
+    """A static select."""
     return {"type": "static_select", "action_id": "a", "options": [option()]} | more
 
 
 def menu(kind: str, **more: Any) -> Json:
+    """Any other element."""
     return {"type": kind, "action_id": "a"} | more
 
 
@@ -48,6 +55,7 @@ SECTION = {"type": "section", "text": mrkdwn("x")}
 
 
 def refusals(blocks: list[Any], surface: str = "message") -> list[str]:
+    """The lines with which the check refuses some blocks; none when it takes them."""
     try:
         check_blocks(blocks, surface)
     except SlackError as error:
@@ -253,7 +261,6 @@ JSON = st.recursive(
 @given(st.lists(JSON, max_size=4))
 def test_nonsense_never_breaks_the_check(blocks: list[Any]) -> None:
     """Whatever JSON is sent, the answer is acceptance or invalid_blocks."""
-    try:
-        check_blocks(blocks, "message")
-    except SlackError as error:
-        assert error.error == "invalid_blocks"
+    if refusals(blocks):
+        with pytest.raises(SlackError, match=r"^invalid_blocks$"):
+            check_blocks(blocks, "message")

@@ -6,11 +6,12 @@ import time
 import orjson
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError, web
+from slack_sdk.errors import SlackApiError
 from slack_sdk.signature import SignatureVerifier
 
 from bridge.sandbox.faults import Fault
 from tests.sandbox.slack.conftest import MakeSlack
-from tests.support.slack_sandbox import App, SlackRig
+from tests.support.slack_sandbox import App, HastyClock, SlackRig
 
 
 async def test_signed_event(make_slack: MakeSlack, app: App) -> None:
@@ -28,18 +29,15 @@ async def test_signed_event(make_slack: MakeSlack, app: App) -> None:
 
 async def test_retries_at_once_a_minute_and_five(make_slack: MakeSlack, app: App) -> None:
     """Three more tries with the same event_id, their number and reason, after 0 s, 1 min and 5 min."""
-    slack = await make_slack(scale=600, mode="http", events_url=app.url)
+    clock = HastyClock()
+    slack = await make_slack(clock=clock, mode="http", events_url=app.url)
     app.answers = [web.Response(status=500) for _ in range(4)]
     await slack.slack.person("ana").posts("support", "hello")
-    seen, times = [], []
-    for _ in range(4):
-        seen.append(await app.next())
-        times.append(time.monotonic())
+    seen = [await app.next() for _ in range(4)]
     assert len({orjson.loads(body)["event_id"] for _, body in seen}) == 1
     assert [h.get("X-Slack-Retry-Num") for h, _ in seen] == [None, "1", "2", "3"]
     assert {h.get("X-Slack-Retry-Reason") for h, _ in seen[1:]} == {"http_error"}
-    gaps = [(b - a) * 600 for a, b in zip(times, times[1:], strict=False)]
-    assert gaps[0] < 40 < 59 < gaps[1] < 290 < gaps[2]
+    assert clock.waits == [0, 60, 300]
     lost = await slack.wait("slack.event.lost")
     assert lost["reason"] == "http_error"
     assert app.requests.empty()
@@ -47,7 +45,7 @@ async def test_retries_at_once_a_minute_and_five(make_slack: MakeSlack, app: App
 
 async def test_no_retry_header_stops(make_slack: MakeSlack, app: App) -> None:
     """An error with X-Slack-No-Retry: 1 is the last try."""
-    slack = await make_slack(scale=600, mode="http", events_url=app.url)
+    slack = await make_slack(clock=HastyClock(), mode="http", events_url=app.url)
     app.answers = [web.Response(status=500, headers={"X-Slack-No-Retry": "1"})]
     await slack.slack.person("ana").posts("support", "hello")
     await slack.slack.delivery.settled()
@@ -70,7 +68,7 @@ async def test_late_ack_is_a_timeout(make_slack: MakeSlack, app: App) -> None:
 )
 async def test_reasons(make_slack: MakeSlack, url: str, reason: str) -> None:
     """An unreachable app has its own reason."""
-    slack = await make_slack(scale=300, mode="http", events_url=url)
+    slack = await make_slack(clock=HastyClock(), mode="http", events_url=url)
     await slack.slack.person("ana").posts("support", "hello")
     assert (await slack.wait("slack.event.lost"))["reason"] == reason
 
@@ -102,7 +100,7 @@ async def test_interactions_are_forms(make_slack: MakeSlack, app: App) -> None:
 
 async def test_socket_retry_has_a_new_envelope(make_slack: MakeSlack) -> None:
     """Without an ack the same event comes in a new envelope with retry_attempt and reason."""
-    slack = await make_slack(scale=60)
+    slack = await make_slack(scale=15)
     socket = await slack.socket()
     await socket.frame()
     await slack.slack.person("ana").posts("support", "hello")
@@ -200,7 +198,7 @@ async def test_only_channels_with_the_bot_and_subscribed_events(make_slack: Make
 @pytest.mark.parametrize("kind, times", [("duplicate", 2), ("delay", 1), ("reorder", 1)])
 async def test_event_faults(make_slack: MakeSlack, kind: str, times: int) -> None:
     """Duplicates come twice under one event_id; held back events come after later ones."""
-    slack = await make_slack(scale=20)
+    slack = await make_slack(scale=10)
     socket = await slack.socket()
     await socket.frame()
     params = {} if kind == "duplicate" else {"seconds": 1}
@@ -242,3 +240,15 @@ async def test_events_per_hour(make_slack: MakeSlack) -> None:
     assert sorted(kinds) == ["app_rate_limited", "event_callback", "event_callback"]
     await slack.slack.delivery.settled()
     assert len([e for e in slack.feed.entries() if e["kind"] == "slack.event.acked"]) == 3
+
+
+async def test_socket_mode_switched_off(slack: SlackRig) -> None:
+    """link_disabled closes the sockets and no address is given until it is switched on again."""
+    socket = await slack.socket()
+    await socket.frame()
+    await slack.control("admin", action="disconnect", reason="link_disabled")
+    assert (await socket.frame())["reason"] == "link_disabled"
+    with pytest.raises(SlackApiError, match="forbidden_team"):
+        await slack.socket()
+    await slack.control("admin", action="enable_socket_mode")
+    assert (await (await slack.socket()).frame())["type"] == "hello"

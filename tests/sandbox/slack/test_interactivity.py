@@ -34,10 +34,10 @@ async def bolt(slack: SlackRig) -> AsyncIterator[AsyncApp]:
     """A Bolt app in Socket Mode on the sandbox."""
     app = AsyncApp(client=slack.client, signing_secret=slack.slack.config.signing_secret)
     handler = AsyncSocketModeHandler(app, slack.slack.config.app_token)
-    await handler.connect_async()
+    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no annotation here
     await slack.wait("slack.socket.opened")
     yield app
-    await handler.close_async()
+    await handler.close_async()  # type: ignore[no-untyped-call]  # nor here
 
 
 async def _trigger(slack: SlackRig) -> str:
@@ -119,7 +119,7 @@ async def test_errors_for_unknown_blocks_are_trouble(slack: SlackRig, bolt: Asyn
 
 async def test_trigger_rules(make_slack: MakeSlack) -> None:
     """A trigger works once and for three seconds; a made-up one is invalid."""
-    slack = await make_slack(scale=30)
+    slack = await make_slack(scale=10)
     view = modal(text_input())
     trigger = await _trigger(slack)
     await slack.client.views_open(trigger_id=trigger, view=view)
@@ -263,7 +263,7 @@ async def test_ephemeral_button_replaces_itself(slack: SlackRig, bolt: AsyncApp)
 
     ana = slack.slack.person("ana")
     blocks = [buttons("send", "drop")]
-    ask = {"channel": SUPPORT, "user": ana.id, "text": "send?", "blocks": blocks}
+    ask: Json = {"channel": SUPPORT, "user": ana.id, "text": "send?", "blocks": blocks}
     first = (await slack.client.chat_postEphemeral(**ask))["message_ts"]
     await ana.presses("support", first, "send")
     assert (await ana.expects_ephemeral("sent")).ts == first

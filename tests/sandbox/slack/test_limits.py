@@ -1,5 +1,7 @@
 """Rate limits: tiers, one post a second and channel, Retry-After, and the scale of time."""
 
+import asyncio
+
 import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
@@ -59,9 +61,10 @@ def test_workspace_ceiling() -> None:
 
 async def test_429_with_whole_seconds(slack: SlackRig) -> None:
     """In real time the answer is HTTP 429, ratelimited, Retry-After in whole seconds."""
+    for _ in range(POST_BURST):
+        await slack.card()
     with pytest.raises(SlackApiError) as caught:
-        for _ in range(POST_BURST + 1):
-            await slack.card()
+        await slack.card()
     response = caught.value.response
     assert response.status_code == 429
     assert response.data == {"ok": False, "error": "ratelimited"}
@@ -72,10 +75,9 @@ async def test_429_with_whole_seconds(slack: SlackRig) -> None:
 async def test_retry_after_is_scaled(make_slack: MakeSlack) -> None:
     """With a faster clock the waits are shorter, and after them the call passes."""
     slack = await make_slack(scale=50)
-    with pytest.raises(SlackApiError) as caught:
-        for _ in range(POST_BURST + 100):
-            await slack.card()
-    assert 0 < float(caught.value.response.headers["Retry-After"]) <= 0.02
+    results = await asyncio.gather(*(slack.card() for _ in range(40)), return_exceptions=True)
+    errors = [error for error in results if isinstance(error, SlackApiError)]
+    assert 0 < float(errors[0].response.headers["Retry-After"]) <= 0.02
 
 
 async def test_tier_of_a_method_over_the_wire(slack: SlackRig) -> None:

@@ -25,7 +25,7 @@ async def test_history_pages_newest_first(make_slack: MakeSlack) -> None:
 
 
 async def test_history_bounds(make_slack: MakeSlack) -> None:
-    """oldest and latest are exclusive unless inclusive."""
+    """Bounds: oldest and latest are exclusive unless inclusive."""
     slack = await make_slack(rate_limits=False)
     a, b, c = [await slack.card(str(n)) for n in range(3)]
 
@@ -155,7 +155,7 @@ async def test_reactions(make_slack: MakeSlack) -> None:
     await slack.client.reactions_add(name="eyes", **item)
     await slack.client.reactions_add(name="parrot", **item)
     assert await slack.error("reactions.add", name="eyes", **item) == "already_reacted"
-    got = (await slack.client.reactions_get(**item))["message"]["reactions"]
+    got = (await slack.client.reactions_get(channel=SUPPORT, timestamp=ts))["message"]["reactions"]
     assert got[0] == {"name": "eyes", "users": ["U0BOT00001"], "count": 1}
     await slack.client.reactions_remove(name="eyes", **item)
     assert await slack.error("reactions.remove", name="eyes", **item) == "no_reaction"
@@ -189,3 +189,25 @@ async def test_names_of_emoji(slack: SlackRig, name: str, good: bool) -> None:
         assert (await slack.client.reactions_add(**item))["ok"]
     else:
         assert await slack.error("reactions.add", **item) == "invalid_name"
+
+
+async def test_outsiders_show_their_team(make_slack: MakeSlack) -> None:
+    """A person of another team writes with user_team, source_team and an inlined profile."""
+    people = [*fixture_config().people, PersonConfig("U0OUTSIDE1", "olga", role="outsider")]
+    slack = await make_slack(people=people)
+    slack.slack.channel("support").invite("olga")
+    ts = await slack.slack.person("olga").posts("support", "hello")
+    message = slack.slack.channel("support").as_json(ts)
+    assert message["user_team"] == message["source_team"] == "T0OUTSIDE1" != slack.slack.config.team_id
+    assert message["user_profile"]["name"] == "olga"
+
+
+async def test_a_tombstone_goes_with_its_last_reply(slack: SlackRig) -> None:
+    """A deleted root stays only as long as it has replies."""
+    root = await slack.card()
+    reply = await slack.slack.person("ana").replies("support", root, "x")
+    channel = slack.slack.channel("support")
+    channel.delete(root)
+    assert [m.subtype for m in channel.thread(root)] == ["tombstone", None]
+    await slack.slack.person("ana").deletes("support", reply)
+    assert channel.everything() == []

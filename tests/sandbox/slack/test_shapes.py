@@ -14,6 +14,7 @@ Json = dict[str, Any]
 
 
 def recorded(name: str) -> Json:
+    """A recorded payload."""
     found: Json = orjson.loads((FIXTURES / f"{name}.json").read_bytes())
     return found
 
@@ -29,6 +30,7 @@ def shape(value: Any) -> Any:
 
 
 def assert_same_shape(made: Json, name: str) -> None:
+    """Hold a payload against the recorded one."""
     assert shape(made) == shape(recorded(name))
 
 

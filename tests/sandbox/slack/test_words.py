@@ -1,6 +1,7 @@
 """What a client makes of typed words, who is notified by a mention, what a reader sees."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -8,11 +9,10 @@ from bridge.sandbox.slack.compose import Composer
 from bridge.sandbox.slack.state import Workspace
 from tests.support.slack_sandbox import SUPPORT, SlackRig, fixture_config
 
-Json = dict[str, object]
-
 
 @pytest.fixture
 def composer() -> Composer:
+    """The client's composer in the recorded workspace."""
     return Composer(Workspace(fixture_config(custom_emoji={"parrot": "x"}), time.time))
 
 
@@ -117,7 +117,7 @@ def test_nested_styles(composer: Composer) -> None:
         ),
     ],
 )  # fmt: skip
-async def test_who_is_pinged(slack: SlackRig, message: dict[str, object], people: set[str]) -> None:
+async def test_who_is_pinged(slack: SlackRig, message: dict[str, Any], people: set[str]) -> None:
     """Mentions in text and mrkdwn notify; plain text and rich text words do not; escaped ones do not."""
     slack.slack.workspace.people["U0BEN00001"].presence = "away"
     await slack.card(**message)
