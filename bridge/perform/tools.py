@@ -29,6 +29,7 @@ T = TypeVar("T")
 DEADLINE_MARGIN_S = 0.5
 """A call ends this long before the hold does, so that its result can still be committed."""
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+LONGEST_PAIR_PAUSE_S = 256.0
 ALARM_EVERY_S = 600.0
 TIMED_OUT = PlatformFailure(
     kind=FailureKind.UNKNOWN, code="timeout", words="the platform did not answer in time"
@@ -199,6 +200,10 @@ class Tools:
             await self._wait(failure.retry_after_s)
             return
         tries = max(work.mark.tries, 1)
+        if failure.pair_only:
+            # Platforms that limit a pair: too many messages to one contact are paid back with pauses of 4^n seconds.
+            await self.nap(min(4.0 ** (tries - 1), LONGEST_PAIR_PAUSE_S))
+            return
         await self.nap(BACKOFF_S[min(tries, len(BACKOFF_S)) - 1])
 
     async def _wait(self, real_s: float) -> None:
