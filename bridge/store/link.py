@@ -194,7 +194,8 @@ async def open_link(
     except TimeoutError:
         _drop(link)
         raise StoreUnavailableError(f"Redis at {address} did not answer within {connect_s:g} s") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        # ValueError: a host name that cannot be one.
         _drop(link)
         raise StoreUnavailableError(f"Redis at {address} cannot be reached: {error}") from error
     except BaseException:

@@ -80,6 +80,15 @@ async def test_commands_that_never_left_are_not_unknown(restartable_valkey: Valk
     await connection.aclose()
 
 
+async def test_an_impossible_host_is_said() -> None:
+    """A name that cannot be looked up is reported like an unreachable one, each time."""
+    connection = JoinedRedis(f"redis://{'x' * 64}.example", Timing(patience_s=0.1))
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError, match="cannot be reached"):
+            await connection("PING")
+    await connection.aclose()
+
+
 async def test_reconnecting_pauses_between_the_tries() -> None:
     """A server that drops every connection at once is not hammered."""
     seen: list[float] = []
