@@ -61,8 +61,6 @@ def block_mentions(node: JsonValue) -> Iterator[str]:
         match node.get("type"):
             case "mrkdwn" | "markdown":
                 yield from mentions(str(node.get("text", "")))
-            case "plain_text":
-                return
             case "user":
                 yield str(node.get("user_id"))
             case "usergroup":

@@ -186,13 +186,18 @@ async def test_no_socket_means_no_events(make_slack: MakeSlack) -> None:
 async def test_only_channels_with_the_bot_and_subscribed_events(make_slack: MakeSlack) -> None:
     """Channels without the bot and events that are not subscribed stay silent."""
     slack = await make_slack(bot_events=["message.groups", "message.channels"])
+    socket = await slack.socket()
+    await socket.frame()
     ana = slack.slack.person("ana")
     await ana.posts("general", "not for the bot")
-    ts = await ana.posts("support", "x")
+    ts = await ana.posts("support", "first")
     await ana.reacts("support", ts, "eyes")
-    sent = [e["type"] for e in slack.feed.entries() if e["kind"] == "slack.event.sent"]
-    await slack.slack.delivery.stop()
-    assert set(sent) <= {"message"}
+    slack.slack.channel("support").kick()
+    await ana.posts("support", "after the bot left")
+    slack.slack.channel("support").invite()
+    await ana.posts("support", "back")
+    got = [(await socket.event())["event"]["text"] for _ in range(3)]
+    assert got == ["first", "<@U0BOT00001> has joined the channel", "back"]
 
 
 @pytest.mark.parametrize("kind, times", [("duplicate", 2), ("delay", 1), ("reorder", 1)])
