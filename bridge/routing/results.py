@@ -67,8 +67,12 @@ def posted(turn: Turn, event: Posted) -> None:
 def done(turn: Turn, event: Done) -> None:
     """It is done. For a `Send`: nothing of the message is left to send."""
     turn.end(event.action)
-    if isinstance(turn.context.action, Send):
-        _complete(turn, turn.context.action)
+    action = turn.context.action
+    if isinstance(action, Send):
+        _complete(turn, action)
+    elif isinstance(action, OpenThread) and (conversation := turn.conversation(action.conversation)):
+        # Nothing to open it in (the inbox left the settings): the next message asks again.
+        turn.put(replace(conversation, opening=None))
 
 
 def _complete(turn: Turn, action: Send) -> None:

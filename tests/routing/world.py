@@ -13,7 +13,6 @@ from bridge.actions import (
     Action,
     Answer,
     AnyAction,
-    MarkRead,
     OpenThread,
     PostNotice,
     Relay,
@@ -28,7 +27,6 @@ from bridge.events import (
     ContactLaneEvent,
     DeliveryChanged,
     Done,
-    EventId,
     Failed,
     MessageReceived,
     PartSent,
@@ -37,7 +35,6 @@ from bridge.events import (
     StaffEdited,
     StaffWrote,
     ThreadOpened,
-    TimeReached,
     Uncertain,
 )
 from bridge.markup import Document, bare, text
@@ -50,6 +47,7 @@ from bridge.model import (
     Conversation,
     ConversationId,
     DeskUser,
+    EventId,
     InboxId,
     InboxPolicy,
     MessageId,
@@ -454,9 +452,3 @@ class World:
 def bodies(actions: Sequence[Relay | Send | PostNotice]) -> list[str]:
     """Words of actions."""
     return [bare(one.body) for one in actions]
-
-
-__all__ = [
-    "MarkRead",
-    "World",
-]
