@@ -18,6 +18,7 @@ told, and in which words. `words` is written for the person who reads it and hol
 from __future__ import annotations
 
 import enum
+from typing import Self
 
 import msgspec
 
@@ -78,3 +79,40 @@ class StaleVersionError(BridgeError):
 
 class ResultRefusedError(BridgeError):
     """A defect keeps a result from being decided; its action stays pending."""
+
+
+# ------------------------------------------------------------------------------------------ checks
+
+
+class Level(enum.StrEnum):
+    """How bad a finding is: `error` prevents correct work, `warning` weakens a promise."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that `threadline check` tried. Holds no secret, and no whole phone number of a contact."""
+
+    name: str
+    """What it is about, such as `redis.appendfsync` or `slack token`."""
+    level: Level
+    found: str
+    advice: str = ""
+    """What to do about it; empty when it is well."""
+
+    @classmethod
+    def ok(cls, name: str, found: str) -> Self:
+        """It is well."""
+        return cls(name=name, level=Level.OK, found=found)
+
+    @classmethod
+    def warning(cls, name: str, found: str, advice: str) -> Self:
+        """It works, and a promise is weaker for it."""
+        return cls(name=name, level=Level.WARNING, found=found, advice=advice)
+
+    @classmethod
+    def error(cls, name: str, found: str, advice: str) -> Self:
+        """It keeps the bridge from working."""
+        return cls(name=name, level=Level.ERROR, found=found, advice=advice)

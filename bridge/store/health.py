@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import re
 
-import msgspec
-
-from bridge.errors import BridgeError, StoreUnavailableError
+from bridge.errors import BridgeError, Finding, StoreUnavailableError
 from bridge.store import keys
 from bridge.store.connection import Redis, RedisReplyError
 
 _LEAST_VERSION = (7, 0)
-
-
-class Level(enum.StrEnum):
-    """How bad a finding is: `error` prevents correct work, `warning` weakens a promise."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at: what is so, and what to do about it (empty when it is well)."""
-
-    name: str
-    level: Level
-    found: str
-    advice: str = ""
 
 
 class ShardCountError(BridgeError):
@@ -50,9 +30,9 @@ async def inspect(redis: Redis, *, shards: int | None = None, replicas: int = 0)
     try:
         info = _fields(await redis("INFO"))
     except StoreUnavailableError as error:
-        return [_error("redis", str(error), "start Redis, or correct its address in the settings")]
+        return [Finding.error("redis", str(error), "start Redis, or correct its address in the settings")]
     except RedisReplyError as error:
-        return [_error("redis", str(error), "allow the user the INFO command")]
+        return [Finding.error("redis", str(error), "allow the user the INFO command")]
     return [
         _version(info),
         *_persistence(info, await _config(redis, "appendfsync")),
@@ -65,68 +45,68 @@ async def inspect(redis: Redis, *, shards: int | None = None, replicas: int = 0)
 
 def _version(info: dict[str, str]) -> Finding:
     if "valkey_version" in info:
-        return _ok("redis.version", f"Valkey {info['valkey_version']}")
+        return Finding.ok("redis.version", f"Valkey {info['valkey_version']}")
     text = info.get("redis_version", "unknown")
     numbers = tuple(int(part) for part in re.findall(r"\d+", text)[:2])
     if numbers < _LEAST_VERSION:
-        return _error("redis.version", f"Redis {text}", "use Redis 7.0 or later, or Valkey")
-    return _ok("redis.version", f"Redis {text}")
+        return Finding.error("redis.version", f"Redis {text}", "use Redis 7.0 or later, or Valkey")
+    return Finding.ok("redis.version", f"Redis {text}")
 
 
 def _persistence(info: dict[str, str], fsync: str | None) -> list[Finding]:
     if info.get("aof_enabled") != "1":
         advice = "set appendonly yes and appendfsync always: without it a crash of Redis loses messages"
-        return [_error("redis.appendonly", "the append-only file is off", advice)]
-    found = [_ok("redis.appendonly", "the append-only file is on")]
+        return [Finding.error("redis.appendonly", "the append-only file is off", advice)]
+    found = [Finding.ok("redis.appendonly", "the append-only file is on")]
     name = "redis.appendfsync"
     if fsync is None:
         advice = "see that it says always: this user may not read the configuration"
-        return [*found, _warning(name, "unknown", advice)]
+        return [*found, Finding.warning(name, "unknown", advice)]
     if fsync != "always":
         advice = "set appendfsync always: as it is, a crash of the machine loses up to a second"
-        return [*found, _warning(name, f"appendfsync {fsync}", advice)]
-    return [*found, _ok(name, "appendfsync always")]
+        return [*found, Finding.warning(name, f"appendfsync {fsync}", advice)]
+    return [*found, Finding.ok(name, "appendfsync always")]
 
 
 def _eviction(policy: str | None) -> Finding:
     name = "redis.maxmemory-policy"
     if policy is None:
-        return _warning(name, "unknown", "see that it says noeviction: this user may not read it")
+        return Finding.warning(name, "unknown", "see that it says noeviction: this user may not read it")
     if policy != "noeviction":
         advice = "set maxmemory-policy noeviction: as it is, a full Redis throws conversations away"
-        return _error(name, f"maxmemory-policy {policy}", advice)
-    return _ok(name, "maxmemory-policy noeviction")
+        return Finding.error(name, f"maxmemory-policy {policy}", advice)
+    return Finding.ok(name, "maxmemory-policy noeviction")
 
 
 def _writable(info: dict[str, str]) -> Finding:
     name = "redis.role"
     if info.get("role", "master") != "master":
-        return _error(name, "a replica", "point the address at the primary")
+        return Finding.error(name, "a replica", "point the address at the primary")
     if info.get("aof_last_write_status", "ok") != "ok" or info.get("rdb_last_bgsave_status", "ok") != "ok":
-        return _error(name, "the last write to disk failed", "look at the log and the disk of Redis")
+        return Finding.error(name, "the last write to disk failed", "look at the log and the disk of Redis")
     used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if limit and used > limit * 0.9:
-        return _warning(name, f"{used / limit:.0%} of maxmemory are in use", "give Redis more memory")
-    return _ok(name, "primary")
+        return Finding.warning(name, f"{used / limit:.0%} of maxmemory are in use", "give Redis more memory")
+    return Finding.ok(name, "primary")
 
 
 def _replicas(info: dict[str, str], wanted: int) -> Finding:
     have = int(info.get("connected_slaves", 0))
     if have < wanted:
         advice = f"connect {wanted} replicas, or lower the setting: until then no message is accepted"
-        return _error("redis.replicas", f"{have} replicas", advice)
-    return _ok("redis.replicas", f"{have} replicas")
+        return Finding.error("redis.replicas", f"{have} replicas", advice)
+    return Finding.ok("redis.replicas", f"{have} replicas")
 
 
 async def _shards(redis: Redis, shards: int) -> Finding:
     stored = await redis("GET", keys.SHARDS)
     name = "redis.shards"
     if stored is None:
-        return _ok(name, f"a new database, for {shards} shards")
+        return Finding.ok(name, f"a new database, for {shards} shards")
     if int(stored) != shards:
         advice = f"set shards to {int(stored)}, or use an empty database"
-        return _error(name, f"begun with {int(stored)} shards, the settings say {shards}", advice)
-    return _ok(name, f"{shards} shards")
+        return Finding.error(name, f"begun with {int(stored)} shards, the settings say {shards}", advice)
+    return Finding.ok(name, f"{shards} shards")
 
 
 async def _config(redis: Redis, name: str) -> str | None:
@@ -141,15 +121,3 @@ async def _config(redis: Redis, name: str) -> str | None:
 def _fields(info: bytes) -> dict[str, str]:
     lines = (line for line in info.decode("utf-8", "replace").splitlines() if ":" in line)
     return dict(line.split(":", 1) for line in lines)
-
-
-def _ok(name: str, found: str) -> Finding:
-    return Finding(name=name, level=Level.OK, found=found)
-
-
-def _warning(name: str, found: str, advice: str) -> Finding:
-    return Finding(name=name, level=Level.WARNING, found=found, advice=advice)
-
-
-def _error(name: str, found: str, advice: str) -> Finding:
-    return Finding(name=name, level=Level.ERROR, found=found, advice=advice)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.errors import StoreUnavailableError
+from bridge.errors import Level, StoreUnavailableError
 from bridge.store.connection import Redis
-from bridge.store.health import Level, ShardCountError, claim_shards, inspect
+from bridge.store.health import ShardCountError, claim_shards, inspect
 from bridge.store.joined import JoinedRedis, Timing
 from tests.store.conftest import everything
 from tests.support.valkey import ValkeyServer, free_port

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.manifest import Mode, scopes
-from bridge.errors import PlatformError
-from bridge.model import Struct
+from bridge.errors import Finding, PlatformError
 
 _MAKE_ONE = (
     "Make an app-level token with connections:write (Basic Information, App-Level Tokens) and set it as "
@@ -17,15 +16,6 @@ _COPY_IT = "Copy the signing secret (Basic Information, App Credentials) and set
 _BAD_TOKEN = frozenset(
     {"invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "token_revoked"}
 )
-
-
-class Finding(Struct, frozen=True, kw_only=True):
-    """One thing that was tried: what it is about, whether it works, what was found and, if not, what to do."""
-
-    subject: str
-    ok: bool
-    words: str
-    remedy: str = ""
 
 
 async def check(
@@ -38,14 +28,16 @@ async def check(
 ) -> tuple[Finding, ...]:
     """Try everything that this mode needs; a refusal is a finding, not an exception.
 
-    `channels`: ids of the channels by what each is for (an inbox's name, `alerts`).
+    `channels`: ids of the channels by what each is for (an inbox's id, `alerts`).
     """
     try:
         identity = await desk.identity()
     except PlatformError as error:
-        return (_bad("slack token", error.failure.words, "Check slack.bot_token and slack.api_url."),)
+        return (
+            Finding.error("slack.token", error.failure.words, "Check slack.bot_token and slack.api_url."),
+        )
     findings = [
-        _good("slack token", f"the bot is @{identity.name}"),
+        Finding.ok("slack.token", f"the bot is @{identity.name}"),
         _scopes(identity.scopes),
         await _app_token(desk, app_token) if mode == "socket" else _secret(signing_secret),
     ]
@@ -55,70 +47,70 @@ async def check(
     return tuple(findings)
 
 
-def _good(subject: str, words: str) -> Finding:
-    return Finding(subject=subject, ok=True, words=words)
-
-
-def _bad(subject: str, words: str, remedy: str = "") -> Finding:
-    return Finding(subject=subject, ok=False, words=words, remedy=remedy)
-
-
 def _scopes(granted: frozenset[str]) -> Finding:
     missing = sorted(set(scopes()) - granted)
     if missing:
-        remedy = (
+        advice = (
             "Add them under OAuth & Permissions (or update the app's manifest) and install the app again."
         )
-        return _bad("slack scopes", f"the token lacks {', '.join(missing)}", remedy)
-    return _good("slack scopes", "all there")
+        return Finding.error("slack.scopes", f"the token lacks {', '.join(missing)}", advice)
+    return Finding.ok("slack.scopes", "all there")
 
 
 async def _app_token(desk: SlackDesk, token: str | None) -> Finding:
-    subject = "slack app token"
+    name = "slack.app_token"
     if not token:
-        return _bad(subject, "Socket Mode needs an app-level token, and there is none.", _MAKE_ONE)
+        return Finding.error(name, "Socket Mode needs an app-level token, and there is none.", _MAKE_ONE)
     try:
         await desk.caller.call("apps.connections.open", token=token)
     except PlatformError as error:
         if error.failure.code in _BAD_TOKEN:
-            return _bad(subject, f"Slack does not accept it ({error.failure.code}).", _MAKE_ONE)
-        return _bad(subject, error.failure.words, "Try again in some minutes.")
-    return _good(subject, "Socket Mode can connect")
+            return Finding.error(name, f"Slack does not accept it ({error.failure.code}).", _MAKE_ONE)
+        return Finding.error(name, error.failure.words, "Try again in some minutes.")
+    return Finding.ok(name, "Socket Mode can connect")
 
 
 def _secret(signing_secret: str | None) -> Finding:
-    subject = "slack signing secret"
+    name = "slack.signing_secret"
     if not signing_secret:
-        return _bad(subject, "Requests from Slack cannot be told from forged ones without it.", _COPY_IT)
-    return _good(subject, "set (Slack cannot be asked whether it is right; a wrong one refuses every event)")
+        return Finding.error(
+            name, "Requests from Slack cannot be told from forged ones without it.", _COPY_IT
+        )
+    return Finding.ok(
+        name, "set (Slack cannot be asked whether it is right; a wrong one refuses every event)"
+    )
 
 
 async def _channel(desk: SlackDesk, purpose: str, channel: str) -> Finding:
-    subject = f"slack channel of {purpose}"
+    name = f"slack.channel.{purpose}"
     try:
         answer = await desk.caller.call("conversations.info", {"channel": channel})
     except PlatformError as error:
-        return _bad(subject, f"{channel}: {error.failure.words}", "Check the channel's id in the settings.")
+        return Finding.error(
+            name, f"{channel}: {error.failure.words}", "Check the channel's id in the settings."
+        )
     found = answer.get("channel") or {}
-    name = f"#{found.get('name')}"
+    shown = f"#{found.get('name')}"
     if found.get("is_archived"):
-        return _bad(subject, f"{name} is archived.", "Unarchive it, or choose another channel.")
+        return Finding.error(name, f"{shown} is archived.", "Unarchive it, or choose another channel.")
     if not found.get("is_member"):
-        return _bad(subject, f"The bot is not in {name}.", f"Type there: /invite @{desk.caller.bot_name}")
-    return _good(subject, name)
+        return Finding.error(
+            name, f"The bot is not in {shown}.", f"Type there: /invite @{desk.caller.bot_name}"
+        )
+    return Finding.ok(name, shown)
 
 
 async def _people(desk: SlackDesk) -> Finding:
-    subject = "slack people"
+    name = "slack.people"
     try:
         agents = await desk.read_roster()
     except PlatformError as error:
-        return _bad(subject, error.failure.words, "Try again in some minutes.")
+        return Finding.error(name, error.failure.words, "Try again in some minutes.")
     if desk.roster_problems:
-        return _bad(
-            subject, "; ".join(desk.roster_problems), "Correct the lists under agents in the settings."
+        return Finding.error(
+            name, "; ".join(desk.roster_problems), "Correct the lists under agents in the settings."
         )
     if not agents:
-        remedy = "Name people under agents in the settings, or add them to the inboxes' channels."
-        return _bad(subject, "Nobody may answer.", remedy)
-    return _good(subject, f"{len(agents)} may answer")
+        advice = "Name people under agents in the settings, or add them to the inboxes' channels."
+        return Finding.error(name, "Nobody may answer.", advice)
+    return Finding.ok(name, f"{len(agents)} may answer")

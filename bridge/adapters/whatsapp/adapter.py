@@ -13,11 +13,11 @@ from bridge.actions import Send
 from bridge.adapters.base import Bucket, Capabilities, OutboundRef
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.caller import GraphCaller
-from bridge.adapters.whatsapp.check import Finding, check_number, check_webhook
+from bridge.adapters.whatsapp.check import check_number, check_webhook
 from bridge.adapters.whatsapp.format import TEXT_LIMIT, compose
 from bridge.adapters.whatsapp.ids import recipient
 from bridge.adapters.whatsapp.numbers import Number
-from bridge.errors import PlatformError
+from bridge.errors import Finding, PlatformError
 from bridge.model import InboxId
 
 THROUGHPUT_PER_S = 80.0

@@ -10,20 +10,11 @@ import msgspec
 from bridge.adapters.whatsapp.arrive import signature
 from bridge.adapters.whatsapp.caller import GraphCaller
 from bridge.adapters.whatsapp.numbers import Number
-from bridge.errors import Failure, FailureKind, PlatformError
+from bridge.errors import Failure, FailureKind, Finding, PlatformError
 
 NO_OP = b'{"object":"whatsapp_business_account","entry":[]}'
 """A webhook body in which nothing happens."""
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was tried: what it is about, whether it works, what was found and, if not, what to do."""
-
-    subject: str
-    ok: bool
-    words: str
-    remedy: str = ""
 
 
 class _Shown(msgspec.Struct, frozen=True):
@@ -40,7 +31,7 @@ _NEW_ACCESS = (
     "Make a permanent token of a system user with whatsapp_business_messaging and whatsapp_business_management, "
     "and set it as whatsapp.access_token (or as the inbox's access_token)."
 )
-_REMEDIES = {
+_ADVICE = {
     "0": _NEW_ACCESS,
     "190": _NEW_ACCESS,
     "http_401": _NEW_ACCESS,
@@ -51,57 +42,50 @@ _REMEDIES = {
 }
 
 
-def _refused(subject: str, failure: Failure) -> Finding:
-    remedy = _REMEDIES.get(failure.code)
-    if remedy is None and failure.kind is FailureKind.STOP:
-        remedy = "Check the token's permissions and the account in Meta's business settings."
+def _refused(name: str, failure: Failure) -> Finding:
+    advice = _ADVICE.get(failure.code)
+    if advice is None and failure.kind is FailureKind.STOP:
+        advice = "Check the token's permissions and the account in Meta's business settings."
     words = f"{failure.words} (WhatsApp's code: {failure.code})"
-    return Finding(subject=subject, ok=False, words=words, remedy=remedy or "Try again in some minutes.")
+    return Finding.error(name, words, advice or "Try again in some minutes.")
 
 
 async def check_number(caller: GraphCaller, number: Number) -> list[Finding]:
     """Whether the token sees the number, and whether the number's account sends its webhooks to an app."""
-    subject = f"inbox {number.inbox}: number"
+    name = f"whatsapp.number.{number.inbox}"
     path = f"{number.phone_number_id}?fields=display_phone_number,verified_name,quality_rating"
     try:
         shown = msgspec.json.decode(await caller.get(path, number.token), type=_Shown)
     except PlatformError as error:
-        return [_refused(subject, error.failure)]
+        return [_refused(name, error.failure)]
     except (msgspec.DecodeError, UnicodeError):
-        return [_not_graph(subject)]
+        return [_not_graph(name)]
     words = (
         f"{shown.display_phone_number} ({shown.verified_name}), quality {shown.quality_rating or 'unknown'}"
     )
-    return [Finding(subject=subject, ok=True, words=words), await _subscription(caller, number)]
+    return [Finding.ok(name, words), await _subscription(caller, number)]
 
 
 async def _subscription(caller: GraphCaller, number: Number) -> Finding:
-    subject = f"inbox {number.inbox}: webhooks subscribed"
+    name = f"whatsapp.subscription.{number.inbox}"
     try:
         answer = await caller.get(f"{number.waba_id}/subscribed_apps", number.token)
         apps = msgspec.json.decode(answer, type=_Apps).data
     except PlatformError as error:
-        return _refused(subject, error.failure)
+        return _refused(name, error.failure)
     except (msgspec.DecodeError, UnicodeError):
-        return _not_graph(subject)
+        return _not_graph(name)
     if apps:
-        return Finding(subject=subject, ok=True, words="the account sends its webhooks to an app")
-    remedy = (
+        return Finding.ok(name, "the account sends its webhooks to an app")
+    advice = (
         f"Subscribe your app to the account: POST /{number.waba_id}/subscribed_apps with the access token, and "
         "switch on the field `messages` in the app's webhook settings."
     )
-    return Finding(
-        subject=subject, ok=False, words="no app is subscribed, so no message would arrive", remedy=remedy
-    )
+    return Finding.error(name, "no app is subscribed, so no message would arrive", advice)
 
 
-def _not_graph(subject: str) -> Finding:
-    return Finding(
-        subject=subject,
-        ok=False,
-        words="the answer is not that of WhatsApp's API",
-        remedy="Check whatsapp.api_url.",
-    )
+def _not_graph(name: str) -> Finding:
+    return Finding.error(name, "the answer is not that of WhatsApp's API", "Check whatsapp.api_url.")
 
 
 async def check_webhook(url: str, numbers: Iterable[Number]) -> list[Finding]:
@@ -112,39 +96,32 @@ async def check_webhook(url: str, numbers: Iterable[Number]) -> list[Finding]:
             signed = [await _post(session, url, signature(secret, NO_OP)) for secret in secrets]
             unsigned = await _post(session, url, None)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return [
-                Finding(
-                    subject="webhook",
-                    ok=False,
-                    words=f"cannot be reached ({type(error).__name__})",
-                    remedy="Start `threadline serve`, and check that the address (with its certificate) leads there.",
-                )
-            ]
+            advice = (
+                "Start `threadline serve`, and check that the address (with its certificate) leads there."
+            )
+            return [Finding.error("webhook", f"cannot be reached ({type(error).__name__})", advice)]
     return [_signed(signed), _unsigned(unsigned)]
 
 
 def _signed(statuses: list[int]) -> Finding:
     if all(status == 200 for status in statuses):
-        return Finding(subject="webhook: signed", ok=True, words="a signed delivery is accepted")
+        return Finding.ok("webhook.signed", "a signed delivery is accepted")
     status = next(status for status in statuses if status != 200)
-    remedy = {
+    advice = {
         401: "The running server has another app secret than these settings: restart it, or correct "
         "whatsapp.app_secret.",
         404: "Check the path: it ends in /webhooks/whatsapp.",
         503: "The server cannot store events: check Redis.",
     }.get(status, "See the server's log.")
-    words = f"a signed delivery is answered with {status}"
-    return Finding(subject="webhook: signed", ok=False, words=words, remedy=remedy)
+    return Finding.error("webhook.signed", f"a signed delivery is answered with {status}", advice)
 
 
 def _unsigned(status: int) -> Finding:
     if status == 401:
-        return Finding(subject="webhook: unsigned", ok=True, words="an unsigned delivery is refused")
-    return Finding(
-        subject="webhook: unsigned",
-        ok=False,
-        words=f"an unsigned delivery is answered with {status}, not 401",
-        remedy="Something else answers at this address: check the proxy in front of the server.",
+        return Finding.ok("webhook.unsigned", "an unsigned delivery is refused")
+    advice = "Something else answers at this address: check the proxy in front of the server."
+    return Finding.error(
+        "webhook.unsigned", f"an unsigned delivery is answered with {status}, not 401", advice
     )
 
 

@@ -13,7 +13,7 @@ from bridge.actions import Send
 from bridge.adapters.base import Bucket, Channel, OutboundRef
 from bridge.adapters.whatsapp.adapter import WhatsAppChannel
 from bridge.adapters.whatsapp.numbers import Number
-from bridge.errors import Failure, FailureKind, PlatformError
+from bridge.errors import Failure, FailureKind, Level, PlatformError
 from bridge.markup import Bold, Text
 from bridge.model import ActionId, ContactId, ConversationId, InboxId, MessageId
 from bridge.sandbox.faults import Fault
@@ -368,10 +368,10 @@ async def test_many_sends_share_connections(world: World) -> None:
 
 
 def faults_of(findings: Any) -> list[str]:
-    """The subjects of what does not work; each of them says what to do."""
-    bad = [finding for finding in findings if not finding.ok]
-    assert all(finding.remedy and finding.words for finding in bad)
-    return [finding.subject for finding in bad]
+    """The names of what does not work; each of them says what to do."""
+    bad = [finding for finding in findings if finding.level is not Level.OK]
+    assert all(finding.advice and finding.found for finding in bad)
+    return [finding.name for finding in bad]
 
 
 async def test_check_is_content_with_a_sound_set_up(world: World) -> None:
@@ -380,35 +380,35 @@ async def test_check_is_content_with_a_sound_set_up(world: World) -> None:
         findings = await world.channel.check(str(hook.client.make_url("/webhooks/whatsapp")))
         assert faults_of(findings) == []
         assert len(findings) == 4
-        assert "+1 555-010-0200" in findings[0].words
+        assert "+1 555-010-0200" in findings[0].found
         assert hook.inlet.placed == []
 
 
 @pytest.mark.parametrize(
-    "number, changes, subject, remedy",
+    "number, changes, name, advice",
     [
-        (replace(OURS, token="wrong"), {}, "inbox support: number", "whatsapp.access_token"),
-        (replace(OURS, phone_number_id="99999"), {}, "inbox support: number", "ids in the settings"),
-        (replace(OURS, waba_id="99999"), {}, "inbox support: webhooks subscribed", "ids in the settings"),
-        (OURS, {"subscribed": False}, "inbox support: webhooks subscribed", "subscribed_apps"),
+        (replace(OURS, token="wrong"), {}, "whatsapp.number.support", "whatsapp.access_token"),
+        (replace(OURS, phone_number_id="99999"), {}, "whatsapp.number.support", "ids in the settings"),
+        (replace(OURS, waba_id="99999"), {}, "whatsapp.subscription.support", "ids in the settings"),
+        (OURS, {"subscribed": False}, "whatsapp.subscription.support", "subscribed_apps"),
     ],
 )
 async def test_check_says_what_to_do(
-    make_world: Any, number: Number, changes: dict[str, Any], subject: str, remedy: str
+    make_world: Any, number: Number, changes: dict[str, Any], name: str, advice: str
 ) -> None:
     """Each fault is named with the setting or the step that repairs it."""
     world: World = await make_world(number=number, **changes)
     findings = await world.channel.check()
-    assert faults_of(findings) == [subject]
-    assert remedy in next(finding.remedy for finding in findings if not finding.ok)
+    assert faults_of(findings) == [name]
+    assert advice in next(finding.advice for finding in findings if finding.level is not Level.OK)
 
 
 async def test_check_notices_a_server_with_another_secret(world: World) -> None:
     """The round trip of the signature fails, and says where to look."""
     async with Hook(replace(OURS, app_secret="another")) as hook:
         findings = await world.channel.check(str(hook.client.make_url("/webhooks/whatsapp")))
-        assert faults_of(findings) == ["webhook: signed"]
-        assert "app secret" in findings[2].remedy
+        assert faults_of(findings) == ["webhook.signed"]
+        assert "app secret" in findings[2].advice
 
 
 async def test_check_notices_a_webhook_that_is_not_there(world: World) -> None:
