@@ -112,9 +112,11 @@ class Activity:
         causes = self.causes(message.text, message.blocks, message.attachments)
         if parse:
             causes |= set(mrkdwn.named(self._ws, message.text))
+        # A change notifies only those whom the message did not mention before.
+        fresh = causes - message.pings
         message.pings = causes
-        for person in sorted(mrkdwn.notified(self._ws, channel, causes, message.author)):
-            note = {"channel": channel.id, "ts": message.ts, "causes": sorted(causes)}
+        for person in sorted(mrkdwn.notified(self._ws, channel, fresh, message.author)):
+            note = {"channel": channel.id, "ts": message.ts, "causes": sorted(fresh)}
             self.pinged.setdefault(person, []).append(note)
             self._feed.publish("slack.ping", person=person, **note)
         return causes

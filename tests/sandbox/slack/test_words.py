@@ -134,6 +134,15 @@ async def test_update_parses_names_unless_told_not_to(slack: SlackRig) -> None:
     assert len(slack.slack.person("ben").pings) == 1
 
 
+async def test_a_change_pings_only_the_newly_mentioned(slack: SlackRig) -> None:
+    """A preview or an edit does not notify again those whom the message mentioned before."""
+    ana = slack.slack.person("ana")
+    ts = await ana.posts("support", "@ben see https://example.com/x")
+    await ana.edits("support", ts, "@ben @dana")
+    assert len(slack.slack.person("ben").pings) == 1
+    assert [ping["causes"] for ping in slack.slack.person("dana").pings] == [["U0DANA0001"]]
+
+
 async def test_spoofed_links_show(slack: SlackRig) -> None:
     """The state says where a label leads, so that a spoof cannot hide."""
     await slack.card("go to <https://evil.example|https://bank.com> &lt;b&gt;")
