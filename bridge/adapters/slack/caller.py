@@ -28,7 +28,6 @@ _NOT_REPEATABLE = frozenset({"chat.postMessage"})
 # Slack takes JSON for methods that write and forms everywhere (Slack: Web API, POST bodies).
 _JSON_METHODS = frozenset({"reactions.add", "conversations.open"})
 _JSON_FAMILIES = ("chat.", "views.")
-_FORM_ONLY = frozenset({"chat.getPermalink"})
 _WAITED_OUT_S = 2.0
 _DEFAULT_RETRY_AFTER_S = 1.0
 
@@ -163,8 +162,7 @@ class Caller:
 
 
 def _encoded(method: str, args: Mapping[str, Any]) -> tuple[bytes, str]:
-    as_json = method in _JSON_METHODS or (method.startswith(_JSON_FAMILIES) and method not in _FORM_ONLY)
-    if as_json:
+    if method in _JSON_METHODS or method.startswith(_JSON_FAMILIES):
         return orjson.dumps(args), "application/json; charset=utf-8"
     form = urlencode({name: _field(value) for name, value in args.items()})
     return form.encode(), "application/x-www-form-urlencoded"

@@ -24,7 +24,7 @@ from bridge.adapters.slack.roster import Names
 from bridge.commands import Mistake
 from bridge.errors import PlatformError
 from bridge.events import ButtonPressed, CommandGiven
-from bridge.markup import Document
+from bridge.markup import Document, clean
 from bridge.model import Contact, EventId, OpenConversation, Place, Role, Struct, lane_of
 
 log = structlog.get_logger(__name__)
@@ -195,7 +195,7 @@ class Interactions:
 
     async def command(self, body: Json) -> Told:
         """A slash command. Slack tells no thread, so the conversation is named by number or chosen."""
-        command, number, rest = read_slash(str(body.get("command") or ""), str(body.get("text") or ""))
+        command, number, rest = read_slash(str(body.get("command") or ""), clean(str(body.get("text") or "")))
         if number is None and command == "help":
             return Told(words=help_text(rest))
         if commands.find(command) is None:

@@ -101,6 +101,8 @@ def command_modal(origin: Origin, choices: Sequence[Sequence[OpenConversation]] 
     argument = asked(origin.command) if not origin.args else None
     if argument is not None:
         blocks.append(_argument_input(origin.command, argument))
+    if not blocks:
+        blocks.append({"type": "section", "text": plain(f"!{origin.command} {origin.args}", _INPUT_LIMIT)})
     name = origin.command.capitalize()
     return {
         "type": "modal",

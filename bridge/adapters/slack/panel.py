@@ -133,7 +133,7 @@ def _button(index: int, item: Button, contact: ContactId, conversation: Conversa
     if item.confirm:
         block["confirm"] = {
             "title": plain("Are you sure?", 100),
-            "text": plain(item.confirm, 300),
+            "text": plain(clean(item.confirm).strip() or "This cannot be taken back.", 300),
             "confirm": plain(one_line(item.label) or item.name, 30),
             "deny": plain("Cancel", 30),
         }

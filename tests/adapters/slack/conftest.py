@@ -33,6 +33,8 @@ async def make_rig(session: aiohttp.ClientSession) -> AsyncIterator[MakeRig]:
     async def make(
         mode: str = "socket", scale: float = 10.0, people: Any = None, options: Any = None, **changes: Any
     ) -> Rig:
+        if "people_config" in changes:
+            changes["people"] = changes.pop("people_config")
         config = SlackConfig(mode=mode, **changes)  # type: ignore[arg-type]
         sandbox = Workspace(config, scale)
         await sandbox.start()

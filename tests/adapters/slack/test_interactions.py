@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.adapters.base import Desk
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.ids import agent_id
 from bridge.adapters.slack.interactions import read_slash
@@ -19,6 +20,7 @@ from bridge.model import (
     Place,
     Role,
     Roster,
+    Status,
 )
 from bridge.sandbox.faults import Fault
 from tests.support.slack_desk import AT, CONTACT, CONVERSATION, INBOX, REF, Rig
@@ -31,15 +33,15 @@ def staff(rig: Rig) -> None:
     agent = Agent(id=agent_id(BEN), name="Ben", role=Role.AGENT, accounts=(BEN,))
     rig.inlet.people = Roster(version=1, agents=(agent,))
     mine = OpenConversation(
-        id=CONVERSATION, contact=CONTACT, number=1063, inbox=INBOX, name="Maria", status="active"
-    )  # type: ignore[arg-type]
+        id=CONVERSATION, contact=CONTACT, number=1063, inbox=INBOX, name="Maria", status=Status.ACTIVE
+    )
     free = OpenConversation(
         id=ConversationId("7-67"),
         contact=CONTACT,
         number=1079,
         inbox=INBOX,
         name="<!here>",
-        status="active",  # type: ignore[arg-type]
+        status=Status.ACTIVE,
     )
     rig.inlet.open = {agent.id: (mine,), None: (free,)}
     rig.inlet.numbers[1063] = REF
@@ -257,8 +259,6 @@ def test_a_slash_command_is_read(slash: str, text: str, expected: tuple[str, int
 
 
 def test_a_desk_is_what_the_performer_expects() -> None:
-    """The class offers every method of the interface."""
-    from bridge.adapters.base import Desk  # noqa: PLC0415
-
+    """The class offers every method of the interface, with its types."""
     desk: type[Desk] = SlackDesk
     assert desk is SlackDesk

@@ -78,8 +78,17 @@ def _group_users(call: Call) -> Json:
     return {"users": list(users)}
 
 
+def _by_email(call: Call) -> Json:
+    email = call.want("email").casefold()
+    for person in call.backend.ws.people.values():
+        if person.email.casefold() == email and not person.deleted:
+            return {"user": _user(call, person.id)}
+    raise SlackError("users_not_found")
+
+
 METHODS = (
     Method("users.info", _info, 4, ("users:read",), takes_json=False),
+    Method("users.lookupByEmail", _by_email, 3, ("users:read.email",), takes_json=False),
     Method("users.list", _list, 2, ("users:read",), takes_json=False),
     Method("users.getPresence", _presence, 3, ("users:read",), takes_json=False),
     Method("usergroups.list", _groups, 2, ("usergroups:read",), takes_json=False),
