@@ -63,7 +63,7 @@ async def test_after_the_bound_commands_fail_at_once(restartable_valkey: ValkeyS
     for _ in range(100):
         with pytest.raises(StoreUnavailableError):
             await connection("GET", "k")
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 2.0
     restartable_valkey.start()
     await until(lambda: _answers(connection), what="the new connection")
     assert await connection("GET", "k") == b"v"
@@ -216,12 +216,12 @@ async def _answers(redis: JoinedRedis) -> bool:
 
 async def test_an_idle_time_does_not_count_as_a_stall(relay: Relay) -> None:
     """A command that follows a pause has the full time for its answer."""
-    connection = JoinedRedis(f"redis://127.0.0.1:{relay.port}", Timing(answer_s=0.5))
+    connection = JoinedRedis(f"redis://127.0.0.1:{relay.port}", Timing(answer_s=1.0))
     await connection("PING")
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.8)
     relay.hold_answers()
     asked = asyncio.ensure_future(connection("INCR", "n"))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.5)
     relay.pass_answers()
     assert await asked == 1
     assert relay.accepted == 1

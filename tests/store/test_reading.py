@@ -91,27 +91,30 @@ async def test_a_limit_is_shared_fairly_and_kept(redis_url: str) -> None:
     """Two workers get the slots of one bucket in the order they asked, evenly spaced, whoever asks more."""
     one, two = JoinedRedis(redis_url), LibraryRedis(redis_url)
     stores = [LiveStore(one), LiveStore(two)]
-    begin = await stores[0].now_ms()
-    slots: list[float] = []
+
+    async def used_until_us() -> int:
+        return int(await one("GET", keys.pace("b")))
+
+    begin_us = await stores[0].now_ms() * 1000  # cut off to whole milliseconds, here and below
+    ends = []
     for index in range(20):
-        wait_s = await stores[index % 2].take("b", 20, 1)
-        slots.append(await stores[0].now_ms() / 1000 - begin / 1000 + wait_s)
-    gaps = [later - earlier for earlier, later in itertools.pairwise(slots)]
-    assert all(0.04 < gap < 0.06 for gap in gaps), gaps
-    greedy = await asyncio.gather(*[stores[index % 2].take("c", 100, 1) for index in range(40)])
-    assert max(greedy) >= 0.39 - 0.1
-    assert sorted(greedy) == sorted(set(greedy))
+        assert await stores[index % 2].take("b", 20, 1) <= index * 0.05
+        ends.append(await used_until_us())
+    assert all(later - earlier >= 50_000 for earlier, later in itertools.pairwise(ends))
+    waits = await asyncio.gather(*[stores[index % 2].take("b", 20, 1) for index in range(20)])
+    assert max(waits) >= (await used_until_us() - await stores[0].now_ms() * 1000 - 51_000) / 1e6
+    assert await used_until_us() - begin_us >= 40 * 50_000
     await one.aclose()
     await two.aclose()
 
 
 async def test_a_burst_goes_at_once_and_comes_back_with_time(store: LiveStore) -> None:
     """`burst` slots are free, the next waits one interval; an idle bucket fills up again and ends in Redis."""
-    waits = [await store.take("b", 20, 3) for _ in range(4)]
+    waits = [await store.take("b", 10, 3) for _ in range(4)]
     assert waits[:3] == [0, 0, 0]
-    assert 0.02 < waits[3] <= 0.05
+    assert 0.05 < waits[3] <= 0.1
     await until(lambda: _gone(store, keys.pace("b")), what="the bucket's end")
-    assert [await store.take("b", 20, 3) for _ in range(3)] == [0, 0, 0]
+    assert [await store.take("b", 10, 3) for _ in range(3)] == [0, 0, 0]
     assert await store.take("other", 0.01, 1) == 0
     assert 90 < await store.take("other", 0.01, 1) <= 100
 
