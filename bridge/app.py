@@ -7,13 +7,14 @@ import contextlib
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import aiohttp
 import structlog
 from aiohttp import web
 
-from bridge.adapters.base import Placed
+from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
 from bridge.adapters.slack.roster import People
@@ -112,6 +113,46 @@ def owner_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
+# ---------------------------------------------------------------------------------- the platforms' sides
+
+
+def slack_desk(settings: Settings, session: aiohttp.ClientSession) -> SlackDesk:
+    """The Slack workspace of the settings, on a shared session."""
+    slack, people = settings.slack, settings.agents
+    channels = {InboxId(one.id): one.channel for one in settings.inboxes}
+    return SlackDesk(
+        session,
+        bot_token=slack.bot_token.get_secret_value(),
+        api_url=slack.api_url,
+        people=People(
+            agents=people.agents, leads=people.leads, managers=people.managers, admins=people.admins
+        ),
+        channels=channels if people.from_channel else {},
+        timeout_s=settings.engine.send_timeout_s,
+    )
+
+
+def whatsapp_channel(settings: Settings) -> WhatsAppChannel:
+    """The WhatsApp numbers of the settings."""
+    return WhatsAppChannel(
+        settings.whatsapp.api_url,
+        settings.whatsapp.api_version,
+        numbers(settings),
+        throughput_per_s=settings.pace.whatsapp_messages_per_s,
+    )
+
+
+def whatsapp_webhook(settings: Settings, inlet: Inlet, count: Callable[[str], None]) -> WhatsAppWebhook:
+    """The handlers of WhatsApp's webhook; `count` is told of everything out of the ordinary."""
+    return WhatsAppWebhook(
+        inlet,
+        numbers(settings),
+        settings.whatsapp.verify_token.get_secret_value(),
+        count,
+        max_body=settings.web.max_body_bytes,
+    )
+
+
 class Bridge:
     """One process with the roles that the settings give it. `start`, then `stop`; both once."""
 
@@ -130,12 +171,7 @@ class Bridge:
             alive_s=max(3.0, settings.engine.hold_ttl_s * 2 / 3),
         )
         self.inlet = LiveInlet(self.redis, self._policies)
-        self.channel = WhatsAppChannel(
-            settings.whatsapp.api_url,
-            settings.whatsapp.api_version,
-            numbers(settings),
-            throughput_per_s=settings.pace.whatsapp_messages_per_s,
-        )
+        self.channel = whatsapp_channel(settings)
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -145,7 +181,7 @@ class Bridge:
         self.scheduler: Scheduler | None = None
 
     def has(self, role: ProcessRole) -> bool:
-        """Is this one of the process's roles?"""
+        """Whether this is one of the process's roles."""
         return role in self.settings.roles
 
     # ------------------------------------------------------------------------------------------ life
@@ -154,7 +190,7 @@ class Bridge:
         """Connect and begin. Raises `ShardCountError`, `StoreUnavailableError`, `OSError` (port taken)."""
         await claim_shards(self.redis, self.settings.shards)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100))
-        desk = self._desk(self._session)
+        desk = slack_desk(self.settings, self._session)
         await self.inlet.refresh()
         self._tasks.append(asyncio.create_task(self.inlet.watch(SNAPSHOT_EVERY_S), name="snapshots"))
         if self.has(ProcessRole.WORKER):
@@ -188,20 +224,6 @@ class Bridge:
 
     # ----------------------------------------------------------------------------------------- parts
 
-    def _desk(self, session: aiohttp.ClientSession) -> SlackDesk:
-        slack, people = self.settings.slack, self.settings.agents
-        channels = {InboxId(one.id): one.channel for one in self.settings.inboxes}
-        return SlackDesk(
-            session,
-            bot_token=slack.bot_token.get_secret_value(),
-            api_url=slack.api_url,
-            people=People(
-                agents=people.agents, leads=people.leads, managers=people.managers, admins=people.admins
-            ),
-            channels=channels if people.from_channel else {},
-            timeout_s=self.settings.engine.send_timeout_s,
-        )
-
     def _start_engine(self, desk: SlackDesk) -> Engine:
         engine_settings, pace_settings = self.settings.engine, self.settings.pace
         engine: Engine
@@ -221,7 +243,7 @@ class Bridge:
             self.channel,
             cards,
             self.inlet.policies,
-            lambda: engine.clock.now(),
+            lambda: engine.clock.now(),  # noqa: PLW0108 - the engine is made further down
             Pace(self.store.take, pace_settings.scale),
             self.metrics,
             PerformOptions(send_timeout_s=engine_settings.send_timeout_s),
@@ -273,9 +295,15 @@ class Bridge:
 
     async def _start_web(self, desk: SlackDesk, session: aiohttp.ClientSession) -> None:
         routes: dict[tuple[str, str], Handler] = {}
-        checks: dict[str, Check] = {"redis": self._check_redis, "streams": self._check_streams}
+        checks: dict[str, Check] = {
+            "redis": self._check_redis,
+            "streams": self._check_streams,
+            "people": self._check_people,
+        }
         if self.has(ProcessRole.WEB):
-            hook = self._webhook()
+            hook = whatsapp_webhook(
+                self.settings, self.inlet, lambda oddity: self.metrics.ignored("webhook", oddity)
+            )
             routes["GET", "/webhooks/whatsapp"] = hook.get
             routes["POST", "/webhooks/whatsapp"] = self._counted(hook.post)
             self.arrivals = self._arrivals(desk, session)
@@ -285,15 +313,6 @@ class Bridge:
             checks["slack"] = self._check_slack
         app = build(routes, checks, self.metrics, self.settings.web.max_body_bytes)
         self._runner, self.port = await serve(app, self.settings.web.host, self.settings.web.port)
-
-    def _webhook(self) -> WhatsAppWebhook:
-        return WhatsAppWebhook(
-            self.inlet,
-            numbers(self.settings),
-            self.settings.whatsapp.verify_token.get_secret_value(),
-            lambda oddity: self.metrics.ignored("webhook", oddity),
-            max_body=self.settings.web.max_body_bytes,
-        )
 
     def _arrivals(self, desk: SlackDesk, session: aiohttp.ClientSession) -> Arrivals:
         slack = self.settings.slack
@@ -341,6 +360,10 @@ class Bridge:
                     if age_s > STREAM_LAG_S:
                         waiting.append(f"{lane} since {age_s:.0f} s")
         return f"events wait: {', '.join(waiting)}" if waiting else None
+
+    async def _check_people(self) -> str | None:
+        """Without the roster everybody is a viewer, and nobody's words go out."""
+        return None if self.inlet.roster().agents else "the people of the desk have not been read yet"
 
     async def _check_slack(self) -> str | None:
         return self.arrivals.problem() if self.arrivals is not None else None

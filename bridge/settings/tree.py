@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -61,6 +62,14 @@ def _slack_address(text: str) -> str:
 def _redis_address(text: str) -> str:
     if not text.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("does not start with redis:// or rediss://")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        # Whose words would repeat the address, and with it the password.
+        raise ValueError("has a port that is no number") from None
+    if parts.scheme != "unix" and not parts.path.strip("/").isdigit() and parts.path.strip("/"):
+        raise ValueError("names a database that is no number") from None
     return text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.manifest import Mode, scopes
-from bridge.errors import Finding, PlatformError
+from bridge.errors import Failure, FailureKind, Finding, PlatformError
 
 _MAKE_ONE = (
     "Make an app-level token with connections:write (Basic Information, App-Level Tokens) and set it as "
@@ -47,6 +47,13 @@ async def check(
     return tuple(findings)
 
 
+def _then(failure: Failure) -> str:
+    """What to do after a refusal whose words say already what has to be mended, if anything has to be."""
+    if failure.kind in {FailureKind.STOP, FailureKind.NEVER, FailureKind.GONE}:
+        return "Then run `threadline check` again."
+    return "Try again in some minutes."
+
+
 def _scopes(granted: frozenset[str]) -> Finding:
     missing = sorted(set(scopes()) - granted)
     if missing:
@@ -66,7 +73,7 @@ async def _app_token(desk: SlackDesk, token: str | None) -> Finding:
     except PlatformError as error:
         if error.failure.code in _BAD_TOKEN:
             return Finding.error(name, f"Slack does not accept it ({error.failure.code}).", _MAKE_ONE)
-        return Finding.error(name, error.failure.words, "Try again in some minutes.")
+        return Finding.error(name, error.failure.words, _then(error.failure))
     return Finding.ok(name, "Socket Mode can connect")
 
 
@@ -105,7 +112,7 @@ async def _people(desk: SlackDesk) -> Finding:
     try:
         agents = await desk.read_roster()
     except PlatformError as error:
-        return Finding.error(name, error.failure.words, "Try again in some minutes.")
+        return Finding.error(name, error.failure.words, _then(error.failure))
     if desk.roster_problems:
         return Finding.error(
             name, "; ".join(desk.roster_problems), "Correct the lists under agents in the settings."

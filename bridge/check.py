@@ -1,0 +1,163 @@
+"""`threadline check`: try everything that the settings name, and say what is wrong and what to do about it.
+
+Nothing is written to Redis, nothing is posted to a channel. No finding holds a secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+import aiohttp
+from aiohttp import web
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bridge.adapters.slack.check import check as check_slack
+from bridge.adapters.whatsapp.check import check_webhook
+from bridge.app import numbers, policies, slack_desk, whatsapp_channel, whatsapp_webhook
+from bridge.errors import Finding, Level
+from bridge.observe import configure_logging
+from bridge.settings import ProcessRole, Settings
+from bridge.store.health import inspect
+from bridge.store.inlet import LiveInlet
+from bridge.store.joined import JoinedRedis, Timing
+from bridge.web import build, serve
+
+WEBHOOK = "/webhooks/whatsapp"
+_MARKS = {Level.OK: ("✔", "green"), Level.WARNING: ("!", "yellow"), Level.ERROR: ("✘", "red")}
+_OURS_TIMEOUT = aiohttp.ClientTimeout(total=3)
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - a setting's value, not an address we open
+
+
+async def check(settings: Settings, console: Console | None = None) -> int:
+    """Try everything and print a table; 1 when something has to be mended, else 0."""
+    configure_logging("error")
+    found = await findings(settings)
+    (console or Console()).print(table(found), *_summary(found))
+    return 1 if any(one.level is Level.ERROR for one in found) else 0
+
+
+async def findings(settings: Settings) -> list[Finding]:
+    """Everything that was found, the settings first. Takes as long as the slowest answer, at most half a minute."""
+    redis = JoinedRedis(settings.redis.url, Timing(answer_s=settings.redis.timeout_s))
+    try:
+        groups = await asyncio.gather(
+            _tried("redis", inspect(redis, shards=settings.shards)),
+            _tried("whatsapp", _whatsapp(settings)),
+            _tried("webhook", _webhook(settings, redis)),
+            _tried("slack", _slack(settings)),
+        )
+    finally:
+        await redis.aclose()
+    return [*_settings(settings), *(one for group in groups for one in group)]
+
+
+def table(found: Sequence[Finding]) -> Table:
+    """The findings for people: a mark, what it is about, what is so and what to do."""
+    shown = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    shown.add_column(no_wrap=True)
+    shown.add_column(no_wrap=True)
+    shown.add_column(overflow="fold")
+    for one in found:
+        mark, colour = _MARKS[one.level]
+        # Names come from the platforms: as `Text` nothing in them is taken for markup.
+        words = Text(one.found)
+        if one.advice:
+            words.append(f"\n→ {one.advice}", style="bold")
+        shown.add_row(Text(mark, style=colour), Text(one.name), words)
+    return shown
+
+
+def _summary(found: Sequence[Finding]) -> tuple[Text, ...]:
+    errors = sum(one.level is Level.ERROR for one in found)
+    warnings = sum(one.level is Level.WARNING for one in found)
+    if not errors and not warnings:
+        return (Text("\nAll is well.", style="green"),)
+    counted = [(errors, "to mend"), (warnings, "to look at")]
+    return (Text("\n" + ", ".join(f"{count} {what}" for count, what in counted if count) + "."),)
+
+
+async def _tried(name: str, work: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
+    """What `work` finds. An answer that nobody foresaw is a finding too: it must not hide the others."""
+    try:
+        return await work
+    except Exception as problem:  # noqa: BLE001 - the top of one check
+        advice = "Something else than expected answers there: check the addresses in the settings."
+        return [Finding.error(name, f"the check broke off ({type(problem).__name__})", advice)]
+
+
+def _settings(settings: Settings) -> list[Finding]:
+    inboxes = ", ".join(f"{one.id} ({one.mode.value})" for one in settings.inboxes)
+    found = [Finding.ok("settings", f"complete; inboxes and their modes: {inboxes}")]
+    if settings.pace.scale < 1:
+        words = f"pace.scale is {settings.pace.scale:g}: the platforms' limits are not kept"
+        found.append(Finding.warning("settings.pace", words, "Leave pace.scale at 1 outside of tests."))
+    return found
+
+
+async def _whatsapp(settings: Settings) -> Sequence[Finding]:
+    channel = whatsapp_channel(settings)
+    try:
+        return await channel.check()
+    finally:
+        await channel.close()
+
+
+async def _slack(settings: Settings) -> Sequence[Finding]:
+    slack = settings.slack
+    channels = {one.id: one.channel for one in settings.inboxes}
+    channels |= {f"alerts.{one.id}": one.admin_channel for one in settings.inboxes if one.admin_channel}
+    if slack.admin_channel:
+        channels["alerts"] = slack.admin_channel
+    async with aiohttp.ClientSession() as session:
+        return await check_slack(
+            slack_desk(settings, session),
+            slack.mode.value,
+            channels,
+            app_token=slack.app_token.get_secret_value() if slack.app_token else None,
+            signing_secret=slack.signing_secret.get_secret_value() if slack.signing_secret else None,
+        )
+
+
+# ------------------------------------------------------------------------------ the webhook's way to us
+
+
+async def _webhook(settings: Settings, redis: JoinedRedis) -> list[Finding]:
+    """Post a signed delivery in which nothing happens: to the running bridge, else to handlers made for this."""
+    address = f"http://{_ANYWHERE.get(settings.web.host, settings.web.host)}:{settings.web.port}"
+    if ProcessRole.WEB in settings.roles and settings.web.port and await _answers(f"{address}/healthz"):
+        running = Finding.ok("webhook", f"a bridge answers at {address}")
+        return [running, *await check_webhook(address + WEBHOOK, numbers(settings))]
+    not_running = Finding.ok(
+        "webhook", f"no bridge runs at {address}; tried with handlers of its own instead"
+    )
+    return [not_running, *await _webhook_of_our_own(settings, redis)]
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession(timeout=_OURS_TIMEOUT) as session, session.get(url):
+            return True
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False
+
+
+class _NoMetrics:
+    """Handlers that live for one check have nothing to show."""
+
+    def render(self) -> bytes:
+        return b""
+
+
+async def _webhook_of_our_own(settings: Settings, redis: JoinedRedis) -> list[Finding]:
+    hook = whatsapp_webhook(settings, LiveInlet(redis, policies(settings)), lambda _oddity: None)
+    app: web.Application = build(
+        {("POST", WEBHOOK): hook.post}, {}, _NoMetrics(), settings.web.max_body_bytes
+    )
+    runner, port = await serve(app, "127.0.0.1", 0)
+    try:
+        return await check_webhook(f"http://127.0.0.1:{port}{WEBHOOK}", numbers(settings))
+    finally:
+        await runner.cleanup()
