@@ -76,7 +76,8 @@ class RedisProxy:
 
     def stop_at(self, matches: Matches, when: Literal["before", "after"]) -> Stop:
         """Stop a connection at the next command that matches: it is not passed on (`before`), or it is, takes
-        effect, and its reply is kept back (`after`)."""
+        effect, and its reply is kept back (`after`).
+        """
         self._stop = Stop(matches, when)
         return self._stop
 

@@ -18,7 +18,7 @@ from bridge.settings import Settings
 from tests.support.valkey import free_port
 from tests.support.waiting import until
 
-SCALE = 50.0
+SCALE = 12.0
 """How many times faster than the platforms the sandbox runs in tests, its limits and clocks together."""
 
 
