@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from bridge.sandbox.clock import Clock
+from bridge.sandbox.companion import Companion
 from bridge.sandbox.config import SandboxConfig
 from bridge.sandbox.control import SharedControl
 from bridge.sandbox.faults import Faults
@@ -20,7 +21,10 @@ DRAIN_S = 1.0
 
 
 class Sandbox:
-    """A running sandbox: `whatsapp` and `slack` hold the people, `faults` the rules, `feed` what happens."""
+    """A running sandbox: `whatsapp` and `slack` hold the people, `faults` the rules, `feed` what happens.
+
+    `bridge` holds what the playground may show of the bridge that plays with it.
+    """
 
     def __init__(self, config: SandboxConfig) -> None:
         """Build without starting; use `start`."""
@@ -28,6 +32,7 @@ class Sandbox:
         self.clock = Clock(config.scale)
         self.faults = Faults(config.seed)
         self.feed = Feed()
+        self.bridge = Companion(self.feed)
         self.port = config.port
         self.whatsapp = WhatsAppSandbox(config.whatsapp, self.clock, self.faults, self.feed, lambda: self.url)
         self.slack = SlackSandbox(config.slack, self.clock, self.faults, self.feed, lambda: self.url)
@@ -78,15 +83,24 @@ class Sandbox:
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.add_routes(SharedControl(self.faults, self.feed, self.snapshot).routes())
+        app.add_routes(self.bridge.routes())
         app.add_routes(self.whatsapp.control_routes())
         app.add_routes(self.slack.control_routes())
         app.add_routes(self.whatsapp.routes())
         app.add_routes(self.slack.routes())
-        if PLAYGROUND.is_dir():
-            app.router.add_get("/", _playground)
-            app.router.add_static("/", PLAYGROUND)
+        app.router.add_get("/", _playground)
+        app.router.add_static("/", PLAYGROUND)
+        app.on_response_prepare.append(_as_page)
         return app
 
 
 async def _playground(_: web.Request) -> web.FileResponse:
     return web.FileResponse(PLAYGROUND / "index.html")
+
+
+async def _as_page(_: web.Request, response: web.StreamResponse) -> None:
+    """The page's files are asked for anew after an upgrade, and nobody may frame them."""
+    if isinstance(response, web.FileResponse):
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"

@@ -44,6 +44,7 @@ class Attempt:
 class Delivery:
     """One body and what became of it: `waiting`, `delivered` (answered 200) or `dropped`.
 
+    `subjects` are the ids of the messages that its updates bring or are about.
     `tried` is set after the first attempt, or at once when the delivery is held back.
     """
 
@@ -51,6 +52,7 @@ class Delivery:
     body: bytes
     signature: str
     updates: int
+    subjects: tuple[str, ...] = ()
     state: str = "waiting"
     attempts: list[Attempt] = field(default_factory=list)
     duplicate_of: int | None = None
@@ -182,7 +184,10 @@ class Webhook:
 
     def _dispatch(self, updates: list[Update], on_delivered: list[Callable[[], None]]) -> Delivery:
         body = encode(envelope(updates))
-        delivery = Delivery(next(self._ids), body, sign(body, self._config.app_secret), len(updates))
+        subjects = tuple(str(update.item["id"]) for update in updates)
+        delivery = Delivery(
+            next(self._ids), body, sign(body, self._config.app_secret), len(updates), subjects
+        )
         delivery.on_delivered = on_delivered
         self.deliveries.append(delivery)
         self._spawn(self._run(delivery, updates[0].waba_id))
@@ -196,7 +201,9 @@ class Webhook:
         again = self._faults.take(NAME, "duplicate")
         await self._try_until_taken(delivery, waba_id)
         if again is not None:
-            copy = Delivery(next(self._ids), delivery.body, delivery.signature, delivery.updates)
+            copy = Delivery(
+                next(self._ids), delivery.body, delivery.signature, delivery.updates, delivery.subjects
+            )
             copy.duplicate_of = delivery.id
             self.deliveries.append(copy)
             await self._try_until_taken(copy, waba_id)
@@ -254,6 +261,7 @@ class Webhook:
         self._feed.publish(
             "whatsapp.webhook.attempt",
             delivery=delivery.id,
+            subjects=list(delivery.subjects),
             attempt=len(delivery.attempts),
             status=status,
             error=error,

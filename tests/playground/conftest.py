@@ -1,0 +1,42 @@
+"""The playground in a real Chromium, on a sandbox whose bridge is a recording webhook and a Slack bot with the real SDK."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.support.playground import CHROMIUM_ARGS, MakeStage, Stage
+
+
+@pytest.fixture
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    """A headless browser of the test's own."""
+    async with async_playwright() as player:
+        running = await player.chromium.launch(executable_path=str(chromium), args=CHROMIUM_ARGS)
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+async def make_stage(browser: Browser) -> AsyncIterator[MakeStage]:
+    """Open the page with any context options (viewport, colour scheme); errors in its console fail the test."""
+    stages: list[Stage] = []
+
+    async def make(**context: object) -> Stage:
+        stage = Stage(browser)
+        stages.append(stage)
+        await stage.start(**context)
+        return stage
+
+    yield make
+    for stage in stages:
+        await stage.stop()
+    for stage in stages:
+        assert stage.complaints == []
+
+
+@pytest.fixture
+async def stage(make_stage: MakeStage) -> Stage:
+    """The page at 1440 by 900, light."""
+    return await make_stage()
