@@ -27,6 +27,7 @@ LOOK_BACK = timedelta(seconds=30)
 SATURATED_S = 0.2
 """A turn that took longer than this (real seconds) means the channel has more to show than it may."""
 MOST_MERGED = 20
+NO_THREAD = Failure(kind=FailureKind.GONE, code="no_thread", words="its thread is gone")
 
 
 class ThreadActs:
@@ -182,6 +183,10 @@ class ThreadActs:
         if conversation is None:
             log.warning("line.no_conversation", conversation=run.key.conversation, action=action.id)
             await self._tools.done(run, work)
+            return None
+        if conversation.thread is None and conversation.opening is None:
+            # It vanished while nothing seemed to need it: routing asks for another when it hears of this.
+            await self._tools.failed(run, work, NO_THREAD)
             return None
         place = await self._thread_of(conversation)
         return self._tools.performer.desks[place.desk], place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ from bridge.model import Mode, Role
 from bridge.routing.speech import Asked, Kept, Ordered, Speaker, Spoken, Why, judge, unescape
 
 MARKS = ("note:", "Note:", "NOTE :", "private:", "Private:", "//", ";;", "\\\\", "!note ", "!NOTE ")
-DISGUISES = {
+DISGUISES: dict[str, Callable[[str], Document]] = {
     "plain": lambda mark: (Text(f"{mark} secret"),),
     "spaces": lambda mark: (Text(f"   {mark} secret"),),
     "tab": lambda mark: (Text(f"\t{mark} secret"),),
@@ -73,7 +74,7 @@ def speakers() -> list[Speaker]:
 
 
 def lets_out(verdict: object) -> bool:
-    """Could these words reach the contact?"""
+    """True for words that could reach the contact."""
     return isinstance(verdict, Spoken | Asked) or (isinstance(verdict, Ordered) and is_reply(verdict))
 
 
@@ -360,7 +361,7 @@ def test_nothing_visible_is_nothing(body: Document) -> None:
     assert verdict.why is Why.EMPTY
 
 
-WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=40)
+WORDS = st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
 LEAVES = st.one_of(
     st.builds(Text, WORDS),
     st.builds(Code, WORDS),

@@ -316,7 +316,7 @@ class World:
         )
 
     def status(
-        self, message: MessageId, part: int, status: str, platform_id: str, **more: object
+        self, message: MessageId | None, part: int, status: str, platform_id: str, **more: object
     ) -> Decision:
         """The platform reports on a part, our id with it."""
         event = DeliveryChanged(
