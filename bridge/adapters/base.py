@@ -159,9 +159,14 @@ class Inlet(Protocol):
     `errors.StoreUnavailableError` when Redis does not answer; then nothing may be acknowledged.
     """
 
-    async def claim(self, aliases: Sequence[str]) -> Claim:
+    async def claim(self, aliases: Sequence[str], *, linked: bool = False) -> Claim:
         """The contact that these aliases (most reliable first) belong to; a new one is minted. When two known
         contacts meet, the first answer wins and the other is in `joins`.
+
+        An alias is `<family>:<scope>:<value>`. A contact that already has another alias of the first one's
+        family and scope is somebody else (a phone number that was given to a new person): its less reliable
+        aliases move to the first one's owner. `linked` says that the platform itself declares all of them to be
+        one person's, old and new.
         """
 
     async def known(self, aliases: Sequence[str]) -> ContactId | None:
@@ -212,6 +217,6 @@ class OutboundRef(msgspec.Struct, frozen=True):
     def decode(cls, text: str) -> OutboundRef | None:
         """None when it is not one of ours."""
         fields = text.split("|")
-        if len(fields) != 4 or fields[0] != "tl1" or not fields[3].isdigit():
+        if len(fields) != 4 or fields[0] != "tl1" or not fields[3].isdecimal():
             return None
         return cls(ContactId(fields[1]), MessageId(fields[2]), int(fields[3]))

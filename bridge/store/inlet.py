@@ -64,18 +64,24 @@ class LiveInlet:
 
     # ------------------------------------------------------------------------------------------ contacts
 
-    async def claim(self, aliases: Sequence[str]) -> Claim:
+    async def claim(self, aliases: Sequence[str], *, linked: bool = False) -> Claim:
         """Whose these aliases are. One round trip and no write when all are known and agree.
 
-        What an alias leads to changes only by a join, so whoever sees two answers sees them for good: of two
-        claims that race, at least one reports the join. Raises ValueError without any alias.
+        What an alias leads to changes only by a join, or when a number is given to somebody else, so whoever
+        sees two answers sees them for good: of two claims that race, at least one reports the join. Raises
+        ValueError without any alias.
         """
         if not aliases:
             raise ValueError("a contact needs at least one alias")
         found = await self._leads(aliases)
         answers = {name: owner for name, owner in zip(aliases, found, strict=True) if owner is not None}
+        if not linked and len(set(found)) > 1:
+            passed_on = await self._passed_on(aliases[0], answers)
+            answers = {name: owner for name, owner in answers.items() if name not in passed_on}
+        else:
+            passed_on = frozenset()
         owner = next(iter(answers.values()), None) or contact_id(aliases[0], self._settings.shards)
-        missing = [name for name in aliases if name not in answers]
+        missing = [name for name in aliases if name not in answers and name not in passed_on]
         if missing and missing[0] == aliases[0]:
             # The first alone, because its answer is the one that the others shall point to.
             answers[missing[0]] = owner = await self._set_if_absent(missing[0], owner)
@@ -84,7 +90,24 @@ class LiveInlet:
             settled = await asyncio.gather(*[self._set_if_absent(name, owner) for name in missing])
             answers.update(zip(missing, settled, strict=True))
         first = answers[aliases[0]]
-        return Claim(contact=first, joins=next((answers[n] for n in aliases if answers[n] != first), None))
+        await asyncio.gather(*[self._redis("SET", keys.alias(name), first) for name in passed_on])
+        joins = (answers[name] for name in aliases if name in answers and answers[name] != first)
+        return Claim(contact=first, joins=next(joins, None))
+
+    async def _passed_on(self, first: str, answers: Mapping[str, ContactId]) -> frozenset[str]:
+        """Aliases that lead to somebody who has another alias of the first one's family: the number is theirs no
+        more, and joining the two would show one person's words to another."""
+        family = _family(first)
+        owners = {owner for name, owner in answers.items() if owner != answers.get(first)}
+        contacts = await asyncio.gather(*[self.contact(owner) for owner in owners])
+        strangers = {
+            contact.id
+            for contact in contacts
+            if contact and any(_family(name) == family and name != first for name in contact.aliases)
+        }
+        return frozenset(
+            name for name, owner in answers.items() if owner in strangers and _family(name) != family
+        )
 
     async def known(self, aliases: Sequence[str]) -> ContactId | None:
         """The contact that the first known alias belongs to."""
@@ -186,6 +209,11 @@ class LiveInlet:
             except msgspec.MsgspecError as error:
                 _log.error("snapshot.unreadable", error=str(error))
             await asyncio.sleep(every_s)
+
+
+def _family(alias: str) -> str:
+    """An alias without its value: aliases of one family and scope that differ are different people's."""
+    return alias.rpartition(":")[0]
 
 
 def _thread(stored: Reply) -> ThreadRef | None:

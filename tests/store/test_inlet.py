@@ -96,6 +96,36 @@ async def test_two_known_contacts_that_meet_are_reported(inlet: LiveInlet) -> No
     assert await inlet.known(["parent:1"]) == one.contact
 
 
+async def settled(redis: Redis, contact: ContactId, *aliases: str) -> None:
+    """Store a contact that is known under these aliases, as a first decision would."""
+    state = msgspec.msgpack.encode(Contact(id=contact, aliases=aliases))
+    await redis("SET", keys.contact(contact), (1).to_bytes(8, "big") + state)
+
+
+@pytest.mark.parametrize("newcomer_known", [False, True])
+async def test_a_number_given_to_somebody_else_does_not_lead_to_its_former_owner(
+    inlet: LiveInlet, redis: Redis, newcomer_known: bool
+) -> None:
+    """A phone whose contact has another user id belongs to a new person: no join, and the phone moves."""
+    former = (await inlet.claim(["bsuid:p:1", "phone:p:49"])).contact
+    await settled(redis, former, "bsuid:p:1", "phone:p:49")
+    if newcomer_known:
+        await inlet.claim(["bsuid:p:2"])
+    claim = await inlet.claim(["bsuid:p:2", "phone:p:49"])
+    assert claim == Claim(contact=contact_id("bsuid:p:2", POLICIES.shards))
+    assert await inlet.known(["phone:p:49"]) == claim.contact
+    assert await inlet.known(["bsuid:p:1"]) == former
+
+
+async def test_aliases_that_the_platform_links_stay_one_person(inlet: LiveInlet, redis: Redis) -> None:
+    """A change of number brings a new user id: declared by the platform, it is the same contact."""
+    contact = (await inlet.claim(["bsuid:p:1", "phone:p:49"])).contact
+    await settled(redis, contact, "bsuid:p:1", "phone:p:49")
+    claim = await inlet.claim(["bsuid:p:2", "phone:p:49", "phone:p:50"], linked=True)
+    assert claim == Claim(contact=contact)
+    assert await inlet.claim(["bsuid:p:2", "phone:p:50"]) == Claim(contact=contact)
+
+
 async def test_known_never_writes_and_claim_needs_an_alias(
     inlet: LiveInlet, valkey_server: ValkeyServer
 ) -> None:

@@ -66,7 +66,7 @@ class MemoryInlet:
             self.refused += 1
             raise StoreUnavailableError("down")
 
-    async def claim(self, aliases: Sequence[str]) -> Claim:
+    async def claim(self, aliases: Sequence[str], *, linked: bool = False) -> Claim:
         raise AssertionError(f"a desk mints no contact: {aliases}")
 
     async def known(self, aliases: Sequence[str]) -> ContactId | None:

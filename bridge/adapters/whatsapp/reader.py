@@ -213,7 +213,7 @@ class Reader:
             address=after.address(),
             what=words,
         )
-        return Draft(make, event, found)
+        return Draft(make, event, found, linked=True)
 
     # ------------------------------------------------------------------------------------------- statuses
 

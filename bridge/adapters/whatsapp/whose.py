@@ -25,10 +25,12 @@ class Draft(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...]
     contact: ContactId | None = None
     unmatched: Callable[[], None] | None = None
+    linked: bool = False
+    """The platform says itself that all the aliases, old and new, are one person's."""
 
 
-_Key = tuple[tuple[str, ...], bool]
-"""Aliases, and whether a contact may be minted for them."""
+_Key = tuple[tuple[str, ...], bool, bool]
+"""Aliases, whether a contact may be minted for them, and whether they are linked."""
 
 
 async def settle(inlet: Inlet, drafts: Sequence[Draft]) -> list[Placed]:
@@ -42,7 +44,7 @@ async def settle(inlet: Inlet, drafts: Sequence[Draft]) -> list[Placed]:
     for draft in drafts:
         contact = draft.contact
         if contact is None:
-            claim = claims[draft.aliases, draft.unmatched is None]
+            claim = claims[_key(draft)]
             if claim is None:
                 if draft.unmatched:
                     draft.unmatched()
@@ -79,13 +81,13 @@ async def _claims(inlet: Inlet, drafts: Sequence[Draft]) -> dict[_Key, Claim | N
     """
     if len(drafts) == 1:
         (only,) = drafts
-        key = (only.aliases, only.unmatched is None)
+        key = _key(only)
         return {key: await _ask(inlet, key)} if only.contact is None else {}
     waves: list[list[_Key]] = []
     wave_of: dict[str, int] = {}
     seen: set[_Key] = set()
     for draft in drafts:
-        key = (draft.aliases, draft.unmatched is None)
+        key = _key(draft)
         if draft.contact is not None or key in seen:
             continue
         seen.add(key)
@@ -105,9 +107,13 @@ async def _claims(inlet: Inlet, drafts: Sequence[Draft]) -> dict[_Key, Claim | N
     return answers
 
 
+def _key(draft: Draft) -> _Key:
+    return draft.aliases, draft.unmatched is None, draft.linked
+
+
 async def _ask(inlet: Inlet, key: _Key) -> Claim | None:
-    aliases, mint = key
+    aliases, mint, linked = key
     if mint:
-        return await inlet.claim(aliases)
+        return await inlet.claim(aliases, linked=linked)
     known = await inlet.known(aliases)
     return Claim(contact=known) if known is not None else None

@@ -53,7 +53,7 @@ class MemoryInlet:
     def events(self) -> list[AnyEvent]:
         return [each.event for each in self.placed]
 
-    async def claim(self, aliases: Sequence[str]) -> Claim:
+    async def claim(self, aliases: Sequence[str], *, linked: bool = False) -> Claim:
         self._check("claim")
         self.claims.append(tuple(aliases))
         found = list(dict.fromkeys(self.aliases[alias] for alias in aliases if alias in self.aliases))
