@@ -36,7 +36,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.slack.adapter import Identity, SlackDesk
 from bridge.adapters.slack.interactions import Interactions
-from bridge.adapters.slack.messages import MessageReader
+from bridge.adapters.slack.messages import MessageReader, thread_of
 from bridge.adapters.slack.roster import Names
 from bridge.errors import PlatformError, StoreUnavailableError
 
@@ -167,6 +167,8 @@ class Arrivals:
         if event.get("channel_type") in {"im", "mpim"}:
             self._greet(event, identity)
             return []
+        if (place := thread_of(event)) is not None:
+            self._desk.saw_answer(place)
         return await self._messages.message(event, identity)
 
     async def _on_people(self, body: Json, identity: Identity) -> list[Placed]:
@@ -210,6 +212,7 @@ class Arrivals:
     async def _on_action(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await self._store(await self._interactions.action(body))
         await ack()
+        self._background(self._interactions.put_away(body))
 
     async def _on_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await self._interactions.shortcut(body)
@@ -305,7 +308,9 @@ class Arrivals:
     async def stop(self, patience_s: float = 5.0) -> None:
         """Finish what is under way, within `patience_s`, then close the connection."""
         if self._under_way:
-            await asyncio.wait(set(self._under_way), timeout=patience_s)
+            _, late = await asyncio.wait(set(self._under_way), timeout=patience_s)
+            for task in late:
+                task.cancel()
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
@@ -319,7 +324,7 @@ class Arrivals:
                 failures = 0
             except PlatformError as error:
                 self._problem = f"Slack's Socket Mode: {error.failure.words}"
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever the SDK raises, the connection is tried again
                 self._problem = f"Slack's Socket Mode: no connection ({type(error).__name__})"
             log.warning("slack.socket_down", problem=self._problem)
             await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ METADATA_TYPE = "threadline"
 
 _HANDLE_LIFE_S = 29 * 60
 _VALUE_FIELDS = 3
+_TS = re.compile(r"\d{1,10}(?:\.\d{1,6})?", re.ASCII)
 
 
 class Ref(Struct, frozen=True):
@@ -87,9 +89,11 @@ def interaction_event(body: Mapping[str, Any], part: str) -> EventId:
     return EventId(f"{DESK}:act:{digest(f'{cause}|{user}|{part}')}")
 
 
-def ts_time(ts: str) -> datetime:
-    """The instant of a Slack timestamp (`seconds.micros`). Raises `ValueError` for anything else."""
+def ts_time(ts: str) -> datetime | None:
+    """The instant of a Slack timestamp (`seconds.micros`); None for anything else."""
     seconds, _, micros = ts.partition(".")
+    if not _TS.fullmatch(ts):
+        return None
     return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int((micros + "000000")[:6]))
 
 

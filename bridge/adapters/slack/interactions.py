@@ -95,6 +95,25 @@ class Interactions:
         )
         return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=pressed)]
 
+    async def put_away(self, body: Json) -> None:
+        """Once a press on a prompt for one person is stored, take the prompt's buttons away.
+
+        Ephemeral prompts vanish, those in direct messages keep their words; what everybody sees stays.
+        """
+        pressed = [Ref.decode(str(action.get("value") or "")) for action in body.get("actions") or []]
+        if not any(ref is not None and ref.token is not None for ref in pressed):
+            return
+        payload: dict[str, Any]
+        if (body.get("container") or {}).get("is_ephemeral"):
+            payload = {"delete_original": True}
+        elif str((body.get("channel") or {}).get("id")).startswith("D"):
+            message = body.get("message") or {}
+            blocks = [block for block in message.get("blocks") or [] if block.get("type") != "actions"]
+            payload = {"replace_original": True, "text": message.get("text") or "…", "blocks": blocks}
+        else:
+            return
+        await self._respond(body, payload)
+
     async def _chosen(self, body: Json, entry: str, ref: Ref) -> list[Placed]:
         """An entry of the card's menu: a modal, or a command at once."""
         if entry == "details":
@@ -182,10 +201,12 @@ class Interactions:
 
     async def _say(self, body: Json, words: str) -> None:
         """Words for the person alone; lost when Slack does not take them, which the person sees too."""
+        await self._respond(body, {"response_type": "ephemeral", "replace_original": False, "text": words})
+
+    async def _respond(self, body: Json, payload: dict[str, Any]) -> None:
         url = body.get("response_url")
         if not url:
             return
-        payload = {"response_type": "ephemeral", "replace_original": False, "text": words}
         try:
             await self._caller.respond(str(url), payload)
         except PlatformError as error:

@@ -36,7 +36,7 @@ from bridge.model import DESK_LANE, ContactId, ConversationId, Place, Post, lane
 
 Json = Mapping[str, Any]
 
-SPOKEN = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+SPOKEN = (None, "file_share", "thread_broadcast", "me_message")
 """Subtypes that are somebody's words; every other one is Slack's own (Slack: message subtypes)."""
 
 _VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
@@ -56,7 +56,7 @@ class MessageReader:
         if subtype == "message_changed":
             return await self._changed(event, identity)
         if subtype == "message_deleted":
-            return await self._deleted(event)
+            return await self._deleted(event, identity)
         if subtype not in SPOKEN or not spoken_by_person(event, identity):
             return []
         return await self._wrote(event, identity)
@@ -66,9 +66,10 @@ class MessageReader:
         if place is None:
             return []
         post = Post(desk=DESK, channel=place.channel, id=str(event["ts"]))
+        files = event.get("files")
         wrote = StaffWrote(
             id=message_event(post.channel, post.id),
-            at=ts_time(post.id),
+            at=ts_time(post.id) or self._now(),
             contact=ContactId(""),
             conversation=ConversationId(""),
             author=desk_user(str(event["user"])),
@@ -76,7 +77,7 @@ class MessageReader:
             place=place,
             post=post,
             body=words(event, identity),
-            files=len(event.get("files") or []),
+            files=len(files) if isinstance(files, list) else 0,
         )
         return await self._placed(wrote, place, ours=root_is_ours(event, identity))
 
@@ -105,13 +106,13 @@ class MessageReader:
         )
         return await self._placed(edited, place, ours=root_is_ours(new, identity))
 
-    async def _deleted(self, event: Json) -> list[Placed]:
+    async def _deleted(self, event: Json, identity: Identity) -> list[Placed]:
         channel, ts = str(event.get("channel")), str(event.get("deleted_ts"))
         old = _object(event.get("previous_message"))
         place = thread_of(old | {"channel": channel, "ts": ts})
         if place is None:
             return await self._vanished(channel, ts)
-        if old.get("bot_id") or not old.get("user"):
+        if not spoken_by_person(old, identity):
             return []
         deleted = StaffDeleted(
             id=delete_event(channel, ts),
@@ -124,7 +125,7 @@ class MessageReader:
             post=Post(desk=DESK, channel=channel, id=ts),
             cause=message_event(channel, ts),
         )
-        return await self._placed(deleted, place, ours=False)
+        return await self._placed(deleted, place, ours=root_is_ours(old, identity))
 
     async def _vanished(self, channel: str, ts: str) -> list[Placed]:
         """The root of a thread was deleted; of interest when the thread is one of ours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from bridge.model import Agent, InboxId, Role, Struct
 _PAGE = 200
 _KEPT = 5000
 _FRESH_S = 1800.0
+_SILENCE_S = 10.0
 
 
 class People(Struct, frozen=True):
@@ -59,7 +61,7 @@ class Profiles:
         """Read it again the next time."""
         self._known.pop(user, None)
 
-    async def get(self, user: str, *, timeout_s: float | None = None) -> Profile:
+    async def get(self, user: str) -> Profile:
         """The profile; an empty one for a user that Slack does not show us.
 
         Raises `PlatformError` when Slack cannot be asked and nothing older is known.
@@ -68,7 +70,7 @@ class Profiles:
         if known is not None and self._now() - read_at < _FRESH_S:
             return known
         try:
-            answer = await self._caller.call("users.info", {"user": user}, timeout_s=timeout_s)
+            answer = await self._caller.call("users.info", {"user": user})
         except PlatformError as error:
             if error.failure.kind is FailureKind.NEVER:
                 return self._keep(user, Profile())
@@ -106,6 +108,7 @@ class Names:
         self._inlet = inlet
         self._profiles = profiles
         self._patience_s = patience_s
+        self._silent_until = 0.0
 
     async def of(self, user: str, message: Mapping[str, Any] | None = None) -> str:
         """The name of a user, or "" when it cannot be had in time. Never raises `PlatformError`."""
@@ -115,9 +118,14 @@ class Names:
         inlined = (message or {}).get("user_profile")
         if isinstance(inlined, dict):
             return profile_of({"profile": inlined}, "").name
+        if time.monotonic() < self._silent_until:
+            return ""
         try:
-            return (await self._profiles.get(user, timeout_s=self._patience_s)).name
-        except PlatformError:
+            async with asyncio.timeout(self._patience_s):
+                return (await self._profiles.get(user)).name
+        except (PlatformError, TimeoutError):
+            # A name is no reason to keep Slack waiting for every post of a busy thread.
+            self._silent_until = time.monotonic() + _SILENCE_S
             return ""
 
 

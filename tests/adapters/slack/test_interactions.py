@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.actions import Answer, DirectMessage
 from bridge.adapters.base import Desk
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.ids import agent_id
 from bridge.adapters.slack.interactions import read_slash
 from bridge.events import ButtonPressed, CommandGiven
-from bridge.markup import Mention, plain
+from bridge.markup import Mention, plain, text
 from bridge.model import (
+    ActionId,
     Agent,
+    Button,
     Contact,
     Conversation,
     ConversationId,
@@ -21,9 +24,11 @@ from bridge.model import (
     Role,
     Roster,
     Status,
+    Token,
 )
 from bridge.sandbox.faults import Fault
-from tests.support.slack_desk import AT, CONTACT, CONVERSATION, INBOX, REF, Rig
+from tests.support.slack_desk import AT, CONTACT, CONVERSATION, INBOX, REF, Rig, marker
+from tests.support.waiting import until
 
 BEN = DeskUser("slack:U0BEN00001")
 
@@ -190,7 +195,7 @@ async def test_a_slash_command_can_ask_for_everything(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    "command, text, words",
+    "command, typed, words",
     [
         ("/assign", "#99 @carla", "no conversation #99"),
         ("/wa", "", "/wa assign #1042"),
@@ -200,12 +205,12 @@ async def test_a_slash_command_can_ask_for_everything(rig: Rig) -> None:
     ],
 )
 async def test_slash_commands_answer_at_once_where_nothing_is_done(
-    rig: Rig, command: str, text: str, words: str
+    rig: Rig, command: str, typed: str, words: str
 ) -> None:
     """Help, unknown numbers and unknown commands are answered to the person alone."""
     staff(rig)
     ben = rig.sandbox.slack.person("ben")
-    await ben.slash(command, text, "general")
+    await ben.slash(command, typed, "general")
     await ben.expects_ephemeral(words)
     assert rig.inlet.placed == []
 
@@ -239,7 +244,7 @@ async def test_a_modal_that_cannot_open_is_explained(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    "slash, text, expected",
+    "slash, typed, expected",
     [
         ("/assign", "#1042 <@U1|ben>", ("assign", 1042, "<@U1|ben>")),
         ("/resolve", "1042", ("resolve", 1042, "")),
@@ -253,12 +258,51 @@ async def test_a_modal_that_cannot_open_is_explained(rig: Rig) -> None:
         ("/wa", "note call #12 back", ("note", None, "call #12 back")),
     ],
 )
-def test_a_slash_command_is_read(slash: str, text: str, expected: tuple[str, int | None, str]) -> None:
+def test_a_slash_command_is_read(slash: str, typed: str, expected: tuple[str, int | None, str]) -> None:
     """The number stands first, or behind the command's name after `/wa`."""
-    assert read_slash(slash, text) == expected
+    assert read_slash(slash, typed) == expected
 
 
 def test_a_desk_is_what_the_performer_expects() -> None:
     """The class offers every method of the interface, with its types."""
     desk: type[Desk] = SlackDesk
     assert desk is SlackDesk
+
+
+async def test_an_answered_prompt_puts_its_buttons_away(rig: Rig) -> None:
+    """After the press an ephemeral prompt is gone, and one in a direct message has no buttons left."""
+    place = await rig.thread()
+    ben = rig.sandbox.slack.person("ben")
+    await ben.replies("support", place.thread or "", "hi")
+    prompt = Answer(
+        id=ActionId("x/1"),
+        seq=1,
+        contact=CONTACT,
+        inbox=INBOX,
+        conversation=CONVERSATION,
+        to=BEN,
+        place=place,
+        body=text("Send it?"),
+        buttons=(Button(name="send", label="Send", token=Token("t1")),),
+    )
+    await rig.desk.answer(prompt)
+    shown = await ben.expects_ephemeral("Send it?")
+    await ben.presses("support", shown.ts, "tl:0:send")
+    await until(lambda: not ben.ephemerals)
+    direct = DirectMessage(
+        id=ActionId("x/2"),
+        seq=2,
+        contact=CONTACT,
+        inbox=INBOX,
+        conversation=CONVERSATION,
+        to=BEN,
+        body=text("Still waiting: send it?"),
+        buttons=prompt.buttons,
+    )
+    await rig.desk.direct(direct, marker("x/2"))
+    sent = ben.dms[-1]
+    await ben.presses(ben.dm.id, sent.ts, "tl:0:send")
+    await until(lambda: "tl:0:send" not in str(ben.dms[-1].blocks))
+    assert "Still waiting" in str(ben.dms[-1].blocks)
+    pressed = [event for event in rig.inlet.events if isinstance(event, ButtonPressed)]
+    assert [(one.button, one.token) for one in pressed] == [("send", "t1"), ("send", "t1")]
