@@ -97,7 +97,8 @@ for _ = 1, rows do
   key, arg = key + 1, arg + 2
 end
 if numbers > 0 then
-  call('SET', KEYS[key], ARGV[arg])
+  -- Decisions of several contacts may be committed in another order than they took their numbers in.
+  if tonumber(call('GET', KEYS[key]) or 0) < tonumber(ARGV[arg]) then call('SET', KEYS[key], ARGV[arg]) end
   call('SET', KEYS[key + 1], ARGV[arg + 1])
 end
 return 1
