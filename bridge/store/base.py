@@ -176,8 +176,8 @@ class LaneStore(Protocol):
     async def busy_units(self, lane: LaneId) -> list[str]:
         """Units that have pending actions."""
 
-    async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> None:
-        """Record that an attempt is about to be made."""
+    async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> bool:
+        """Record that an attempt is about to be made. False: some of the actions have ended, the rest is marked."""
 
     async def unmark(self, hold: Hold, unit: str, actions: Sequence[ActionId]) -> None:
         """Take an attempt's record back: it certainly had no effect."""
@@ -191,8 +191,8 @@ class LaneStore(Protocol):
     async def count_try(self, hold: Hold, entry: str) -> int:
         """Count a try of a stream entry; how many there were, this one included."""
 
-    async def bury(self, hold: Hold, entry: Entry, reason: str) -> None:
-        """Move an entry to the lane's dead letters."""
+    async def bury(self, hold: Hold, entry: Entry, reason: str, notice: bytes | None = None) -> None:
+        """Move an entry to the lane's dead letters, and append the packed event that tells people, in one step."""
 
     async def take(self, bucket: str, per_s: float, burst: int) -> float:
         """Take a slot of a shared limit: seconds to wait before it is ours (0: now).

@@ -181,11 +181,11 @@ class LiveStore:
         count = await self._try((keys.hold(hold.lane), keys.tries(hold.lane)), (_value(hold), entry))
         return int(_held(count, hold))
 
-    async def bury(self, hold: Hold, entry: Entry, reason: str) -> None:
-        """Move an entry to the lane's dead letters."""
+    async def bury(self, hold: Hold, entry: Entry, reason: str, notice: bytes | None = None) -> None:
+        """Move an entry to the lane's dead letters, and append the event that tells people."""
         lane = hold.lane
         names = (keys.hold(lane), keys.stream(lane), keys.dead(lane), keys.tries(lane))
-        args = (_value(hold), entry.id, entry.unit, entry.event, reason)
+        args = (_value(hold), entry.id, entry.unit, entry.event, reason, notice or b"")
         _held(await self._bury(names, args), hold)
 
     async def sweep(self, hold: Hold, limit: int) -> list[tuple[str, str]]:
@@ -219,10 +219,10 @@ class LiveStore:
         """Units that have pending actions."""
         return [unit.decode() for unit in await self._redis("SMEMBERS", keys.busy(lane))]
 
-    async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> None:
-        """Record that an attempt is about to be made."""
+    async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> bool:
+        """Record that an attempt is about to be made. False: some of the actions have ended, the rest is marked."""
         names = (keys.hold(hold.lane), keys.actions(hold.lane, unit))
-        _held(await self._mark(names, (_value(hold), mark, *actions)), hold)
+        return bool(_held(await self._mark(names, (_value(hold), mark, *actions)), hold) == 1)
 
     async def unmark(self, hold: Hold, unit: str, actions: Sequence[ActionId]) -> None:
         """Take an attempt's record back."""
