@@ -199,11 +199,25 @@ async def test_the_roster_names_the_author(rig: Rig) -> None:
 
 
 async def test_trouble_with_a_channel_is_told_where_people_can_act(make_rig: MakeRig) -> None:
-    """An archived channel is reported in the admin channel, with what to do."""
+    """An archived channel and a removed bot are reported in the admin channel, with what to do."""
     rig = await make_rig(options={"admin_channels": ("C0SALES001",)})
+    rig.sandbox.slack.channel("support").kick()
+    removed = await rig.sandbox.slack.channel("sales").expects("removed")
+    assert "/invite @" in removed.text
+    rig.sandbox.slack.channel("support").invite()
     rig.sandbox.slack.channel("support").archive()
-    told = await rig.sandbox.slack.channel("sales").expects("archived")
-    assert "Unarchive" in told.text
+    archived = await rig.sandbox.slack.channel("sales").expects("archived")
+    assert "Unarchive" in archived.text
+
+
+async def test_changes_of_groups_and_channels_ask_for_the_roster(make_rig: MakeRig) -> None:
+    """Whoever joins a channel or a group can work soon, not only at the next reading."""
+    asked: list[int] = []
+    rig = await make_rig(options={"people_changed": lambda: asked.append(1)})
+    rig.sandbox.slack.set_usergroup("leads", ["ben"])
+    await until(lambda: len(asked) == 1)
+    rig.sandbox.slack.channel("sales").kick("carla")
+    await until(lambda: len(asked) == 2)
 
 
 async def test_every_subscribed_event_is_acknowledged(any_rig: Rig) -> None:
