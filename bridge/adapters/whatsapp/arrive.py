@@ -8,8 +8,10 @@ would fail again in the same way may answer otherwise. (WhatsApp: webhooks/creat
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Set
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -53,6 +55,34 @@ class OddityLog:
             log.warning("whatsapp.webhook", what=oddity.value, detail=kind[1], note="logged once per kind")
 
 
+class _Order:
+    """Bodies about the same contact are stored in the order in which they came in.
+
+    Without it a contact's second message could pass the first one, whose look-up takes longer because it mints
+    the contact.
+    """
+
+    def __init__(self) -> None:
+        self._latest: dict[str, asyncio.Future[None]] = {}
+
+    @asynccontextmanager
+    async def turn(self, aliases: Set[str]) -> AsyncIterator[None]:
+        """Wait for everybody who came earlier for one of these aliases."""
+        latest = self._latest
+        earlier = {latest[alias] for alias in aliases if alias in latest}
+        mine = asyncio.get_running_loop().create_future()
+        latest.update(dict.fromkeys(aliases, mine))
+        try:
+            if earlier:
+                await asyncio.wait(earlier)
+            yield
+        finally:
+            mine.set_result(None)
+            for alias in aliases:
+                if latest.get(alias) is mine:
+                    del latest[alias]
+
+
 class WhatsAppWebhook:
     """The handlers of `GET|POST /webhooks/whatsapp` for all numbers.
 
@@ -73,6 +103,7 @@ class WhatsAppWebhook:
         self._inlet = inlet
         self._verify_token = verify_token.encode()
         self._odd = OddityLog(count)
+        self._order = _Order()
         self._max_body = max_body
         self._clock = clock
         apps: dict[str, dict[str, Number]] = {}
@@ -114,10 +145,12 @@ class WhatsAppWebhook:
         except wire.NotJsonError:
             self._odd(Oddity.NOT_JSON)
             return web.Response(status=400, text="The body is signed but is not JSON.\n")
+        drafts = reader.drafts(reading, self._clock())
         try:
-            placed = await settle(self._inlet, reader.drafts(reading, self._clock()))
-            if placed:
-                await self._inlet.append(placed)
+            async with self._order.turn({alias for draft in drafts for alias in draft.aliases}):
+                placed = await settle(self._inlet, drafts)
+                if placed:
+                    await self._inlet.append(placed)
         except StoreUnavailableError:
             self._odd(Oddity.NOT_STORED)
             return web.Response(

@@ -1,5 +1,6 @@
 """An inlet in memory, a webhook server on it, and the fixtures."""
 
+import asyncio
 import io
 import json
 from collections.abc import Sequence
@@ -48,6 +49,9 @@ class MemoryInlet:
         self.appends = 0
         self.claims: list[tuple[str, ...]] = []
         self.broken = ""
+        self.minting = asyncio.Event()
+        """Claims of new contacts wait for it."""
+        self.minting.set()
 
     @property
     def events(self) -> list[AnyEvent]:
@@ -56,6 +60,8 @@ class MemoryInlet:
     async def claim(self, aliases: Sequence[str], *, linked: bool = False) -> Claim:
         self._check("claim")
         self.claims.append(tuple(aliases))
+        if not any(alias in self.aliases for alias in aliases):
+            await self.minting.wait()
         found = list(dict.fromkeys(self.aliases[alias] for alias in aliases if alias in self.aliases))
         contact = found[0] if found else contact_id(aliases[0], 16)
         for alias in aliases:

@@ -1,5 +1,6 @@
 """The webhook over a real socket: which bodies become which events, and which answers they get."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from bridge.adapters.whatsapp.numbers import Number
 from bridge.errors import FailureKind
 from bridge.events import ContactChanged, ContactsJoined, DeliveryChanged, MessageReceived
 from bridge.markup import plain
-from bridge.model import ContactId, InboxId, MessageId, lane_of
+from bridge.model import ContactId, InboxId, MessageId, contact_id, lane_of
 from tests.adapters.whatsapp.support import (
     BODIES,
     FIXTURES,
@@ -26,6 +27,7 @@ from tests.adapters.whatsapp.support import (
     fixture,
     text,
 )
+from tests.support.waiting import until
 
 MAYA = ("bsuid:acme:US.48213307719920450013", "phone:acme:15550100311")
 WAMID = "wamid.HBgLMTU1NTAxMDAzMTEVAgARGBIyRDc2NUVCNjEzNzc2ODg2QUYA"
@@ -751,3 +753,20 @@ async def test_the_memory_of_logged_kinds_is_bounded() -> None:
             await hook.post(body)
         assert len(hook.counted) == 1500
         assert len(logs) == 1000
+
+
+async def test_a_second_message_does_not_pass_the_first_one_that_mints_the_contact() -> None:
+    """Order within a contact is kept by arrival, also when the first look-up takes longer than the next."""
+    async with Hook() as hook:
+        hook.inlet.minting.clear()
+        first = asyncio.create_task(hook.post(body_of(text("wamid.A"))))
+        await until(lambda: hook.inlet.claims, what="the first claim")
+        hook.inlet.aliases["phone:acme:34600000101"] = contact_id("phone:acme:34600000101", 16)
+        second = asyncio.create_task(hook.post(body_of(text("wamid.B"))))
+        other = text("wamid.C") | {"from": "34600000102"}
+        hook.inlet.aliases["phone:acme:34600000102"] = contact_id("phone:acme:34600000102", 16)
+        assert await hook.post(body_of(other)) == 200
+        assert not second.done()
+        hook.inlet.minting.set()
+        assert (await first, await second) == (200, 200)
+        assert [str(one.id) for one in hook.inlet.events] == ["wa:wamid.C", "wa:wamid.A", "wa:wamid.B"]
