@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Set
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -66,7 +67,7 @@ class _Order:
         self._latest: dict[str, asyncio.Future[None]] = {}
 
     @asynccontextmanager
-    async def turn(self, aliases: Set[str]) -> AsyncIterator[None]:
+    async def turn(self, aliases: AbstractSet[str]) -> AsyncIterator[None]:
         """Wait for everybody who came earlier for one of these aliases."""
         latest = self._latest
         earlier = {latest[alias] for alias in aliases if alias in latest}
