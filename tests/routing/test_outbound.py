@@ -28,7 +28,7 @@ def test_the_assignees_words_go_out() -> None:
     assert not world.receipts(wrote)
     world.did(send)
     assert world.receipts(wrote) == [Receipt.ACCEPTED]
-    assert world.conversation.waiting_since is None
+    assert world.look().waiting_since is None
     assert world.record(wrote).fate is Fate.ACCEPTED
     assert not [one for one in world.pending.values() if isinstance(one, Send)]
 
@@ -76,7 +76,7 @@ def test_an_agent_of_another_inbox_is_a_viewer_here() -> None:
     world.roster = replace(world.roster, agents=(*world.roster.agents, replace(other, inboxes=(SALES,))))
     world.write("zoe", "hello")
     assert world.sends() == ["hello"]
-    agents = (*world.roster.agents[:-1], replace(other, inboxes=("elsewhere",)))  # type: ignore[arg-type]
+    agents = (*world.roster.agents[:-1], replace(other, inboxes=("elsewhere",)))
     world.roster = replace(world.roster, agents=agents)
     world.write("zoe", "hello again")
     assert world.sends() == ["hello"]
@@ -488,7 +488,7 @@ def test_a_failure_is_told_in_plain_words_with_a_retry() -> None:
     notice = world.one(PostNotice)
     assert bare(notice.body) == f"“Hello” did not reach the contact: {NEVER.words}"
     assert notice.mention == account("ana")
-    assert [(one.name, one.token) for one in notice.buttons] == [("retry", world.message(wrote))]
+    assert [(one.name, str(one.token)) for one in notice.buttons] == [("retry", str(world.message(wrote)))]
     assert world.receipts(wrote) == [Receipt.FAILED]
     assert world.conversation.failed == 1
     assert world.conversation.waiting_since is not None

@@ -218,7 +218,7 @@ class World:
         event = StaffWrote(
             id=event_id,
             at=self.now,
-            contact=CONTACT,
+            contact=self.contact.id,
             conversation=conversation or self.conversation.id,
             author=account(name),
             author_name=name,
@@ -274,7 +274,7 @@ class World:
             ButtonPressed(
                 id=self.new_id("press"),
                 at=self.now,
-                contact=CONTACT,
+                contact=self.contact.id,
                 conversation=conversation or self.conversation.id,
                 author=account(name),
                 place=self.conversation.thread,
@@ -339,7 +339,7 @@ class World:
             ThreadOpened(
                 id=EventId(f"{action.id}/r"),
                 at=self.now,
-                contact=CONTACT,
+                contact=self.contact.id,
                 action=action.id,
                 place=Place(desk="desk", channel=channel, thread=thread),
                 card=Post(desk="desk", channel=channel, id=thread),
@@ -348,7 +348,12 @@ class World:
 
     def did(self, action: AnyAction) -> Decision:
         """It was done: the result that fits its kind."""
-        base = {"id": EventId(f"{action.id}/r"), "at": self.now, "contact": CONTACT, "action": action.id}
+        base = {
+            "id": EventId(f"{action.id}/r"),
+            "at": self.now,
+            "contact": self.contact.id,
+            "action": action.id,
+        }
         match action:
             case OpenThread():
                 return self.opened(action)
@@ -367,7 +372,7 @@ class World:
             PartSent(
                 id=EventId(f"{action.id}/r{part}"),
                 at=self.now,
-                contact=CONTACT,
+                contact=self.contact.id,
                 action=action.id,
                 platform_id=f"{action.id}#{part}",
                 part=part,
@@ -379,14 +384,14 @@ class World:
         """It did not work."""
         event_id = EventId(f"{action.id}/r")
         event = Failed(
-            id=event_id, at=self.now, contact=CONTACT, action=action.id, failure=failure, part=part
+            id=event_id, at=self.now, contact=self.contact.id, action=action.id, failure=failure, part=part
         )
         return self.decide(event)
 
     def unknown(self, action: Send, part: int = 0) -> Decision:
         """Nobody knows whether it worked."""
         event = Uncertain(
-            id=EventId(f"{action.id}/r"), at=self.now, contact=CONTACT, action=action.id, part=part
+            id=EventId(f"{action.id}/r"), at=self.now, contact=self.contact.id, action=action.id, part=part
         )
         return self.decide(event)
 
@@ -410,6 +415,10 @@ class World:
     def conversation(self) -> Conversation:
         """The current conversation of the sales inbox."""
         return self.contact.conversations[SALES]
+
+    def look(self) -> Conversation:
+        """`conversation`, read anew: a type checker does not take it for what it was before."""
+        return self.conversation
 
     def all(self, kind: type[A]) -> list[A]:
         """All actions of a kind made so far (or since `start`)."""
@@ -442,7 +451,7 @@ class World:
 
     def message(self, wrote: StaffWrote) -> MessageId:
         """The message that a staff post became."""
-        return message_id(lane_of(CONTACT), wrote.id)
+        return message_id(lane_of(self.contact.id), wrote.id)
 
     def record(self, wrote: StaffWrote) -> MessageRecord:
         """Its record."""

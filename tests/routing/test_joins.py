@@ -1,0 +1,211 @@
+"""Two contacts that are one person: who goes on, what is handed over, what happens to late events."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.actions import Emit, MoveAliases, OpenThread, PostNotice, Relay, Send
+from bridge.events import (
+    AnyEvent,
+    ContactMerged,
+    ContactsJoined,
+    JoinProposed,
+    JoinSettled,
+    StaffWrote,
+    unpack,
+)
+from bridge.markup import bare, text
+from bridge.model import Contact, ContactId, Post, Receipt, Status, lane_of
+from tests.routing.world import CONTACT, SALES, SUPPORT, World, account
+
+OTHER = ContactId("5-fedcba")
+
+
+def other_world() -> World:
+    """The shard of the other contact."""
+    world = World()
+    world.contact = Contact(id=OTHER)
+    return world
+
+
+def join(world: World, *, leads: bool, other: ContactId) -> None:
+    """It turned out that they are one."""
+    event = ContactsJoined(
+        id=world.new_id("join"), at=world.now, contact=world.contact.id, other=other, leads=leads
+    )
+    world.decide(event)
+
+
+def emitted(world: World) -> list[AnyEvent]:
+    """Events for other contacts that the last decision made."""
+    return [unpack(one.event) for one in world.new(Emit) if one.unit != "desk"]
+
+
+def meet(one: World, two: World) -> tuple[World, World]:
+    """Carry a join of `one`, which leads, with `two` to its end. Returns winner and loser."""
+    join(one, leads=True, other=two.contact.id)
+    assert not one.last.actions
+    join(two, leads=False, other=one.contact.id)
+    worlds = {one.contact.id: one, two.contact.id: two}
+    queue = emitted(two)
+    while queue:
+        event = queue.pop(0)
+        world = worlds[event.contact]  # type: ignore[union-attr, index]
+        world.decide(event)  # type: ignore[arg-type]
+        queue += emitted(world)
+    winner = next(world for world in worlds.values() if world.contact.redirect is None)
+    (loser,) = [world for world in worlds.values() if world is not winner]
+    assert loser.contact.redirect == winner.contact.id
+    assert winner.contact.joining is None
+    assert loser.contact.joining is None
+    return winner, loser
+
+
+@pytest.mark.parametrize(
+    "leader_open,other_open,leader_wins",
+    [(True, True, True), (True, False, True), (False, True, False), (False, False, True)],
+)
+def test_the_one_with_an_open_conversation_goes_on(
+    leader_open: bool, other_open: bool, leader_wins: bool
+) -> None:
+    """The leading one when both or none have."""
+    leader, other = World(), other_world()
+    for world, is_open in ((leader, leader_open), (other, other_open)):
+        if is_open:
+            world.receive(contact=world.contact.id, aliases=(f"a:{world.contact.id}",))
+            world.settle()
+    winner, loser = meet(leader, other)
+    assert (winner is leader) == leader_wins
+    moves = [one for one in winner.made if isinstance(one, MoveAliases)]
+    assert [one.aliases for one in moves] == [loser.contact.aliases]
+    assert set(loser.contact.aliases) <= set(winner.contact.aliases)
+
+
+def test_the_losers_conversation_closes_and_says_where_it_goes_on() -> None:
+    """In its thread; it never opens again."""
+    leader, other = World(), other_world()
+    leader.receive()
+    other.receive(contact=OTHER)
+    winner, loser = meet(leader, other)
+    old = loser.conversation
+    assert old.status is Status.CLOSED
+    assert old.continued == winner.conversation.number
+    assert any(f"continued in #{winner.conversation.number}" in words for words in _notices(loser))
+
+
+def test_what_the_loser_held_goes_out_and_what_it_asked_stays_in() -> None:
+    """Before it hands over."""
+    leader, other = World(), World(hold_s=5)
+    other.contact = Contact(id=OTHER)
+    leader.receive()
+    other.receive(contact=OTHER)
+    other.settle()
+    other.write("ana", "maybe")
+    other.write("ben", "!reply surely")
+    _, loser = meet(leader, other)
+    assert loser.sends() == ["surely"]
+    assert not loser.conversation.choices
+    assert not loser.timers
+    loser.settle()
+    assert not loser.pending
+
+
+def _notices(world: World) -> list[str]:
+    return [bare(one.body) for one in world.made if isinstance(one, PostNotice)]
+
+
+def test_what_the_winner_lacks_is_opened_for_it() -> None:
+    """In every inbox, one decision each; the wait and the window go along."""
+    leader, other = World(), other_world()
+    leader.receive(inbox=SALES)
+    other.receive(contact=OTHER, inbox=SUPPORT)
+    other.receive(contact=OTHER, inbox="third")
+    winner, _ = meet(leader, other)
+    assert set(winner.contact.conversations) == {SALES, SUPPORT, "third"}
+    assert len({one.number for one in winner.contact.conversations.values()}) == 3
+    for one in winner.contact.conversations.values():
+        assert one.waiting_since is not None
+        assert one.window_until is not None
+    assert len([one for one in winner.made if isinstance(one, OpenThread)]) == 3
+    assert len([one for one in winner.made if isinstance(one, MoveAliases)]) == 1
+
+
+def joined_pair() -> tuple[World, World]:
+    """A winner and a loser, both with a conversation that was open."""
+    leader, other = World(), other_world()
+    leader.receive()
+    other.receive(contact=OTHER)
+    other.settle()
+    winner, loser = meet(leader, other)
+    loser.made.clear()
+    return winner, loser
+
+
+def test_late_words_of_the_contact_are_forwarded() -> None:
+    """Under the same id, to the winner's shard."""
+    winner, loser = joined_pair()
+    loser.receive("late", contact=OTHER)
+    (emit,) = loser.new(Emit)
+    assert (emit.to, emit.unit) == (lane_of(CONTACT), CONTACT)
+    event = unpack(emit.event)
+    assert event.contact == CONTACT  # type: ignore[union-attr]
+    assert not loser.new(Relay)
+    winner.decide(event)  # type: ignore[arg-type]
+    assert len(winner.new(Relay)) == 1
+
+
+@pytest.mark.parametrize("words", ["hello", "!reply hello", "!reopen", "!claim"])
+def test_staff_words_in_the_losers_thread_go_nowhere(words: str) -> None:
+    """They are answered with where to write."""
+    _, loser = joined_pair()
+    event = StaffWrote(
+        id=loser.new_id("w"),
+        at=loser.now,
+        contact=OTHER,
+        conversation=loser.conversation.id,
+        author=account("lea"),
+        place=loser.conversation.thread,
+        post=Post(desk="desk", channel="C1", id="x"),
+        body=text(words),
+    )
+    loser.decide(event)
+    assert not loser.new(Send)
+    assert loser.receipts(event) == [Receipt.INTERNAL]
+    assert "go on in conversation #" in loser.answers()[0]
+    assert loser.conversation.status is Status.CLOSED
+
+
+def test_results_of_the_losers_actions_are_its_own() -> None:
+    """They are pending there."""
+    leader, other = World(), other_world()
+    other.receive(contact=OTHER)
+    other.receive(contact=OTHER)
+    leader.receive()
+    _, loser = meet(leader, other)
+    assert any(isinstance(one, Relay) for one in loser.pending.values())
+    loser.settle()
+    assert not loser.pending
+    assert all(record.posts for record in loser.records.values())
+
+
+def test_a_join_with_oneself_changes_nothing() -> None:
+    """It may come back by way of a redirect."""
+    world = World().start()
+    join(world, leads=True, other=CONTACT)
+    event = JoinProposed(id=world.new_id("p"), at=world.now, contact=CONTACT, other=world.contact)
+    world.decide(event)
+    settled = JoinSettled(id=world.new_id("s"), at=world.now, contact=CONTACT, winner=CONTACT)
+    world.decide(settled)
+    assert world.contact.redirect is None
+    assert not world.made
+
+
+def test_the_winner_keeps_its_own_name_and_number() -> None:
+    """And takes what it lacks."""
+    world = World().start()
+    world.contact = replace(world.contact, phone=None)
+    loser = Contact(id=OTHER, name="Other", phone="49333", username="other", aliases=("x:1",))
+    world.decide(ContactMerged(id=world.new_id("m"), at=world.now, contact=CONTACT, loser=loser))
+    assert (world.contact.name, world.contact.phone, world.contact.username) == ("Carla", "49333", "other")
+    assert world.contact.aliases[-1] == "x:1"
