@@ -322,7 +322,7 @@ class SlackDesk:
         """Who works here, with their roles; `roster_problems` says what could not be read."""
         await self.identity()
         agents = await self._roster.read()
-        self._colleagues = frozenset(agent.name.casefold() for agent in agents)
+        self._colleagues = self._roster.known_as
         return agents
 
     @property

@@ -43,6 +43,8 @@ class Profile(Struct, frozen=True):
     """What we keep of a Slack user."""
 
     name: str = ""
+    real_name: str = ""
+    """Also shown by Slack's clients, in place of the display name where a workspace or reader prefers it."""
     member: bool = False
     """A full member: no guest, no bot, not deactivated, and of this workspace."""
     deleted: bool = False
@@ -97,7 +99,10 @@ def profile_of(user: Mapping[str, Any], team: str) -> Profile:
     bot = bool(user.get("is_bot")) or user.get("id") == "USLACKBOT"
     deleted = bool(user.get("deleted"))
     return Profile(
-        name=one_line(str(name)), member=not (outsider or guest or bot or deleted), deleted=deleted
+        name=one_line(str(name)),
+        real_name=one_line(str(shown.get("real_name") or user.get("real_name") or "")),
+        member=not (outsider or guest or bot or deleted),
+        deleted=deleted,
     )
 
 
@@ -142,6 +147,8 @@ class RosterReader:
         self._channels = channels
         self.problems: tuple[str, ...] = ()
         """What could not be read the last time, in words."""
+        self.known_as: frozenset[str] = frozenset()
+        """All names, casefolded, under which Slack may show the agents read the last time."""
 
     async def read(self) -> tuple[Agent, ...]:
         """Everybody with a role, sorted by user id.
@@ -159,11 +166,14 @@ class RosterReader:
             for user in await self._members(channel, problems):
                 inboxes.setdefault(user, []).append(inbox)
         agents = []
+        names: set[str] = set()
         for user in sorted({*roles, *inboxes}):
             profile = await self._profiles.get(user)
             if profile.member:
                 agents.append(_agent(user, profile, roles.get(user), inboxes.get(user, [])))
+                names |= {profile.name.casefold(), profile.real_name.casefold()}
         self.problems = tuple(problems)
+        self.known_as = frozenset(names - {""})
         return tuple(agents)
 
     async def _users(self, named: Sequence[str], problems: list[str]) -> list[str]:
