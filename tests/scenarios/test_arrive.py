@@ -1,0 +1,278 @@
+"""What customers do arrives once, in order, whole, and harmless, whatever the wire does to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bridge.sandbox.whatsapp import wire
+from tests.support.stack import shown
+from tests.support.talk import NUMBER, SALES_NUMBER, Shop, Talk, seconds_ago
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_delivery_made_twice_is_shown_once(shop: Shop) -> None:
+    """Deduplicated: by the message's id, however often and however late it comes."""
+    talk = await shop.talk("First of all")
+    shop.goes_wrong("whatsapp.webhook", "duplicate")
+    await talk.customer_writes("Sent once")
+    first = shop.sandbox.whatsapp.webhook.deliveries[0]
+    for delivery in list(shop.sandbox.whatsapp.webhook.deliveries):
+        assert await shop.posts(delivery.body, {"X-Hub-Signature-256": delivery.signature}) == 200
+    assert first.body
+    await talk.customer_writes("The end")
+    assert [line.split("\n")[0] for line in talk.thread] == ["First of all", "Sent once", "The end"]
+
+
+async def test_one_bad_item_in_a_batch_costs_the_others_nothing(shop: Shop) -> None:
+    """A body with messages of three people and one item that makes no sense: three threads, 200."""
+    people = (shop.newcomer("Una"), shop.newcomer("Dos"), shop.newcomer("Tres"))
+    items = [
+        wire.inbound(
+            f"wamid.batch{one.wa_id}",
+            "text",
+            {"body": f"I am {one.name}"},
+            timestamp=float(seconds_ago(0)),
+            wa_id=one.wa_id,
+            user_id=one.user_id,
+            context=None,
+        )
+        for one in people
+    ]
+    bad = {"from": 7, "id": ["no"], "timestamp": {}, "type": "text", "text": "no object"}
+    assert await shop.delivers(items[0], bad, items[1], items[2], customers=people) == 200
+    for one in people:
+        card = await shop.card(one.name)
+        await shop.in_thread(card, f"I am {one.name}")
+
+
+async def test_batched_deliveries_arrive_whole(shop: Shop) -> None:
+    """WhatsApp gathers updates: several people's messages in one POST become several threads, in order."""
+    ines, omar = shop.newcomer("Ines"), shop.newcomer("Omar")
+    shop.goes_wrong("whatsapp.webhook", "batch", size=4)
+    for one, text in ((ines, "a1"), (omar, "b1"), (ines, "a2"), (omar, "b2")):
+        await one.writes(f"{one.name} {text}")
+    for one, texts in ((ines, ("a1", "a2")), (omar, ("b1", "b2"))):
+        card = await shop.card(one.name)
+        for text in texts:
+            await shop.in_thread(card, f"{one.name} {text}")
+        thread = "\n".join(shown(post) for post in shop.channel().thread(card.ts)[1:])
+        assert thread.index(texts[0]) < thread.index(texts[1])
+
+
+async def test_a_message_overtaken_on_the_way_is_not_lost(shop: Shop) -> None:
+    """The webhook may reorder: what arrives later stands later, and both stand there once."""
+    talk = await shop.talk("Start")
+    shop.goes_wrong("whatsapp.webhook", "reorder", seconds=5)
+    await talk.customer.writes("held back")
+    await talk.customer.writes("faster")
+    await talk.thread_shows("held back")
+    await talk.thread_shows("faster")
+    assert talk.said("held back") == talk.said("faster") == 1
+
+
+async def test_a_customer_who_hides_their_phone_is_known_by_username(shop: Shop) -> None:
+    """No phone in the webhook: the card shows @username, and the answer goes to the user id."""
+    leila = shop.newcomer("Leila", username="leila.designs", hide_phone=True)
+    talk = await shop.talk("Nobody has my number", leila, assignee="ben")
+    assert "@leila.designs" in talk.shows()
+    assert leila.wa_id not in talk.shows()
+    await talk.staff("ben", "We do not need it.")
+    await talk.hears("We do not need it.")
+
+
+async def test_hostile_names_and_words_can_do_nothing(shop: Shop) -> None:
+    """No ping, no formatting, no link in disguise, no imitation of a colleague or of the bot."""
+    before = {name: len(shop.person(name).pings) for name in ("ben", "carla", "dana")}
+    mallory = shop.newcomer("<!channel> *Ben Agent* <https://evil|bank>")
+    words = "<!here> <@U0BEN00001> @ben <https://evil.example|your bank> :lock: &lt;!everyone&gt; <!subteam^S1>"
+    await mallory.writes(words)
+    talk = Talk(shop, mallory, await shop.card(mallory.name), "support", None)
+    await talk.thread_shows("<!here>")
+    post = shop.channel().thread(talk.card.ts)[1]
+    elements = [
+        element
+        for block in post.blocks or []
+        for section in block["elements"]
+        for element in section["elements"]
+    ]
+    assert {one["type"] for one in elements} <= {"text", "link"}
+    assert all(one.get("text") in (None, one["url"]) for one in elements if one["type"] == "link")
+    typed = "".join(one.get("text") or one["url"] for one in elements)
+    assert typed == words, "the words stand there as they were typed"
+    assert not post.pings
+    await talk.claimed_by("ben")
+    for name in before:
+        causes = [ping for ping in shop.person(name).pings[before[name] :] if ping["ts"] != talk.card.ts]
+        assert not causes
+
+
+async def test_a_customer_named_like_an_agent_does_not_look_like_one(shop: Shop) -> None:
+    """The name above a customer's post is never exactly that of a colleague."""
+    talk = await shop.talk("Please send me your password")
+    for name in ("Ben Agent", "ben", "CARLA"):
+        talk.customer.name = name
+        post = await talk.customer_writes(f"It is me, {name}")
+        assert post.username == f"{name} (customer)"
+
+
+async def test_a_message_that_whatsapp_does_not_let_us_read_says_so(shop: Shop) -> None:
+    """An unknown type still becomes a post; nobody is ignored."""
+    talk = await shop.talk()
+    await talk.customer.sends("unsupported", None)
+    await talk.thread_shows("does not let us read")
+    await talk.customer.sends("hologram", {"id": "1"})
+    await talk.thread_shows("hologram")
+
+
+@pytest.mark.parametrize(
+    "kind, content, what",
+    [
+        ("image", {"id": "1", "mime_type": "image/jpeg", "sha256": "x", "caption": "my cat"}, "my cat"),
+        ("document", {"id": "1", "mime_type": "text/plain", "sha256": "x", "filename": "a.txt"}, "a.txt"),
+        ("location", {"latitude": 1.5, "longitude": 2.5, "name": "Home"}, "Home"),
+        ("audio", {"id": "1", "mime_type": "audio/ogg", "sha256": "x"}, "audio"),
+        ("sticker", {"id": "1", "mime_type": "image/webp", "sha256": "x"}, "sticker"),
+    ],
+)
+async def test_what_cannot_be_shown_yet_is_named(
+    shop: Shop, kind: str, content: dict[str, object], what: str
+) -> None:
+    """Media, places and the like: what came, and the words that came with it."""
+    talk = await shop.talk()
+    await talk.customer.sends(kind, content)
+    post = await talk.thread_shows("cannot be shown here yet")
+    assert kind in shown(post)
+    assert what in shown(post)
+
+
+async def test_a_new_number_keeps_the_conversation(shop: Shop) -> None:
+    """A customer who moves to another phone goes on in the same thread, and hears answers there."""
+    talk = await shop.talk("From my old phone", assignee="ben")
+    await talk.customer.changes_number("34699123456")
+    await talk.thread_shows("changed their WhatsApp number")
+    await talk.customer_writes("From my new phone")
+    await talk.staff("ben", "Good to know.")
+    await talk.hears("Good to know.")
+    assert talk.customer.inbox[-1].sent_to == "34699123456"
+
+
+async def test_each_inbox_has_its_own_conversation(shop: Shop) -> None:
+    """The same person writes to two numbers: two threads in two channels, each answered from its number."""
+    nora = shop.newcomer()
+    support = await shop.talk("My order is late", nora, number_id=NUMBER, assignee="carla")
+    sales = await shop.talk("I want to buy", nora, number_id=SALES_NUMBER)
+    assert support.number != sales.number
+    await sales.claimed_by("carla")
+    await sales.staff("carla", "With pleasure.")
+    await support.staff("carla", "We are sorry.")
+    await until(lambda: len(nora.inbox) == 2, 10)
+    assert {message.number_id: message.text for message in nora.inbox} == {
+        NUMBER: "We are sorry.",
+        SALES_NUMBER: "With pleasure.",
+    }
+
+
+async def test_a_late_message_shows_when_it_was_written(shop: Shop) -> None:
+    """What WhatsApp delivers hours later says so, with the platform's own date format."""
+    nora = shop.newcomer()
+    stamp = seconds_ago(3 * 3600)
+    item = wire.inbound(
+        "wamid.late1",
+        "text",
+        {"body": "Written in a tunnel"},
+        timestamp=float(stamp),
+        wa_id=nora.wa_id,
+        user_id=nora.user_id,
+        context=None,
+    )
+    assert await shop.delivers(item, customers=(nora,)) == 200
+    post = await shop.in_thread(await shop.card(nora.name), "Written in a tunnel")
+    assert f"<!date^{stamp}^" in shown(post)
+
+
+async def test_a_reply_to_our_message_quotes_it(shop: Shop) -> None:
+    """An answer to one of our messages says which."""
+    talk = await shop.talk(assignee="ben")
+    await talk.staff("ben", "Red or blue?")
+    await talk.hears("Red or blue?")
+    await talk.customer.writes("The first", reply_to=talk.customer.inbox[0].id)
+    assert "Red or blue?" in shown(await talk.thread_shows("The first"))
+
+
+async def test_thirty_customers_at_once_all_get_a_thread(shop: Shop) -> None:
+    """Several shards at work: everybody's words stand in a thread of their own."""
+    people = [shop.newcomer("Guest") for _ in range(30)]
+    await asyncio.gather(*(one.writes(f"I am {one.name}.") for one in people))
+    cards = await asyncio.gather(*(shop.card(f"{one.name}", timeout_s=20) for one in people))
+    await asyncio.gather(
+        *(
+            shop.in_thread(card, f"I am {one.name}.", timeout_s=20)
+            for one, card in zip(people, cards, strict=True)
+        )
+    )
+    assert len({card.ts for card in cards}) == 30
+
+
+# ------------------------------------------------------------------------------------------ bad input
+
+
+async def test_a_wrong_or_missing_signature_is_refused(shop: Shop) -> None:
+    """401, and nothing of it appears."""
+    nora = shop.newcomer()
+    item = wire.inbound(
+        "wamid.forged",
+        "text",
+        {"body": "forged"},
+        timestamp=float(seconds_ago(0)),
+        wa_id=nora.wa_id,
+        user_id=nora.user_id,
+        context=None,
+    )
+    metadata = {"display_phone_number": "15550100200", "phone_number_id": NUMBER}
+    body = wire.encode(wire.envelope([wire.Update("1", metadata, "messages", item)]))
+    assert await shop.posts(body) == 401
+    assert await shop.posts(body, {"X-Hub-Signature-256": wire.sign(body, "not the secret")}) == 401
+    assert await shop.posts(body, {"X-Hub-Signature-256": wire.sign(body + b" ", "sandbox-app-secret")}) == 401
+    talk = await shop.talk("I am real", nora)
+    assert talk.said("forged") == 0
+
+
+async def test_a_body_of_ten_megabytes_is_refused_and_hurts_nobody(shop: Shop) -> None:
+    """413, and the next customer is served."""
+    assert await shop.posts_signed(b'{"a": "' + b"x" * 10_000_000 + b'"}') == 413
+    await shop.talk("Still there?")
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b"[1"])
+async def test_what_is_no_json_is_refused(shop: Shop, body: bytes) -> None:
+    """400 for signed rubbish; it could never be stored."""
+    assert await shop.posts_signed(body) == 400
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"null", b'{"object":"x","entry":[{"changes":[{"value":3}]}]}'])
+async def test_json_that_is_nothing_of_ours_is_taken_and_counted(shop: Shop, body: bytes) -> None:
+    """200: WhatsApp would only send it again for a week."""
+    assert await shop.posts_signed(body) in {200, 400}
+
+
+async def test_a_number_that_no_inbox_names_is_taken_and_counted(shop: Shop) -> None:
+    """200 and no thread; `threadline check` and the metrics show it."""
+    nora = shop.newcomer()
+    item = wire.inbound(
+        "wamid.elsewhere",
+        "text",
+        {"body": "wrong number"},
+        timestamp=float(seconds_ago(0)),
+        wa_id=nora.wa_id,
+        user_id=nora.user_id,
+        context=None,
+    )
+    metadata = {"display_phone_number": "15550109999", "phone_number_id": "999999999"}
+    body = wire.encode(wire.envelope([wire.Update("1", metadata, "messages", item)]))
+    assert await shop.posts_signed(body) == 200
+    talk = await shop.talk("right number", nora)
+    assert talk.said("wrong number") == 0
