@@ -133,6 +133,23 @@ def sandbox(
 
 
 @app.command()
+def bench(
+    messages: Annotated[
+        int, typer.Option(min=100, max=100_000, help="Messages of the capacity measurement.")
+    ] = 6000,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Times that everything is measured.")] = 3,
+    rate: Annotated[
+        float, typer.Option(min=1, max=10_000, help="Messages a second while latency is measured.")
+    ] = 300.0,
+) -> None:
+    """Measure capacity, processor time and latency beside a bare floor. Loopback only; a minute or two."""
+    from bridge.bench import Options  # noqa: PLC0415 - keeps --help quick
+    from bridge.bench import bench as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(Options(messages=messages, runs=runs, rate=rate)))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)

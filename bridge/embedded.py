@@ -29,6 +29,11 @@ class EmbeddedValkey:
         """Its address for `redis.url`."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 while it does not run."""
+        return self._process.pid if self._process is not None else 0
+
     async def start(self) -> None:
         """Start it and wait until it answers. Raises `EmbeddedError`."""
         try:

@@ -1,0 +1,174 @@
+"""Signed webhooks from pretended contacts, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import hmac
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from bridge.bench.http1 import Line, request
+
+PATH = "/webhooks/whatsapp"
+PHONE_NUMBER_ID = "106540352242922"
+WABA_ID = "102290129340398"
+_WORDS = (
+    "Hello, I ordered two chairs last week and only one has come. Could you please look where the other one is? "
+    "You have my address already."
+)
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One delivery with one message."""
+
+    reference: str
+    contact: int
+    raw: bytes
+
+
+@dataclass
+class Outcome:
+    """What became of a load. Times in nanoseconds; `relays` from when a webhook was due to when its post arrived."""
+
+    sent: int = 0
+    refused: int = 0
+    acks: list[int] = field(default_factory=list)
+    relays: list[int] = field(default_factory=list)
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    seconds: float = 0.0
+    calls: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def per_s(self) -> float:
+        """Messages a second, from the first webhook to the last post."""
+        return (self.sent - self.lost) / self.seconds if self.seconds else 0.0
+
+
+def webhooks(count: int, contacts: int, tag: str, secret: str, dice: random.Random) -> list[Webhook]:
+    """Build and sign `count` deliveries ahead of the measured time. `tag`: eight small letters or digits."""
+    return [_webhook(f"ref-{tag}-{n:07d}", dice.randrange(contacts), secret) for n in range(count)]
+
+
+def _webhook(reference: str, contact: int, secret: str) -> Webhook:
+    digits = f"1650{contact:07d}"
+    message = {
+        "from": digits,
+        "id": f"wamid.{reference}",
+        "timestamp": str(int(time.time())),
+        "type": "text",
+        "text": {"body": f"{_WORDS} {reference}"},
+    }
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "15550783881", "phone_number_id": PHONE_NUMBER_ID},
+        "contacts": [{"profile": {"name": f"Contact {contact}"}, "wa_id": digits, "user_id": f"US.{digits}"}],
+        "messages": [message],
+    }
+    entry = {"id": WABA_ID, "changes": [{"value": value, "field": "messages"}]}
+    body = orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
+    signed = "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()
+    headers = {"Content_Type": "application/json", "X_Hub_Signature_256": signed}
+    return Webhook(reference, contact, request(PATH, body, **headers))
+
+
+async def drive(
+    port: int, platforms: int, load: Sequence[Webhook], *, lines: int, rate: float | None, drain_s: float
+) -> Outcome:
+    """Send all of `load` and wait until it has arrived, at most `drain_s` seconds after the last answer.
+
+    Without `rate` each line sends its next webhook as soon as the last is answered; with it they are due evenly
+    spaced, and times count from when each was due. A contact keeps to one line, so that its order is defined.
+    """
+    opened = [await Line.open(port) for _ in range(lines)]
+    log = await Line.open(platforms)
+    outcome = Outcome(sent=len(load))
+    starts: dict[str, int] = {}
+    shares: list[list[tuple[int, Webhook]]] = [[] for _ in opened]
+    for place, webhook in enumerate(load):
+        shares[webhook.contact % lines].append((place, webhook))
+    try:
+        begun = time.monotonic_ns()
+        await asyncio.gather(
+            *(
+                _send(line, share, begun, rate, starts, outcome)
+                for line, share in zip(opened, shares, strict=True)
+            )
+        )
+        arrivals = await _arrivals(log, starts, outcome, drain_s)
+    finally:
+        for line in (*opened, log):
+            line.close()
+    _judge(load, starts, arrivals, outcome)
+    outcome.seconds = (max((at for _, at in arrivals), default=begun) - begun) / 1e9
+    return outcome
+
+
+async def _send(
+    line: Line,
+    share: Sequence[tuple[int, Webhook]],
+    begun: int,
+    rate: float | None,
+    starts: dict[str, int],
+    outcome: Outcome,
+) -> None:
+    for place, webhook in share:
+        due = time.monotonic_ns()
+        if rate is not None:
+            due = begun + int(place * 1e9 / rate)
+            await asyncio.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
+        starts[webhook.reference] = due
+        status, _ = await line.ask(webhook.raw)
+        outcome.acks.append(time.monotonic_ns() - due)
+        outcome.refused += status != 200
+
+
+async def _arrivals(
+    log: Line, wanted: Mapping[str, int], outcome: Outcome, drain_s: float
+) -> list[tuple[str, int]]:
+    """Every arrival of ours in the order in which it was noted, repeated ones too."""
+    arrivals: list[tuple[str, int]] = []
+    missing = set(wanted)
+    calls: collections.Counter[str] = collections.Counter()
+    deadline = time.monotonic() + drain_s
+    while True:
+        _, body = await log.ask(request("/log"))
+        notes = orjson.loads(body)
+        calls.update(notes["calls"])
+        arrivals += [(reference, at) for reference, at in notes["seen"] if reference in wanted]
+        missing.difference_update(reference for reference, _ in notes["seen"])
+        if not missing or time.monotonic() > deadline:
+            outcome.calls = dict(calls)
+            return arrivals
+        await asyncio.sleep(_POLL_S)
+
+
+def _judge(
+    load: Sequence[Webhook],
+    starts: Mapping[str, int],
+    arrivals: Sequence[tuple[str, int]],
+    outcome: Outcome,
+) -> None:
+    """Count what is lost, doubled and out of order, and how long each took."""
+    place = {webhook.reference: (webhook.contact, n) for n, webhook in enumerate(load)}
+    first: dict[str, int] = {}
+    latest: dict[int, int] = {}
+    for reference, at in arrivals:
+        if reference in first:
+            outcome.doubled += 1
+            continue
+        first[reference] = at
+        contact, n = place[reference]
+        outcome.out_of_order += n < latest.get(contact, -1)
+        latest[contact] = max(n, latest.get(contact, -1))
+    outcome.lost = len(load) - len(first)
+    outcome.relays = sorted(at - starts[reference] for reference, at in first.items())
+    outcome.acks.sort()
