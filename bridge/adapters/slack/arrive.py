@@ -21,16 +21,11 @@ import orjson
 import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.adapter.socket_mode.async_internals import send_async_response
-from slack_bolt.adapter.socket_mode.internals import build_headers
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
-from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.adapters.base import Inlet, Placed
@@ -38,6 +33,7 @@ from bridge.adapters.slack.adapter import Identity, SlackDesk
 from bridge.adapters.slack.interactions import Interactions
 from bridge.adapters.slack.messages import MessageReader, thread_of
 from bridge.adapters.slack.roster import Names
+from bridge.adapters.slack.socketmode import SocketConnection
 from bridge.errors import PlatformError, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
@@ -48,7 +44,6 @@ EventHandler = Callable[[Json, Identity], Awaitable[list[Placed]]]
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body that are read (Slack: a view has at most 250 KB)."""
 
-BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 _ANYTHING = re.compile(".*")
 _HELP = (
     "I carry messages between customers and your team. Work in the threads of your channel: answer there, type "
@@ -80,17 +75,15 @@ class Arrivals:
         """
         self._desk = desk
         self._inlet = inlet
-        self._app_token = app_token
         self._verifier = SignatureVerifier(signing_secret) if signing_secret else None
         self._admin_channels = admin_channels
         self._people_changed = people_changed
-        self._ping_s = ping_s
         names = Names(inlet, desk.profiles)
         self._messages = MessageReader(inlet, names, now)
         self._interactions = Interactions(inlet, desk.caller, names, now)
         self._orders = _Orders()
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._problem: str | None = "not connected to Slack yet" if app_token else None
+        self._fatal: str | None = None
         self._running: asyncio.Task[None] | None = None
         logger = logging.getLogger("threadline.slack")
         logger.setLevel(logging.CRITICAL)  # below it, the SDK prints bodies and secret addresses
@@ -98,7 +91,6 @@ class Arrivals:
             token=bot_token, base_url=api_url, session=session, retry_handlers=[], logger=logger
         )
         self._client = client
-        self._logger = logger
         self.app = AsyncApp(
             client=client,
             logger=logger,
@@ -111,6 +103,11 @@ class Arrivals:
             ignoring_self_assistant_message_events_enabled=False,
             attaching_function_token_enabled=False,
             attaching_conversation_kwargs_enabled=False,
+        )
+        self._socket = (
+            SocketConnection(desk, self.app, client, logger, app_token, self._tracked, ping_s)
+            if app_token
+            else None
         )
         self.events: dict[str, EventHandler] = self._event_handlers()
         self._listen()
@@ -154,6 +151,7 @@ class Arrivals:
 
     def _listener(self, handler: EventHandler) -> Callable[..., Awaitable[None]]:
         async def listen(body: dict[str, Any]) -> None:
+            self._fatal = None  # an event arrives, so the app is installed (again)
             await self._store(await handler(body, await self._desk.identity()))
 
         return listen
@@ -184,7 +182,7 @@ class Arrivals:
         words = trouble(event, identity)
         log.error("slack.trouble", kind=event.get("type"), words=words)
         if event.get("type") in {"tokens_revoked", "app_uninstalled"}:
-            self._problem = words
+            self._fatal = words
             return []
         gone = event.get("channel")
         for channel in self._admin_channels:
@@ -298,12 +296,12 @@ class Arrivals:
 
     def problem(self) -> str | None:
         """Why Slack's events do not reach us at the moment, in words; None when all is well."""
-        return self._problem
+        return self._fatal or (self._socket.problem if self._socket is not None else None)
 
     async def start(self) -> None:
         """Connect, and stay connected, in the background. Does nothing in HTTP mode."""
-        if self._app_token:
-            self._running = asyncio.get_running_loop().create_task(self._stay_connected(self._app_token))
+        if self._socket is not None:
+            self._running = asyncio.get_running_loop().create_task(self._socket.run())
 
     async def stop(self, patience_s: float = 5.0) -> None:
         """Finish what is under way, within `patience_s`, then close the connection."""
@@ -315,68 +313,6 @@ class Arrivals:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
-
-    async def _stay_connected(self, app_token: str) -> None:
-        failures = 0
-        while True:
-            try:
-                await self._connection(app_token)
-                failures = 0
-            except PlatformError as error:
-                self._problem = f"Slack's Socket Mode: {error.failure.words}"
-            except Exception as error:  # noqa: BLE001 - whatever the SDK raises, the connection is tried again
-                self._problem = f"Slack's Socket Mode: no connection ({type(error).__name__})"
-            log.warning("slack.socket_down", problem=self._problem)
-            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-            failures += 1
-
-    async def _connection(self, app_token: str) -> None:
-        """One connection; returns when the SDK could not keep it alive by itself.
-
-        The SDK retries a one-use address for ever, so the first one comes from us, where refusals have words.
-        """
-        await self._desk.identity()
-        opened = await self._desk.caller.call("apps.connections.open", token=app_token)
-        handler = _SocketHandler(self.app, app_token, self._client, self._logger, self._ping_s, self._tracked)
-        client: SocketModeClient = handler.client
-        client.wss_uri = str(opened["url"])
-        try:
-            await asyncio.wait_for(client.connect(), 2 * self._ping_s)  # type: ignore[no-untyped-call]
-            self._problem = None
-            log.info("slack.socket_up")
-            await self._watch(client)
-        finally:
-            await handler.close_async()  # type: ignore[no-untyped-call]
-
-    async def _watch(self, client: SocketModeClient) -> None:
-        """Until the connection has been down for four pings, in which the SDK tries to mend it."""
-        down = 0
-        while down < 4:
-            await asyncio.sleep(self._ping_s)
-            down = 0 if await client.is_connected() else down + 1
-        self._problem = "Slack's Socket Mode: the connection was lost"
-
-
-class _SocketHandler(AsyncSocketModeHandler):
-    """Bolt's handler, with our way of dispatching."""
-
-    def __init__(
-        self,
-        app: AsyncApp,
-        app_token: str,
-        client: AsyncWebClient,
-        logger: logging.Logger,
-        ping_s: float,
-        dispatch: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]],
-    ) -> None:
-        super().__init__(app, app_token, logger=logger, web_client=client, ping_interval=ping_s)
-        self._dispatch = dispatch
-
-    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
-        """One envelope; acknowledged only when what it brought is stored."""
-        request = AsyncBoltRequest(mode="socket_mode", body=req.payload, headers=build_headers(req))
-        response = await self._dispatch(request)
-        await send_async_response(client, req, response, 0.0)
 
 
 class _Orders:
