@@ -19,10 +19,15 @@ class ActionSink(Protocol):
         """New or changed pending actions of a unit, and the ones that ended: just committed."""
 
     def recover(self, lane: LaneId, unit: str | None) -> None:
-        """Read pending actions from the store: of one unit, or of the whole lane when `unit` is None."""
+        """What is pending may differ from what is known: read it from the store, of one unit or of the whole
+        lane when `unit` is None. Until that is done nothing newer of theirs overtakes it.
+        """
 
     def resume(self, lane: LaneId, unit: str, line: str) -> None:
         """A parked line's time has come."""
+
+    def wake(self, lane: LaneId) -> None:
+        """Parked lines of the lane whose time has come go on: the answer that named them may have got lost."""
 
     def take_lane(self, hold: Hold) -> None:
         """The lane is ours (again): `hold` is its latest hold."""

@@ -50,8 +50,8 @@ class Acts:
         match work.action:
             case OpenThread() as action:
                 await self._thread.open_thread(run, work, action)
-            case Relay():
-                await self._thread.relay(run, work)
+            case Relay() as action:
+                await self._thread.relay(run, work, action)
             case PostNotice() as action:
                 await self._thread.notice(run, work, action)
             case Send() as action:

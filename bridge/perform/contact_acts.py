@@ -39,8 +39,7 @@ class ContactActs:
             waited_s = await self._tools.pace.turn(bucket, REPLY)
             if waited_s > 0:
                 self._tools.metrics.rate_limit_wait(channel.name, "send", waited_s)
-        if run.head() is not work or work.action is not action:
-            return  # ended or replaced while it waited for its turn
+        self._tools.check(run, work, action)
         try:
             platform_id = await self._tools.attempt(
                 run, [work], lambda: channel.send(action, part, texts[part]), part

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from bridge.actions import MarkRead, ShowReceipt, UpdateCard
+import asyncio
+import time
+from collections.abc import Callable
+
+from bridge.actions import AnyAction, MarkRead, ShowReceipt, UpdateCard
 from bridge.errors import Failure, FailureKind
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
@@ -18,19 +22,15 @@ class DecorationActs:
 
     async def update_card(self, run: LineRun, work: Work, action: UpdateCard) -> None:
         """Render the card from current state, unless a newer change will."""
-        await self._tools.nap(self._tools.options.decoration_wait_s)
-        if any(isinstance(one.action, UpdateCard) for one in run.waiting()[1:]):
+        if await self._outdone(run, work, lambda other: isinstance(other, UpdateCard)):
             await self._tools.done(run, work)
             return
         state = await self._tools.state(run)
         conversation = state.conversation(action.conversation)
-        if conversation is None:
+        card = conversation.card if conversation else None
+        if conversation is None or card is None:
+            # The next thread's card is rendered from the state of that time, so this change is in it.
             await self._tools.done(run, work)
-            return
-        card = conversation.card
-        if card is None:
-            # The thread is being made; the card may have been rendered from an older state.
-            await self._tools.nap(1.0)
             return
         desk = self._tools.performer.desks[card.desk]
         view = self._tools.performer.cards(state, conversation)
@@ -44,8 +44,7 @@ class DecorationActs:
 
     async def show_receipt(self, run: LineRun, work: Work, action: ShowReceipt) -> None:
         """Show a fate on its post, unless a further one for the same post will."""
-        await self._tools.nap(self._tools.options.decoration_wait_s)
-        if any(_outdoes(one, action) for one in run.waiting()[1:]):
+        if await self._outdone(run, work, lambda other: _outdoes(other, action)):
             await self._tools.done(run, work)
             return
         desk = self._tools.performer.desks[action.post.desk]
@@ -71,6 +70,20 @@ class DecorationActs:
             self._tools.metrics.send(channel.name, "mark_read", "ok")
         await self._tools.done(run, work)
 
+    async def _outdone(self, run: LineRun, work: Work, outdoes: Callable[[AnyAction], bool]) -> bool:
+        """Does something that waits behind `work` make it needless? Asked again after a short wait, because
+        changes come in bursts.
+        """
+        if any(outdoes(one.action) for one in run.waiting()[1:]):
+            return True
+        waited_s = time.monotonic() - work.since
+        left_s = self._tools.pace.scaled(self._tools.options.decoration_wait_s) - waited_s
+        if left_s <= 0:
+            return False
+        await asyncio.sleep(left_s)
+        self._tools.check(run, work, work.action)
+        return any(outdoes(one.action) for one in run.waiting()[1:])
+
     async def _refused(self, run: LineRun, work: Work, platform: str, failure: Failure) -> None:
         tools = self._tools
         tools.metrics.error(platform, failure.kind.value)
@@ -78,12 +91,11 @@ class DecorationActs:
             await tools.failed(run, work, failure)
             return
         if failure.kind in (FailureKind.RETRY, FailureKind.UNKNOWN) and work.mark.tries < MOST_TRIES:
-            tools.count(work)
+            await tools.count(run, work)
             await tools.back_off(platform, work, failure)
             return
         await tools.done(run, work)
 
 
-def _outdoes(work: Work, action: ShowReceipt) -> bool:
-    other = work.action
+def _outdoes(other: AnyAction, action: ShowReceipt) -> bool:
     return isinstance(other, ShowReceipt) and other.post == action.post and other.receipt >= action.receipt

@@ -11,6 +11,8 @@ from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
 
 MOST_TRIES = 5
+PASSING = frozenset({FailureKind.RETRY, FailureKind.UNKNOWN, FailureKind.STOP})
+"""Failures that say nothing about the thread that was asked for: the question is asked again, however often."""
 
 
 class LaneActs:
@@ -34,13 +36,14 @@ class LaneActs:
             failure = refused.failure
             self._tools.metrics.error(desk.name, failure.kind.value)
             if failure.kind is FailureKind.RETRY and work.mark.tries < MOST_TRIES:
-                self._tools.count(work)
+                await self._tools.count(run, work)
                 await self._tools.back_off(desk.name, work, failure)
                 return
             self._tools.metrics.send(desk.name, type(action).__name__, "dropped")
+            await self._tools.failed(run, work, failure)
         else:
             self._tools.metrics.send(desk.name, type(action).__name__, "ok")
-        await self._tools.done(run, work)
+            await self._tools.done(run, work)
 
     async def emit(self, run: LineRun, work: Work, action: Emit) -> None:
         """Append an event to another lane; there its id keeps it from counting twice."""
@@ -60,8 +63,10 @@ class LaneActs:
         except Refused as refused:
             failure = refused.failure
             self._tools.metrics.error(desk.name, failure.kind.value)
-            if failure.kind is not FailureKind.GONE:
-                self._tools.count(work)
+            if failure.kind in PASSING or (
+                failure.kind is not FailureKind.GONE and work.mark.tries < MOST_TRIES
+            ):
+                await self._tools.count(run, work)
                 await self._tools.back_off(desk.name, work, failure)
                 return
             ref = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
@@ -65,41 +66,88 @@ def key_of(lane: LaneId, unit: str, action: AnyAction) -> LineKey:
 class Work:
     """One pending action in memory."""
 
-    __slots__ = ("action", "changed", "mark")
+    __slots__ = ("action", "changed", "mark", "since")
 
     def __init__(self, action: AnyAction, mark: Mark = NO_MARK) -> None:
         self.action = action
         self.mark = mark
         self.changed = asyncio.Event()
         """Set when the action ended or was replaced from elsewhere (a status webhook settled it)."""
+        self.since = time.monotonic()
+        """When it came into memory."""
 
     def order(self) -> tuple[bool, int]:
-        """`OpenThread` goes ahead of everything else in its line: nothing can be posted without a thread."""
-        return (not isinstance(self.action, OpenThread), self.action.seq)
+        """See `order_of`."""
+        return order_of(self.action)
+
+
+def order_of(action: AnyAction) -> tuple[bool, int]:
+    """`OpenThread` goes ahead of everything else in its line: nothing can be posted without a thread."""
+    return (not isinstance(action, OpenThread), action.seq)
 
 
 class LineRun:
-    """A line's work in memory, bounded; what does not fit stays in Redis (`spilled`)."""
+    """A line's work in memory: the first of what is pending, in order, at most `limit` of it (and `OpenThread`s).
 
-    def __init__(self, key: LineKey, limit: int) -> None:
+    While `behind`, more of it may be pending in Redis, so new actions are not taken in here: they would overtake
+    those. They are read from Redis once everything here is done.
+    """
+
+    def __init__(self, key: LineKey, limit: int, *, behind: bool) -> None:
         self.key = key
-        self.spilled = False
+        self.behind = behind
+        self.dropped = False
+        """Set when the lane was given up: whatever still runs for this line must start nothing."""
+        self.acting = False
+        """True while a call is under way or its result is being committed."""
         self.task: asyncio.Task[None] | None = None
         self._limit = limit
+        self._missed: set[ActionId] = set()
+        """Not taken in since Redis was last read."""
         self._works: dict[ActionId, Work] = {}
         self._order: list[Work] = []
 
-    def add(self, action: AnyAction, mark: Mark = NO_MARK) -> None:
+    def add(self, action: AnyAction) -> None:
         """Take in a new action, or the changed form of one that is there."""
         known = self._works.get(action.id)
         if known is not None:
             known.action = action
             known.changed.set()
-            return
-        if len(self._works) >= self._limit and not isinstance(action, OpenThread):
-            self.spilled = True
-            return
-        work = self._works[action.id] = Work(action, mark)
+        elif isinstance(action, OpenThread) or not (self.behind or len(self._works) >= self._limit):
+            self._insert(Work(action))
+        else:
+            self.behind = True
+            self._missed.add(action.id)
+
+    def begin_reading(self) -> None:
+        """What is pending is about to be read from Redis."""
+        self._missed.clear()
+
+    def take(self, pending: Sequence[tuple[AnyAction, Mark]], touched: Container[ActionId]) -> None:
+        """All that is pending for this line, in order, as just read; but `touched` changed while it was read, and
+        what was heard of those meanwhile is newer.
+        """
+        ids = {action.id for action, _ in pending}
+        self.end([one for one in self._works if one not in ids and one not in touched])
+        full = False
+        for action, mark in pending:
+            known = self._works.get(action.id)
+            if action.id in self._missed:
+                full = True  # what follows must not overtake it
+            elif action.id in touched:
+                continue
+            elif known is not None:
+                if known.action != action:
+                    known.action = action
+                    known.changed.set()
+            elif isinstance(action, OpenThread) or not (full or len(self._works) >= self._limit):
+                self._insert(Work(action, mark))
+            else:
+                full = True
+        self.behind = full or bool(self._missed)
+
+    def _insert(self, work: Work) -> None:
+        self._works[work.action.id] = work
         self._order.append(work)
         if len(self._order) > 1 and self._order[-2].order() > work.order():
             self._order.sort(key=Work.order)
@@ -119,10 +167,6 @@ class LineRun:
     def waiting(self) -> list[Work]:
         """Everything in memory, in order."""
         return list(self._order)
-
-    def has(self, action: ActionId) -> bool:
-        """Is it in memory?"""
-        return action in self._works
 
     def __len__(self) -> int:
         return len(self._order)

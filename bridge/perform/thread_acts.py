@@ -13,7 +13,7 @@ from bridge.actions import ContactAction, OpenThread, PostNotice, Relay
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import Failure, FailureKind
 from bridge.events import Posted, ThreadOpened
-from bridge.model import Conversation, InboxPolicy, Place, Post, Recent, ThreadRef
+from bridge.model import InboxPolicy, Place, Post, Recent, ThreadRef
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
 
@@ -60,6 +60,7 @@ class ThreadActs:
 
         async def call() -> tuple[Place, Post]:
             await self._turn(desk, policy.channel, NEW_THREAD)
+            self._tools.check(run, work, action)
             return await self._tools.attempt(
                 run, [work], lambda: desk.open_thread(policy.channel, view, marker)
             )
@@ -83,7 +84,7 @@ class ThreadActs:
 
     # ------------------------------------------------------------------------------------- posting
 
-    async def relay(self, run: LineRun, work: Work) -> None:
+    async def relay(self, run: LineRun, work: Work, action: Relay) -> None:
         """Show the contact's message; several in one post when the channel is saturated."""
         spot = await self._spot(run, work)
         if spot is None:
@@ -94,6 +95,7 @@ class ThreadActs:
 
         async def call() -> Post:
             waited_s = await self._turn(desk, place.channel, CUSTOMER)
+            self._tools.check(run, work, action)
             if waited_s > SATURATED_S:
                 works[:] = self._mergeable(run, desk)
             relays = [one.action for one in works if isinstance(one.action, Relay)]
@@ -118,6 +120,7 @@ class ThreadActs:
 
         async def call() -> Post:
             await self._turn(desk, place.channel, OURS)
+            self._tools.check(run, work, action)
             return await self._tools.attempt(run, [work], lambda: desk.notice(place, action, marker))
 
         post = await self._once(run, work, desk, place, marker, call, _as_it_is)
@@ -142,6 +145,10 @@ class ThreadActs:
         """
         try:
             if work.mark.open:
+                # What was sent a moment ago may not have been carried out yet.
+                left_s = work.mark.at + self._settle_s() - self._tools.performer.now().timestamp()
+                if left_s > 0:
+                    await self._tools.pause(left_s)
                 since = datetime.fromtimestamp(work.mark.at, UTC) - LOOK_BACK
                 post = await self._tools.call(run, lambda: desk.find(place, marker, since))
                 if post is not None:
@@ -188,16 +195,15 @@ class ThreadActs:
             # It vanished while nothing seemed to need it: routing asks for another when it hears of this.
             await self._tools.failed(run, work, NO_THREAD)
             return None
-        place = await self._thread_of(conversation)
-        return self._tools.performer.desks[place.desk], place
-
-    async def _thread_of(self, conversation: Conversation) -> Place:
-        """The conversation's thread; while there is none its `OpenThread` comes first in this very line, so this
-        is only reached in between: wait.
-        """
-        while conversation.thread is None:
+        if conversation.thread is None:
+            # Its `OpenThread` comes first in this very line, so this is only seen in between.
             await self._tools.nap(self._tools.options.longest_nap_s + 1)
-        return conversation.thread
+            return None
+        return self._tools.performer.desks[conversation.thread.desk], conversation.thread
+
+    def _settle_s(self) -> float:
+        """How long after an attempt a look-up may still miss it."""
+        return self._tools.pace.scaled(self._tools.options.lookup_after_s)
 
     def _policy(self, action: ContactAction) -> InboxPolicy | None:
         return self._tools.performer.policies().inboxes.get(action.inbox)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from bridge.actions import Alert, ContactAction
+from bridge.actions import Alert, AnyAction, ContactAction
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import Failure as PlatformFailure
-from bridge.errors import FailureKind, FenceLostError, PlatformError
+from bridge.errors import FailureKind, FenceLostError, PlatformError, StoreUnavailableError
 from bridge.events import AnyEvent, DeskDone, Done, Failed
 from bridge.markup import text
-from bridge.model import DESK_LANE, Contact, ContactId, EventId
+from bridge.model import DESK_LANE, ActionId, Contact, ContactId, EventId
 from bridge.perform.lines import LineRun, Mark, Work, pack_mark
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ DEADLINE_MARGIN_S = 0.5
 """A call ends this long before the hold does, so that its result can still be committed."""
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 LONGEST_PAIR_PAUSE_S = 256.0
+SHORTEST_NAP_S = 0.01
+"""Whatever waits are scaled to, something that cannot go on must not keep the process busy."""
 ALARM_EVERY_S = 600.0
 TIMED_OUT = PlatformFailure(
     kind=FailureKind.UNKNOWN, code="timeout", words="the platform did not answer in time"
@@ -44,12 +46,29 @@ class Later(Exception):  # noqa: N818 - not an error: the line's way to say that
         self.after_s = after_s
 
 
+class Changed(Exception):  # noqa: N818 - not an error: the line's way to say that its head is another one now
+    """What was to be done ended, changed, or is not the first any more: look at the line again."""
+
+
 class Refused(Exception):  # noqa: N818 - carries a classified failure to the act that asked
     """A try failed for certain, and trying again is the act's decision."""
 
     def __init__(self, failure: PlatformFailure) -> None:
         super().__init__(failure.code)
         self.failure = failure
+
+
+async def _bounded(call: Callable[[], Awaitable[T]], until: float) -> T:
+    """Make a call that ends by `until` (event loop's time). Raises `PlatformError`, for a time-out too."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await call()
+    except TimeoutError:
+        raise PlatformError(TIMED_OUT) from None
+
+
+def _ids(works: Sequence[Work]) -> list[ActionId]:
+    return [work.action.id for work in works]
 
 
 class Tools:
@@ -75,10 +94,15 @@ class Tools:
         }
 
     async def report(self, run: LineRun, work: Work, event: AnyEvent) -> None:
-        """Commit a result; once this returns the action has ended or was replaced, if routing says so."""
-        known = await self.performer.engine.result(run.key.lane, run.key.unit, event, work.action)
+        """Commit a result. Once this returns the action has ended, was replaced, or has something ahead of it that
+        has to be done first; where routing keeps it although nothing changed, it has waited.
+        """
+        action = work.action
+        known = await self.performer.engine.result(run.key.lane, run.key.unit, event, action)
         if not known:
-            run.end([work.action.id])
+            self.performer.end(run.key.lane, run.key.unit, [action.id])
+        elif run.head() is work and work.action is action:
+            await self.nap(self.options.stopped_s)
 
     async def done(self, run: LineRun, work: Work) -> None:
         """Report that it is done."""
@@ -99,28 +123,46 @@ class Tools:
 
     # ------------------------------------------------------------------------------------- attempts
 
+    def check(self, run: LineRun, work: Work, action: AnyAction) -> None:
+        """Raises `Changed` unless `action` is still what `run` has to do next; to be asked after every wait."""
+        if run.head() is not work or work.action is not action:
+            raise Changed
+
     async def deadline(self, run: LineRun) -> tuple[Hold, float]:
-        """The hold, and how long a call may take so that it ends before the hold does."""
+        """The hold, and the instant (event loop's time) by which a call has to end so that it ends before the
+        hold does.
+        """
         for _ in range(50):
-            hold = self.performer.engine.hold(run.key.lane)
-            if hold is None:
-                raise FenceLostError(run.key.lane)
-            left = hold.until - time.monotonic() - DEADLINE_MARGIN_S
-            if left >= min(1.0, self.options.send_timeout_s):
-                return hold, min(left, self.options.send_timeout_s)
+            hold = self._hold(run)
+            left_s = self._left_s(hold)
+            if left_s >= self._shortest_call_s():
+                within_s = min(left_s, self.options.send_timeout_s)
+                return hold, asyncio.get_running_loop().time() + within_s
             await asyncio.sleep(0.1)  # a renewal is due
         raise Later(1.0)
 
+    def _hold(self, run: LineRun) -> Hold:
+        hold = self.performer.engine.hold(run.key.lane)
+        if hold is None or run.dropped:
+            raise FenceLostError(run.key.lane)
+        return hold
+
+    @staticmethod
+    def _left_s(hold: Hold) -> float:
+        return hold.until - time.monotonic() - DEADLINE_MARGIN_S
+
+    def _shortest_call_s(self) -> float:
+        """A call that has less time than this is not begun."""
+        return min(1.0, self.options.send_timeout_s)
+
     async def call(self, run: LineRun, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call within the deadline. Raises `Refused` with every failure, a time-out included."""
-        _, timeout_s = await self.deadline(run)
+        _, until = await self.deadline(run)
+        run.acting = True
         try:
-            async with asyncio.timeout(timeout_s):
-                return await call()
+            return await _bounded(call, until)
         except PlatformError as problem:
             raise Refused(problem.failure) from None
-        except TimeoutError:
-            raise Refused(TIMED_OUT) from None
 
     async def attempt(
         self, run: LineRun, works: Sequence[Work], call: Callable[[], Awaitable[T]], part: int = 0
@@ -128,35 +170,45 @@ class Tools:
         """Record the attempt, then make a call that must not be repeated blindly.
 
         On a certain failure the mark is closed before `Refused` is raised; on an unknown outcome it stays open.
+        Raises `Changed` when one of the actions has ended after all.
         """
-        hold, timeout_s = await self.deadline(run)
+        hold, until = await self.deadline(run)
+        run.acting = True
         mark = Mark(at=self.performer.now().timestamp(), tries=works[0].mark.tries + 1, open=True, part=part)
-        await self._mark(hold, run, works, mark)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await call()
-        except PlatformError as problem:
-            failure = problem.failure
-        except TimeoutError:
-            failure = TIMED_OUT
-        if failure.kind is not FailureKind.UNKNOWN:
-            closed = Mark(at=mark.at, tries=mark.tries, open=False, part=part)
-            await self._mark(hold, run, works, closed)
-        raise Refused(failure)
-
-    async def _mark(self, hold: Hold, run: LineRun, works: Sequence[Work], mark: Mark) -> None:
-        ids = [work.action.id for work in works]
-        await self.performer.store.mark(hold, run.key.unit, ids, pack_mark(mark))
+        if not await self.performer.store.mark(hold, run.key.unit, _ids(works), pack_mark(mark)):
+            await self.performer.read_again(run)
+            raise Changed
         for work in works:
             work.mark = mark
+        if until - asyncio.get_running_loop().time() < self._shortest_call_s():
+            # Recording it took so long that the call might outlast the hold.
+            await self._close(hold, run, works, tries=mark.tries - 1)
+            raise Changed
+        try:
+            return await _bounded(call, until)
+        except PlatformError as problem:
+            if problem.failure.kind is not FailureKind.UNKNOWN:
+                await self._close(hold, run, works, tries=mark.tries)
+            raise Refused(problem.failure) from None
+
+    async def _close(self, hold: Hold, run: LineRun, works: Sequence[Work], tries: int) -> None:
+        """The attempt certainly had no effect. Where Redis cannot be told, only a crash makes a difference: then
+        it has to be looked up.
+        """
+        first = works[0].mark
+        closed = Mark(at=first.at, tries=tries, open=False, part=first.part)
+        for work in works:
+            work.mark = closed
+        with contextlib.suppress(StoreUnavailableError):
+            await self.performer.store.mark(hold, run.key.unit, _ids(works), pack_mark(closed))
 
     def close(self, work: Work) -> None:
         """A look-up showed that the attempt had no effect: it may be made again."""
         work.mark = Mark(at=work.mark.at, tries=work.mark.tries, open=False, part=work.mark.part)
 
-    def count(self, work: Work) -> None:
-        """Count a try of something repeatable (in memory only)."""
-        work.mark = Mark(at=work.mark.at, tries=work.mark.tries + 1, open=False, part=work.mark.part)
+    async def count(self, run: LineRun, work: Work) -> None:
+        """Count a try of something repeatable; also in Redis, because the line may be parked before the next."""
+        await self._close(self._hold(run), run, [work], tries=work.mark.tries + 1)
 
     async def alarm(self, run: LineRun, work: Work, desk: Desk, failure: PlatformFailure) -> None:
         """Nothing works on a desk until an operator acts: say so where it can be seen, once in a while."""
@@ -191,13 +243,19 @@ class Tools:
 
     async def nap(self, seconds: float) -> None:
         """Wait `seconds` (scaled), in memory if it is short; else the line is parked."""
-        await self._wait(self.pace.scaled(seconds))
+        await self.pause(self.pace.scaled(seconds))
+
+    async def pause(self, real_s: float) -> None:
+        """Wait `real_s` as it is, in memory if it is short; else the line is parked."""
+        if real_s > self.options.longest_nap_s:
+            raise Later(real_s)
+        await asyncio.sleep(max(real_s, SHORTEST_NAP_S))
 
     async def back_off(self, platform: str, work: Work, failure: PlatformFailure) -> None:
         """Wait before another try: as long as the platform asked, or longer with each try."""
         self.metrics.retry(platform, failure.kind.value)
         if failure.retry_after_s is not None:
-            await self._wait(failure.retry_after_s)
+            await self.pause(failure.retry_after_s)
             return
         tries = max(work.mark.tries, 1)
         if failure.pair_only:
@@ -205,11 +263,6 @@ class Tools:
             await self.nap(min(4.0 ** (tries - 1), LONGEST_PAIR_PAUSE_S))
             return
         await self.nap(BACKOFF_S[min(tries, len(BACKOFF_S)) - 1])
-
-    async def _wait(self, real_s: float) -> None:
-        if real_s > self.options.longest_nap_s:
-            raise Later(real_s)
-        await asyncio.sleep(real_s)
 
     async def state(self, run: LineRun) -> Contact:
         """The contact as last committed."""
