@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 import structlog
 
 from bridge.engine.decider import (
@@ -19,7 +20,8 @@ from bridge.engine.decider import (
     settle,
 )
 from bridge.errors import FenceLostError, ResultRefusedError, StaleVersionError, StoreUnavailableError
-from bridge.events import AnyEvent, unpack
+from bridge.events import AnyEvent, EventBuried, pack, unpack
+from bridge.model import DESK_LANE, ContactId, EventId
 
 if TYPE_CHECKING:
     from bridge.actions import AnyAction
@@ -60,6 +62,16 @@ def stream_key(entry_id: str) -> tuple[int, int]:
     return int(ms), int(n or 0)
 
 
+def kind_of(event: bytes) -> str:
+    """Which kind of event this is, as far as it can be read; empty when it cannot."""
+    try:
+        read = msgspec.msgpack.decode(event)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+    kind = read.get("type") if isinstance(read, dict) else None
+    return kind if isinstance(kind, str) and kind.isidentifier() else ""
+
+
 class Chain:
     """Decides and commits for one unit, strictly one at a time. Lives while there is something to do."""
 
@@ -78,6 +90,11 @@ class Chain:
                 pass
         except FenceLostError:
             self.lane.lose()
+        except Exception:
+            # A defect outside of deciding: this unit's entries are read again by whoever takes the lane next.
+            log.exception("chain.failed", unit=self.unit, lane=self.lane.name)
+            self.lane.metrics.error("engine", "chain")
+            self.lane.lose()
         finally:
             self.lane.chain_ended(self)
 
@@ -89,18 +106,23 @@ class Chain:
             await self._settle_entry(self.entries[0])
             self.entries.popleft()
             self.lane.in_hand -= 1
-        elif self.skipped_after is not None:
+        elif self.skipped_after is not None and not self.lane.closing:
             await self._read_skipped(self.skipped_after)
         else:
             return False
         return True
 
     async def _read_skipped(self, after: str) -> None:
-        """Go on with what was left in the stream while this unit had enough in hand."""
-        cursor = stream_key(self.lane.cursor)
+        """Go on with what was left in the stream while this unit had enough in hand.
+
+        The lane's reader goes on meanwhile, and what it meets for this unit is left in the stream, too. So this
+        is over only once everything up to where the reader is by then has been looked at.
+        """
+        reader_was_at = self.lane.cursor
         entries = await self._patiently(lambda: self.lane.store.range(self.lane.name, after, SKIPPED_PAGE))
+        reader_is_at = stream_key(self.lane.cursor)
         for entry in entries:
-            if stream_key(entry.id) > cursor:
+            if stream_key(entry.id) > reader_is_at:
                 self.skipped_after = None
                 return
             if entry.unit == self.unit:
@@ -108,9 +130,10 @@ class Chain:
                     return
                 self.entries.append(entry)
                 self.lane.in_hand += 1
-            self.skipped_after = entry.id
+            self.skipped_after = after = entry.id
         if len(entries) < SKIPPED_PAGE:
-            self.skipped_after = None
+            seen = max(after, reader_was_at, key=stream_key)
+            self.skipped_after = seen if stream_key(seen) < reader_is_at else None
 
     # --------------------------------------------------------------------------------------- settling
 
@@ -133,8 +156,9 @@ class Chain:
     async def _settle_entry(self, entry: Entry) -> None:
         """Decide and commit one event; after too many failures put it among the dead letters."""
         counted = self.lane.was_there_before(entry)
-        for _ in range(self.lane.options.tries + 1):
-            if counted and await self._tries_used_up(entry):
+        while True:
+            if counted and await self._count_try(entry) > self.lane.options.tries:
+                await self._bury(entry)
                 return
             try:
                 await self._commit(unpack(entry.event), entry=entry)
@@ -144,22 +168,29 @@ class Chain:
                 # A defect, or an event nobody can read: whatever it is, the events behind it must go on.
                 log.exception("event.failed", unit=self.unit, lane=self.lane.name, entry=entry.id)
                 self.lane.metrics.error("engine", "event")
-                counted = True
+                if not counted:
+                    counted = True
+                    await self._count_try(entry)
             else:
                 return
-        await self._bury(entry)
 
-    async def _tries_used_up(self, entry: Entry) -> bool:
-        tries = await self._patiently(lambda: self.lane.store.count_try(self.lane.hold, entry.id))
-        if tries <= self.lane.options.tries:
-            return False
-        await self._bury(entry)
-        return True
+    async def _count_try(self, entry: Entry) -> int:
+        return await self._patiently(lambda: self.lane.store.count_try(self.lane.hold, entry.id))
 
     async def _bury(self, entry: Entry) -> None:
         reason = f"could not be decided after {self.lane.options.tries} tries"
-        await self._patiently(lambda: self.lane.store.bury(self.lane.hold, entry, reason))
-        log.error("event.buried", unit=self.unit, lane=self.lane.name, entry=entry.id)
+        kind = kind_of(entry.event)
+        notice = None
+        if self.lane.name != DESK_LANE and kind != EventBuried.__name__:
+            told = EventBuried(
+                id=EventId(f"buried:{entry.id}"),
+                at=self.lane.clock.now(),
+                contact=ContactId(self.unit),
+                kind=kind,
+            )
+            notice = pack(told)
+        await self._patiently(lambda: self.lane.store.bury(self.lane.hold, entry, reason, notice))
+        log.error("event.buried", unit=self.unit, lane=self.lane.name, entry=entry.id, kind=kind)
         self.lane.metrics.dead_letter()
 
     async def _commit(
