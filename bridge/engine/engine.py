@@ -26,6 +26,9 @@ from bridge.store.base import Hold, LaneStore
 
 log = structlog.get_logger(__name__)
 
+SWEPT_AT_ONCE = 200
+"""Timers, and parked lines, that one sweep brings back per lane."""
+
 
 class Engine:
     """Holds lanes and works them until `stop`. One per worker process."""
@@ -65,10 +68,17 @@ class Engine:
     async def stop(self) -> None:
         """Take in nothing new, finish what is in hand within the drain time, give all lanes up."""
         self._stopping = True
-        await asyncio.gather(*(self._give_up(run) for run in list(self._runs.values())), *self._releasing)
+        # First, so that the others count without us and take each lane as soon as it is free.
+        await self._leave()
+        for run in self._working():
+            self._begin_to_give_up(run)
+        await asyncio.gather(*self._releasing)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._leave()  # a last beat may have been on its way
+
+    async def _leave(self) -> None:
         with contextlib.suppress(StoreUnavailableError):
             await self._store.leave(self._owner)
 
@@ -121,29 +131,38 @@ class Engine:
                 self._metrics.error("engine", name)
                 await asyncio.sleep(1.0)
 
+    def _working(self) -> list[LaneRun]:
+        """The lanes we hold and mean to keep."""
+        return [run for run in self._runs.values() if not run.lost and not run.closing]
+
     async def _balance(self) -> None:
         """Take free lanes up to our share; give up what exceeds it."""
         self.clock.set(await self._store.now_ms())
-        alive = max(1, await self._store.beat(self._owner))
-        share = -(-len(self._lanes) // alive)
         self._drop_lost()
-        surplus = len(self._runs) - share
-        for run in [run for run in self._runs.values() if not run.closing][: max(0, surplus)]:
-            task = asyncio.create_task(self._give_up(run))
-            self._releasing.add(task)
-            task.add_done_callback(self._releasing.discard)
         if not self._stopping:
-            for lane in self._lanes:
-                if len(self._runs) >= share:
-                    break
-                if lane not in self._runs:
-                    await self._take(lane)
+            alive = max(1, await self._store.beat(self._owner))
+            await self._share_out(-(-len(self._lanes) // alive))
         self._metrics.holding(len(self._runs), self.in_hand())
         await asyncio.sleep(self._options.balance_every_s)
+
+    async def _share_out(self, share: int) -> None:
+        # Those that are being given up already are no surplus any more.
+        surplus = len(self._working()) - share
+        for run in self._working()[: max(0, surplus)]:
+            self._begin_to_give_up(run)
+        for lane in self._lanes:
+            if self._stopping or len(self._working()) >= share:
+                return
+            if lane not in self._runs:
+                await self._take(lane)
 
     async def _take(self, lane: LaneId) -> None:
         hold = await self._store.acquire(lane, self._owner)
         if hold is None:
+            return
+        counter, taken_ms = await self._store.counter(lane), await self._store.now_ms()
+        if self._stopping:
+            await self._store.release(hold)
             return
         run = LaneRun(
             hold,
@@ -153,8 +172,8 @@ class Engine:
             self.clock,
             self._metrics,
             self._options,
-            counter=await self._store.counter(lane),
-            taken_ms=await self._store.now_ms(),
+            counter=counter,
+            taken_ms=taken_ms,
         )
         self._runs[lane] = run
         self._sink.take_lane(hold)
@@ -162,13 +181,18 @@ class Engine:
         self._changed.set()
         log.info("lane.taken", lane=lane, fence=hold.fence)
 
-    async def _give_up(self, run: LaneRun) -> None:
-        """Hand a lane over in good order: finish what is in hand, then release it."""
+    def _begin_to_give_up(self, run: LaneRun) -> None:
         run.closing = True
         self._changed.set()
+        task = asyncio.create_task(self._give_up(run))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    async def _give_up(self, run: LaneRun) -> None:
+        """Hand a lane over in good order: finish what is in hand and under way, then release it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.drain_s):
-                await run.idle()
+                # What under-way actions come to is still decided; what that leads to is for the next holder.
                 await self._sink.quiesce(run.name, self._options.drain_s)
                 await run.idle()
         run.lose()
@@ -188,22 +212,25 @@ class Engine:
 
     async def _renew(self) -> None:
         runs = [run for run in self._runs.values() if not run.lost]
-        if runs:
-            renewed = await self._store.renew([run.hold for run in runs])
+        try:
+            renewed = await self._store.renew([run.hold for run in runs]) if runs else {}
             for run in runs:
                 hold = renewed.get(run.name)
                 if hold is None:
                     run.lose()
-                else:
+                elif not run.lost:
                     run.hold = hold
                     self._sink.take_lane(hold)
-        self._drop_lost()
+        finally:
+            # Also when nothing answers: what cannot be renewed in time is not ours.
+            self._drop_lost()
         await asyncio.sleep(self._options.renew_every_s)
 
     async def _read(self) -> None:
         """Read all held streams; while too much is in hand, leave it in Redis."""
-        open_runs = {run.name: run for run in self._runs.values() if not run.lost and not run.closing}
-        if not open_runs or self.in_hand() >= self._options.max_in_hand:
+        open_runs = {run.name: run for run in self._working()}
+        room = self._options.max_in_hand - self.in_hand()
+        if not open_runs or room <= 0:
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
@@ -212,7 +239,7 @@ class Engine:
             return
         entries = await self._store.read(
             {lane: run.cursor for lane, run in open_runs.items()},
-            self._options.read_count,
+            max(1, min(self._options.read_count, room // len(open_runs))),
             self._options.read_block_s,
         )
         for entry in entries:
@@ -222,16 +249,21 @@ class Engine:
 
     async def _sweep(self) -> None:
         """Bring due timers into the streams and parked lines back to the performer."""
-        runs = [run for run in self._runs.values() if not run.lost and not run.closing]
+        runs = self._working()
         swept = await asyncio.gather(
-            *(self._store.sweep(run.hold, 200) for run in runs), return_exceptions=True
+            *(self._store.sweep(run.hold, SWEPT_AT_ONCE) for run in runs), return_exceptions=True
         )
+        problems = []
         for run, due in zip(runs, swept, strict=True):
             if isinstance(due, FenceLostError):
                 run.lose()
             elif isinstance(due, BaseException):
-                raise due
+                problems.append(due)
+                # The answer may have got lost, and with it the names of lines that are not parked any more.
+                self._sink.wake(run.name)
             else:
                 for unit, line in due:
                     self._sink.resume(run.name, unit, line)
+        if problems:
+            raise problems[0]
         await asyncio.sleep(self._options.sweep_every_s)
