@@ -342,9 +342,6 @@ def resume(turn: Turn, conversation: Conversation, record: MessageRecord, by: De
     if refusal is not None:
         turn.answer(conversation, by, refusal, buttons=(texts.retry_button(record.id),), must_arrive=True)
         return False
-    if record.sending is not None:
-        # It failed by a status while later parts were still on their way: those start over behind it.
-        turn.end(record.sending.action)
     fates = [part.fate for part in record.parts]
     keep = next((at for at, fate in enumerate(fates) if fate is Fate.FAILED), len(fates))
     gone = tuple(part.platform_id for part in record.parts[keep:] if part.platform_id)

@@ -88,7 +88,9 @@ class Turn:
         self.facts: list[AnyFact] = []
         self.opened: ConversationId | None = None
         self.ignored: str | None = None
-        self._index = 0
+        # An action may have several results (its parts, a failure that leaves it pending) under one event id, so
+        # their actions are counted on from the contact's; other events are decided once and count from 0.
+        self._index = state.seq if isinstance(event, events.Result) else 0
         self._seq = state.seq
 
     # ------------------------------------------------------------------------------------------- reading

@@ -553,6 +553,19 @@ def test_a_failure_that_comes_minutes_later_is_told_too() -> None:
     assert world.record(wrote).fate is Fate.ACCEPTED
 
 
+def test_a_failed_part_ends_the_send_and_retry_starts_there() -> None:
+    """Two sends of one message are never under way."""
+    world = World().start(assignee="ana")
+    wrote = world.write("ana", "long")
+    send = world.one(Send)
+    world.sent(send, 3)
+    world.status(None, 0, "failed", f"{send.id}#0", failure=NEVER)
+    assert send.id not in world.pending
+    world.press("ana", "retry", world.message(wrote))
+    assert world.one(Send).first_part == 0
+    assert len([one for one in world.pending.values() if isinstance(one, Send)]) == 1
+
+
 def test_a_record_that_expired_cannot_be_sent_again() -> None:
     """The agent is told to post it anew."""
     world = World().start(assignee="ana")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from bridge.actions import Alert, Answer, Emit, OpenThread, PostNotice, Relay, ShowReceipt, UpdateCard
+from bridge.actions import Alert, Answer, Emit, OpenThread, PostNotice, Relay, Send, ShowReceipt, UpdateCard
 from bridge.events import EventBuried, ThreadVanished
 from bridge.markup import bare
 from bridge.model import ConversationId, Direction, Place, Recent, Status
@@ -126,6 +126,20 @@ def test_a_thread_nobody_needs_is_not_opened_again() -> None:
     assert opening.healed
 
 
+@pytest.mark.parametrize("line", ["resolve", "close"])
+def test_what_is_pending_gets_a_thread_whatever_the_status(line: str) -> None:
+    """Nothing that waits to be shown is lost with the thread, not even in a conversation that ended."""
+    world = World().start()
+    world.receive("last words")
+    relay = world.one(Relay)
+    world.command("lea", line)
+    world.failed(relay, GONE)
+    assert world.one(OpenThread).healed
+    assert relay.id in world.pending
+    world.settle()
+    assert world.records[relay.message].posts
+
+
 def test_a_thread_that_is_not_current_may_vanish() -> None:
     """Nothing happens."""
     world = World().start()
@@ -173,6 +187,16 @@ def test_an_answer_that_must_arrive() -> None:
     world.write("ana", "!claim")
     world.failed(world.one(Answer))
     assert not world.new(PostNotice)
+
+
+def test_actions_of_repeated_results_have_ids_of_their_own() -> None:
+    """Results of one action share an event id; what they cause must not overwrite one another."""
+    world = World().start(assignee="ana")
+    world.write("ana", "long")
+    world.sent(world.one(Send), 2)
+    world.sent(world.last.replaced[0], 2)  # type: ignore[arg-type]
+    ids = [one.id for one in world.made]
+    assert len(ids) == len(set(ids))
 
 
 def test_decoration_may_fail() -> None:

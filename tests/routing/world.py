@@ -370,7 +370,7 @@ class World:
         part = action.first_part + len(action.sent)
         return self.decide(
             PartSent(
-                id=EventId(f"{action.id}/r{part}"),
+                id=EventId(f"{action.id}/r"),
                 at=self.now,
                 contact=self.contact.id,
                 action=action.id,
