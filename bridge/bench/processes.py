@@ -84,9 +84,12 @@ class Child:
                         writer.close()
                         return
                     await asyncio.sleep(0.02)
+        raise self.failed(f"does not listen (exit code {self._process.returncode})")
+
+    def failed(self, what: str) -> ChildError:
+        """An error about it, with its last words."""
         lines = self._log.read_text(errors="replace").strip().splitlines()
-        last = "\n".join(lines[-_LOG_LINES:])
-        raise ChildError(f"{self.name} does not listen (exit code {self._process.returncode})\n{last}")
+        return ChildError("\n".join([f"{self.name} {what}", *lines[-_LOG_LINES:]]))
 
     async def stop(self) -> None:
         """End it, in good order if it can."""

@@ -75,7 +75,9 @@ async def measure(subject: str, options: Options) -> Figures:
     """Warm up, then capacity, then latency at a fixed rate."""
     async with standing(subject) as stand:
         dice = random.Random(7)  # noqa: S311 - the same load for both
-        await _drive(stand, options.messages // 10, options, dice, None)
+        warm = await _drive(stand, max(10, options.messages // 10), options, dice, None)
+        if warm.lost == warm.sent:
+            raise stand.subject.failed("carried nothing")
         before = _clocks(stand)
         full = await _drive(stand, options.messages, options, dice, None)
         after = _clocks(stand)
