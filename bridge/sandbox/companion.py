@@ -32,15 +32,12 @@ class Companion:
         self.url = ""
         self.commands: list[dict[str, str]] = []
 
-    def connect(self, url: str, commands: Sequence[dict[str, str]] = ()) -> None:
+    def connect(self, url: str, commands: Sequence[object] = ()) -> None:
         """Say where the bridge is; raises `ValueError` when `url` is no http address or a command lacks a key."""
         if url and not url.startswith(("http://", "https://")):
             raise ValueError(f"url must start with http:// or https://, not {url!r}")
-        for row in commands:
-            if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in _COMMAND_KEYS):
-                raise ValueError(f"a command needs the texts {', '.join(_COMMAND_KEYS)}, not {row!r}")
-        self.url = url.rstrip("/")
-        self.commands = [{key: row[key] for key in _COMMAND_KEYS} for row in commands]
+        rows = [_row(row) for row in commands]
+        self.url, self.commands = url.rstrip("/"), rows
         self._feed.publish("bridge", **self.shown())
 
     def shown(self) -> dict[str, Any]:
@@ -77,3 +74,10 @@ class Companion:
         except (aiohttp.ClientError, TimeoutError) as error:
             return reply({"ok": False, "error": f"{address} did not answer: {type(error).__name__}"}, 502)
         return web.Response(body=body, status=answer.status, content_type="text/plain")
+
+
+def _row(given: object) -> dict[str, str]:
+    row = {key: given.get(key) for key in _COMMAND_KEYS} if isinstance(given, dict) else {}
+    if not row or not all(isinstance(value, str) for value in row.values()):
+        raise ValueError(f"a command needs the texts {', '.join(_COMMAND_KEYS)}, not {given!r}")
+    return {key: str(value) for key, value in row.items()}

@@ -20,6 +20,7 @@ class Feed:
         self._capacity = capacity
         self._last = 0
         self._waiters: set[asyncio.Future[None]] = set()
+        self._closed = False
 
     @property
     def last(self) -> int:
@@ -34,6 +35,14 @@ class Feed:
             self._ring.append(entry)
         else:
             self._ring[(self._last - 1) % self._capacity] = entry
+        self._wake()
+
+    def close(self) -> None:
+        """End every subscription: who follows the feed hangs up."""
+        self._closed = True
+        self._wake()
+
+    def _wake(self) -> None:
         waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
             if not waiter.done():
@@ -48,25 +57,25 @@ class Feed:
             number += 1
 
     async def subscribe(self, since: int | None = None) -> AsyncIterator[Entry]:
-        """Every entry after number `since` (None: only what comes from now on), without end."""
+        """Every entry after number `since` (None: only what comes from now on), until the feed is closed."""
         cursor = self._last if since is None else min(since, self._last)
-        while True:
+        while not self._closed:
             for entry in self.entries(cursor):
                 cursor = entry["n"]
                 yield entry
-            if cursor >= self._last:
+            if cursor >= self._last and not self._closed:
                 await self._news()
 
     async def wait(self, predicate: Callable[[Entry], bool], timeout_s: float, since: int = 0) -> Entry:
         """The first entry after number `since` for which `predicate` holds, kept or still to come.
 
-        Raises `TimeoutError` after `timeout_s` real seconds.
+        Raises `TimeoutError` after `timeout_s` real seconds, or when the feed is closed.
         """
         async with asyncio.timeout(timeout_s):
             async for entry in self.subscribe(since):
                 if predicate(entry):
                     return entry
-        raise AssertionError("a subscription has no end")
+        raise TimeoutError("the feed was closed")
 
     async def until(self, check: Callable[[], T | None], timeout_s: float) -> T:
         """The first true result of `check`, tried at once and again after every entry.

@@ -58,6 +58,7 @@ class Sandbox:
         """End all background work and stop listening."""
         await self.whatsapp.stop()
         await self.slack.stop()
+        self.feed.close()
         if self._runner is not None:
             await self._runner.cleanup()
 

@@ -3,22 +3,22 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.support.playground import CHROMIUM_ARGS, MakeStage, Stage
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    """A headless browser of the test's own."""
+    """One headless browser for a module's tests; each opens its own context."""
     async with async_playwright() as player:
         running = await player.chromium.launch(executable_path=str(chromium), args=CHROMIUM_ARGS)
         yield running
         await running.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def make_stage(browser: Browser) -> AsyncIterator[MakeStage]:
     """Open the page with any context options (viewport, colour scheme); errors in its console fail the test."""
     stages: list[Stage] = []
@@ -36,7 +36,7 @@ async def make_stage(browser: Browser) -> AsyncIterator[MakeStage]:
         assert stage.complaints == []
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def stage(make_stage: MakeStage) -> Stage:
     """The page at 1440 by 900, light."""
     return await make_stage()

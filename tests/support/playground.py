@@ -1,6 +1,5 @@
 """What the playground's tests stand on: the page in a browser, and a small app in the bridge's place."""
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -50,10 +49,10 @@ class Bot:
         self.answers: dict[str, Answer] = {}
 
     async def start(self) -> None:
-        await self.socket.connect()
+        await self.socket.connect()  # type: ignore[no-untyped-call]  # the SDK leaves it bare
 
     async def stop(self) -> None:
-        await self.socket.close()
+        await self.socket.close()  # type: ignore[no-untyped-call]  # as above
         for client in (self.web, self.socket.web_client):
             if client.session is not None:
                 await client.session.close()
@@ -202,17 +201,6 @@ class Stage:
         await self.picks(customer)
         await self.at("chat-text").fill(text)
         await self.at("chat-text").press("Enter")
-
-    async def until(self, holds: Callable[[], Any]) -> Any:
-        """Wait for something to hold in this process, looked at after every entry of the feed."""
-
-        def look() -> Any:
-            return holds() or None
-
-        async with asyncio.timeout(PATIENCE_MS / 1000):
-            while not (found := look()):
-                await asyncio.sleep(0.01)
-        return found
 
     async def shot(self, path: str) -> None:
         """Keep a picture of the page."""

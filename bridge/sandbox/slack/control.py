@@ -63,14 +63,15 @@ async def _unreact(person: Person, body: Json) -> Json:
 
 
 async def _press(person: Person, body: Json) -> Json:
-    action_id, value = _text(body, "action_id"), body.get("value")
+    action_id, value, block_id = _text(body, "action_id"), body.get("value"), take(body, "block_id", str)
     if view_id := take(body, "view_id", str):
-        return await person.acts(view_id, action_id, value)
-    return await person.selects(_text(body, "channel"), _text(body, "ts"), action_id, value)
+        return await person.acts(view_id, action_id, value, block_id=block_id)
+    where = _text(body, "channel"), _text(body, "ts")
+    return await person.selects(*where, action_id, value, block_id=block_id)
 
 
 async def _search(person: Person, body: Json) -> Json:
-    where = {name: take(body, name, str) for name in ("view_id", "channel", "ts")}
+    where = {name: take(body, name, str) for name in ("view_id", "channel", "ts", "block_id")}
     return await person.searches(_text(body, "action_id"), _text(body, "query"), **where)
 
 
@@ -103,9 +104,9 @@ VERBS: dict[str, tuple[Verb, tuple[str, ...]]] = {
     "delete": (_delete, ("channel", "ts")),
     "react": (_react, ("channel", "ts", "name")),
     "unreact": (_unreact, ("channel", "ts", "name")),
-    "press": (_press, ("channel", "ts", "view_id", "action_id", "value")),
-    "select": (_press, ("channel", "ts", "view_id", "action_id", "value")),
-    "search": (_search, ("channel", "ts", "view_id", "action_id", "query")),
+    "press": (_press, ("channel", "ts", "view_id", "block_id", "action_id", "value")),
+    "select": (_press, ("channel", "ts", "view_id", "block_id", "action_id", "value")),
+    "search": (_search, ("channel", "ts", "view_id", "block_id", "action_id", "query")),
     "slash": (_slash, ("command", "text", "channel", "thread_ts")),
     "shortcut": (_shortcut, ("callback_id", "channel", "ts")),
     "submit": (_submit, ("view_id", "values")),

@@ -48,10 +48,15 @@ def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
             yield from elements([child])
 
 
-def find(blocks: list[Json], action_id: str, value: str | None = None) -> tuple[Json, Json]:
-    """The block and element with an action id (and a button's value, where several share it); raises `RefusedError`."""
+def find(
+    blocks: list[Json], action_id: str, value: str | None = None, block_id: str | None = None
+) -> tuple[Json, Json]:
+    """The block and element with an action id; raises `RefusedError`.
+
+    Where several share it, a button's value or the block's id tells which.
+    """
     for block, element in elements(blocks):
-        if element["action_id"] != action_id:
+        if element["action_id"] != action_id or block_id not in (None, block.get("block_id")):
             continue
         if value is None or element["type"] != "button" or element.get("value") == value:
             return block, element

@@ -132,11 +132,12 @@ class Interactivity:
         channel: Channel | None = None,
         ts: str | None = None,
         view_id: str | None = None,
+        block_id: str | None = None,
     ) -> Json:
         """Press a button or choose in a select, on a message or in a view; the app gets `block_actions`."""
         place = self._place(user, channel, ts, view_id)
         wanted = value if isinstance(value, str) else None
-        block, element = find(place.blocks, action_id, wanted)
+        block, element = find(place.blocks, action_id, wanted, block_id)
         action = self._action(place, block, element, value)
         if block["type"] == "input" and not block.get("dispatch_action"):
             return {"ok": True}
@@ -195,10 +196,11 @@ class Interactivity:
         channel: Channel | None = None,
         ts: str | None = None,
         view_id: str | None = None,
+        block_id: str | None = None,
     ) -> Json:
         """Type into an external select; the app gets `block_suggestion` and its options come back."""
         place = self._place(user, channel, ts, view_id)
-        block, element = find(place.blocks, action_id)
+        block, element = find(place.blocks, action_id, block_id=block_id)
         if not element["type"].endswith("external_select"):
             raise RefusedError("this select has fixed options")
         if len(query) < element.get("min_query_length", 3):

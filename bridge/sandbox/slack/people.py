@@ -159,18 +159,24 @@ class Person:
         place = self._channel(channel)
         return await self._interactivity.act(self.id, action_id, value, channel=place, ts=ts)
 
-    async def selects(self, channel: str, ts: str, action_id: str, value: JsonValue) -> Json:
+    async def selects(
+        self, channel: str, ts: str, action_id: str, value: JsonValue, *, block_id: str | None = None
+    ) -> Json:
         """Choose in a select, overflow, picker or choice group.
 
         `value` is an option's `value`, a person's or channel's name, or a date; a list for multi selects and
         checkboxes.
         """
         place = self._channel(channel)
-        return await self._interactivity.act(self.id, action_id, value, channel=place, ts=ts)
+        return await self._interactivity.act(
+            self.id, action_id, value, channel=place, ts=ts, block_id=block_id
+        )
 
-    async def acts(self, view_id: str, action_id: str, value: JsonValue = None) -> Json:
+    async def acts(
+        self, view_id: str, action_id: str, value: JsonValue = None, *, block_id: str | None = None
+    ) -> Json:
         """Press or choose inside a modal or on the Home tab."""
-        return await self._interactivity.act(self.id, action_id, value, view_id=view_id)
+        return await self._interactivity.act(self.id, action_id, value, view_id=view_id, block_id=block_id)
 
     async def searches(
         self,
@@ -180,11 +186,12 @@ class Person:
         view_id: str | None = None,
         channel: str | None = None,
         ts: str | None = None,
+        block_id: str | None = None,
     ) -> Json:
         """Type into an external select; answers `{"ok": True, "options": […]}`."""
         place = self._channel(channel) if channel else None
         return await self._interactivity.suggest(
-            self.id, action_id, query, channel=place, ts=ts, view_id=view_id
+            self.id, action_id, query, channel=place, ts=ts, view_id=view_id, block_id=block_id
         )
 
     async def slash(self, command: str, text: str, channel: str, thread_ts: str | None = None) -> Json:

@@ -78,6 +78,8 @@ export function toast(title, words) {
     h("div", {}, h("strong", {}, title), h("p", {}, words)),
     iconButton("close", "Dismiss", { onclick: remove }),
   );
+  const home = [...document.querySelectorAll("dialog[open]")].at(-1) || document.body;
+  if (place.parentElement !== home) home.append(place);
   while (place.childElementCount > 3) place.firstElementChild.remove();
   place.append(note);
   setTimeout(() => {

@@ -88,14 +88,13 @@ function drawHead(customer) {
   const number = numberOf(customer.id);
   const row = {
     key: "head",
-    sig: JSON.stringify([customer.name, customer.wa_id, customer.username, customer.online, customer.hide_phone, number, store.numbers.length]),
+    sig: JSON.stringify([customer.name, customer.wa_id, customer.username, customer.online, customer.hide_phone]),
     build: () =>
       h(
         "div",
         { class: "chat-head-row" },
         avatar(customer.name, { round: true }),
         h("div", { class: "chat-who" }, h("h2", { testid: "chat-name" }, customer.name), h("p", { class: "quiet", testid: "chat-reach" }, reach(customer))),
-        numberPicker(customer, number),
         h(
           "button",
           {
@@ -112,7 +111,8 @@ function drawHead(customer) {
         ),
       ),
   };
-  reconcile(parts.head, [row]);
+  const to = { key: "number", sig: `${customer.id} ${number}`, build: () => numberPicker(customer, number) };
+  reconcile(parts.head, store.numbers.length > 1 ? [row, to] : [row]);
 }
 
 function reach(customer) {
@@ -122,13 +122,11 @@ function reach(customer) {
 }
 
 function numberPicker(customer, number) {
-  if (store.numbers.length < 2) return null;
   const options = store.numbers.map((one) => h("option", { value: one.phone_number_id }, one.verified_name));
   const node = h(
     "select",
     {
       class: "field slim",
-      "aria-label": "Business number",
       "data-focus": "number",
       testid: "chat-number",
       onchange: (event) => {
@@ -140,7 +138,7 @@ function numberPicker(customer, number) {
     options,
   );
   node.value = number;
-  return node;
+  return h("label", { class: "chat-number" }, "Writes to", node);
 }
 
 function rows(chat, customer) {

@@ -91,7 +91,8 @@ export function makeCompletion(area, { thread }) {
   };
   const offer = () => {
     const found = area.selectionStart === area.selectionEnd ? suggestions(area, thread) : null;
-    if (!found?.rows.length) return close();
+    const whole = found && area.value.slice(found.from, area.selectionStart);
+    if (!found?.rows.length || (found.rows.length === 1 && found.rows[0].value === whole)) return close();
     ({ from, rows } = found);
     box.replaceChildren(...rows.map((row, at) => optionRow(row, `${id}-${at}`, at, choose)));
     box.hidden = false;

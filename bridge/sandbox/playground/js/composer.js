@@ -32,6 +32,7 @@ export function makeComposer({ thread }) {
     const text = area.value.trim();
     if (!text || busy) return;
     say("");
+    completion.close();
     busy = true;
     node.classList.add("busy");
     try {

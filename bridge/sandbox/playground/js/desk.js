@@ -108,8 +108,8 @@ function draw() {
   drawViews();
   const shown = (!narrow.matches || ui.tab === "desk") && !document.hidden;
   if (channel && shown) {
-    see(channel);
-    if (ui.thread) see(channel, ui.thread);
+    const news = [see(channel), ui.thread && see(channel, ui.thread)];
+    if (news.some(Boolean)) changed();
   }
   drawBadge();
 }

@@ -4,6 +4,12 @@ import { h, iconButton } from "./dom.js";
 
 let numbers = 0;
 
+/** Notices show inside an open dialog, since all else is inert; they outlive it. */
+function returnNotices(node) {
+  const notices = document.getElementById("toasts");
+  if (node.contains(notices)) document.body.append(notices);
+}
+
 /** A modal frame: title, body, buttons. Esc and the cross call `dismiss`; the keyboard returns where it was. */
 export function frame(title, { dismiss, testid = "dialog", class: extra = "" }) {
   const id = `dialog-${++numbers}`;
@@ -26,6 +32,7 @@ export function frame(title, { dismiss, testid = "dialog", class: extra = "" }) 
   document.body.append(node);
   const close = () => {
     node.close();
+    returnNotices(node);
     node.remove();
     if (back?.isConnected) back.focus({ preventScroll: true });
   };

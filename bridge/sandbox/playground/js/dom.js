@@ -8,6 +8,7 @@ const PATHS = {
   back: "M15 5l-7 7 7 7",
   bolt: "M13 3 5 14h6l-1 7 8-11h-6Z",
   check: "M5 12.5l4.5 4.5L19 7.5",
+  chevron: "M6 9.5l6 6 6-6",
   close: "M6 6l12 12M18 6 6 18",
   down: "M12 5v13M6 12l6 6 6-6",
   dm: "M4 5h16v11H9l-5 4Z",

@@ -1,5 +1,5 @@
 // Block Kit's interactive elements. `scene` says where they are and what becomes of what a person enters:
-// {channel, ts} or {view}, `send(element, value)`, and for inputs `entered(block, element)` and `enter(block, element, value)`.
+// {channel, ts} or {view}, `send(block, element, value)`, and for inputs `entered(block, element)` and `enter(block, element, value)`.
 
 import { inWords, post, toast } from "./api.js";
 import { confirm } from "./dialog.js";
@@ -22,12 +22,12 @@ function agreed(element, words) {
 }
 
 /** Send a value once it is confirmed; the control shows that it is at work. */
-async function send(scene, control, element, value) {
+async function send(scene, control, block, element, value) {
   if (!(await agreed(element, element.confirm))) return;
   control.classList.add("busy");
   control.setAttribute("aria-busy", "true");
   try {
-    await scene.send(element, value);
+    await scene.send(block, element, value);
   } finally {
     control.classList.remove("busy");
     control.removeAttribute("aria-busy");
@@ -38,7 +38,7 @@ function words(object) {
   return textObject(object).join("");
 }
 
-function button(element, scene) {
+function button(element, scene, block) {
   const style = { primary: "primary", danger: "danger" }[element.style] || "";
   const node = h(
     "button",
@@ -49,14 +49,14 @@ function button(element, scene) {
       "data-action-id": element.action_id,
       "aria-label": element.accessibility_label,
       testid: "action",
-      onclick: () => send(scene, node, element, element.value ?? null),
+      onclick: () => send(scene, node, block, element, element.value ?? null),
     },
     textObject(element.text),
   );
   return node;
 }
 
-function overflow(element, scene) {
+function overflow(element, scene, block) {
   const node = h(
     "button",
     {
@@ -73,7 +73,7 @@ function overflow(element, scene) {
         const items = element.options.map((option) => ({
           label: words(option.text),
           testid: "overflow-option",
-          run: () => send(scene, node, element, option.value),
+          run: () => send(scene, node, block, element, option.value),
         }));
         openMenu(node, "More actions", items);
       },
@@ -110,10 +110,11 @@ function channelRows() {
   return all.map((channel) => ({ value: channel.id, label: `#${channel.name}` }));
 }
 
-async function suggested(element, scene, query) {
+async function suggested(element, scene, block, query) {
   const where = scene.view ? { view_id: scene.view } : { channel: scene.channel, ts: scene.ts };
   try {
-    const answer = await post("slack/search", { person: ui.me, action_id: element.action_id, query, ...where });
+    const asked = { person: ui.me, block_id: block.block_id, action_id: element.action_id, query };
+    const answer = await post("slack/search", { ...asked, ...where });
     if (!answer.ok) throw new Error(inWords(answer.error));
     return answer.options.map((option) => ({ value: option.value, label: words(option.text) }));
   } catch (error) {
@@ -122,7 +123,7 @@ async function suggested(element, scene, query) {
   }
 }
 
-function finder(element, scene) {
+function finder(element, scene, block) {
   const kind = element.type.replace("multi_", "");
   if (kind === "external_select") {
     const least = element.min_query_length ?? 3;
@@ -131,7 +132,7 @@ function finder(element, scene) {
       const mine = ++turn;
       if (query.length < least) return [];
       await new Promise((resolve) => setTimeout(resolve, SEARCH_AFTER_MS));
-      return mine === turn ? suggested(element, scene, query) : [];
+      return mine === turn ? suggested(element, scene, block, query) : [];
     };
   }
   const rows = { static_select: () => fixedRows(element), users_select: peopleRows }[kind] || channelRows;
@@ -164,12 +165,13 @@ function select(element, scene, block) {
       "data-focus": element.action_id,
       "data-action-id": element.action_id,
       testid: "select",
-      onclick: () => openPicker(node, { label: ask, find: finder(element, scene), pick, empty }),
+      onclick: () => openPicker(node, { label: ask, find: finder(element, scene, block), pick, empty }),
     },
     label,
-    icon("down"),
+    icon("chevron"),
   );
   const ask = element.placeholder ? words(element.placeholder) : "Choose";
+  const name = block.type === "input" ? words(block.label) : ask;
   const least = element.min_query_length ?? 3;
   const empty = (query) =>
     element.type.endsWith("external_select") && query.length < least ? `Type at least ${least} characters.` : "Nothing matches.";
@@ -180,7 +182,7 @@ function select(element, scene, block) {
       ? (value || []).map((one) => known.get(one) || chosenLabel(element, one)).join(", ")
       : known.get(value) || chosenLabel(element, value);
     label.textContent = shown || ask;
-    node.setAttribute("aria-label", shown ? `${ask}: ${shown}` : ask);
+    node.setAttribute("aria-label", shown ? `${name}: ${shown}` : name);
     node.classList.toggle("unset", !shown);
   };
   const pick = async (row) => {
@@ -189,10 +191,10 @@ function select(element, scene, block) {
       const before = scene.entered?.(block, element) || [];
       const next = before.includes(row.value) ? before.filter((one) => one !== row.value) : [...before, row.value];
       scene.enter?.(block, element, next);
-      if (!scene.enter || block.type !== "input" || block.dispatch_action) await send(scene, node, element, next);
+      if (!scene.enter || block.type !== "input" || block.dispatch_action) await send(scene, node, block, element, next);
     } else {
       scene.enter?.(block, element, row.value);
-      if (!scene.enter || block.type !== "input" || block.dispatch_action) await send(scene, node, element, row.value);
+      if (!scene.enter || block.type !== "input" || block.dispatch_action) await send(scene, node, block, element, row.value);
     }
     draw();
   };
@@ -225,7 +227,7 @@ function typed(element, scene, block) {
     : h("input", { type: NATIVE[element.type] || "text", ...props });
   node.addEventListener("input", () => scene.enter?.(block, element, node.value));
   node.addEventListener("change", () => {
-    if (block.type !== "input" || block.dispatch_action) send(scene, node, element, node.value);
+    if (block.type !== "input" || block.dispatch_action) send(scene, node, block, element, node.value);
   });
   return node;
 }
@@ -243,7 +245,7 @@ function choices(element, scene, block) {
       else chosen.delete(option.value);
       const value = single ? option.value : [...chosen];
       scene.enter?.(block, element, value);
-      if (!scene.enter || block.type !== "input" || block.dispatch_action) send(scene, box, element, value);
+      if (!scene.enter || block.type !== "input" || block.dispatch_action) send(scene, box, block, element, value);
     });
     const more = option.description && h("span", { class: "option-hint" }, textObject(option.description));
     return h("label", { class: "choice" }, box, h("span", {}, textObject(option.text), more));

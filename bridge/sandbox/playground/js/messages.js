@@ -16,8 +16,8 @@ function sceneOf(channel, ts) {
   return {
     channel: channel.id,
     ts,
-    send: (element, value) => {
-      const body = { person: ui.me, channel: channel.id, ts, action_id: element.action_id, value };
+    send: (block, element, value) => {
+      const body = { person: ui.me, channel: channel.id, ts, block_id: block.block_id, action_id: element.action_id, value };
       return act(element.type === "button" ? "slack/press" : "slack/select", body, "The app did not take it");
     },
   };

@@ -52,10 +52,13 @@ export function makePane(box, { thread = false, openThread = null }) {
   return { draw, focus: composer.focus, focusMessage };
 }
 
-/** Tab reaches one message of the list; the arrow keys reach the others. */
+/** Tab reaches one message of the list, the newest unless the keyboard is in the list; arrow keys reach the others. */
 function rove(list) {
+  const reached = list.querySelectorAll('.message[tabindex="0"]');
+  if (reached.length && list.contains(document.activeElement)) return;
+  for (const message of reached) message.tabIndex = -1;
   const all = list.querySelectorAll(".message");
-  if (all.length && !list.querySelector('.message[tabindex="0"]')) all[all.length - 1].tabIndex = 0;
+  if (all.length) all[all.length - 1].tabIndex = 0;
 }
 
 function drawEmpty(node, isEmpty, direct, name) {
@@ -88,10 +91,10 @@ function rowsOf(channel, root, mark, { thread, openThread }) {
       before = null;
       rows.push({ key: `day ${day}`, sig: dayName(at), build: () => h("div", { class: "day", role: "presentation" }, h("span", {}, dayName(at))) });
     }
-    if (!marked && mark && item.ts > mark && item.user !== ui.me && !item.ephemeral && rows.length > (root ? 1 : 0)) {
+    if (!marked && mark && item.ts > mark && item.user !== ui.me && !item.ephemeral) {
       marked = true;
       before = null;
-      rows.push({ key: "new", sig: "", build: () => h("div", { class: "day new", role: "presentation" }, h("span", {}, "New")) });
+      if (item !== all[0]) rows.push({ key: "new", sig: "", build: () => h("div", { class: "day new", role: "presentation" }, h("span", {}, "New")) });
     }
     const grouped = before !== null && !item.ephemeral && same(before, item);
     rows.push(item.ephemeral ? ephemeralRow(item, channel) : messageRow(item, channel, { thread, openThread, grouped }));

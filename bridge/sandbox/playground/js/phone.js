@@ -22,7 +22,9 @@ export function setUpPhone() {
   add.setAttribute("aria-label", "New customer");
   add.addEventListener("click", async () => {
     const made = await askNewCustomer();
-    if (made) pickCustomer(made.id, { focus: true });
+    if (!made) return;
+    store.customers.set(made.id, made);
+    pickCustomer(made.id, { focus: true });
   });
   setUpChat(document.getElementById("chat"));
   onChange(draw);
@@ -98,7 +100,7 @@ function buildRow(customer, chosen, unread, typing) {
       tabindex: chosen ? "0" : "-1",
       "data-customer": customer.id,
       testid: "customer",
-      onclick: () => pickCustomer(customer.id),
+      onclick: () => pickCustomer(customer.id, { focus: !narrow.matches }),
       onkeydown: (event) => {
         if (event.key !== "Enter" && event.key !== " ") return;
         event.preventDefault();

@@ -11,8 +11,9 @@ export function closePopup(back = true) {
   const inside = node.contains(document.activeElement);
   open = null;
   node.remove();
-  anchor.setAttribute?.("aria-expanded", "false");
+  // Focus first: the toolbar of a message shows while something of it is open or has the focus.
   if (back && inside) anchor.focus();
+  anchor.setAttribute("aria-expanded", "false");
 }
 
 document.addEventListener("pointerdown", (event) => {

@@ -2,7 +2,7 @@
 
 import { text } from "./api.js";
 import { h, icon, reconcile } from "./dom.js";
-import { unescape } from "./mrkdwn.js";
+import { mrkdwn, unescape } from "./mrkdwn.js";
 import { shownEmoji } from "./emoji.js";
 import { follow } from "./sync.js";
 import { changed, nameOf, onChange, store } from "./store.js";
@@ -10,6 +10,7 @@ import { stretch } from "./time.js";
 
 const POLL_MS = 2_000;
 const SOON_MS = 400;
+const PATIENCE_MS = 6_000;
 const WORDS_COMPARED = 60;
 
 let trace = null;
@@ -52,11 +53,18 @@ function sums(metrics) {
 
 // Following one message through the feed
 
+const visible = (words) => h("p", {}, mrkdwn(words || "")).textContent;
 const plain = (words) => unescape(words || "").replace(/\s+/g, " ").trim();
 
 function begin(kind, about) {
   trace = { kind, arrive: null, act: null, later: [], committedBefore: counts?.committed ?? null, ...about };
   setTimeout(askBridge, SOON_MS);
+  setTimeout(changed, PATIENCE_MS);
+}
+
+/** Whether something may still come of it soon; later the page stops pretending to know. */
+function awaited() {
+  return Date.now() / 1000 - trace.at < PATIENCE_MS / 1000;
 }
 
 function look(entry) {
@@ -65,7 +73,7 @@ function look(entry) {
     const name = store.customers.get(customer)?.name || customer;
     begin("customer", { id, who: name, words: words || `[${type}]`, compared: plain(words), at: entry.at });
   } else if (entry.kind === "slack.message" && !entry.bot && entry.thread_ts && store.people.has(entry.user)) {
-    begin("agent", { id: entry.ts, channel: entry.channel, who: nameOf(entry.user), words: plain(entry.text), compared: plain(entry.text), at: entry.at });
+    begin("agent", { id: entry.ts, channel: entry.channel, who: nameOf(entry.user), words: visible(entry.text), compared: plain(entry.text), at: entry.at });
   } else if (trace?.kind === "customer") lookForCustomer(entry);
   else if (trace?.kind === "agent") lookForAgent(entry);
 }
@@ -112,7 +120,10 @@ function lookForAgent(entry) {
 // Drawing
 
 function inside() {
-  if (!trace.act) return trace.arrive?.ok ? ["doing", "Inside the bridge"] : ["", "Waits"];
+  if (!trace.act) {
+    if (!trace.arrive?.ok) return ["", "Waits"];
+    return awaited() ? ["doing", "Inside the bridge"] : ["", "Nothing came out"];
+  }
   const since = trace.arrive?.ok ? trace.act.at - trace.arrive.at : trace.act.at - trace.at;
   return ["done", since >= 0 ? `Within ${stretch(since)}` : "Before the answer"];
 }
@@ -129,7 +140,7 @@ function verbs() {
     const known = ["The webhook’s 200", "Seen by its effect", "Seen by its effect", "The post, or the send", "Journal only so far"];
     return known.map((words) => ["", words]);
   }
-  const arrive = !trace.arrive ? ["doing", "On its way"] : [trace.arrive.ok ? "done" : "failed", trace.arrive.words];
+  const arrive = !trace.arrive ? [awaited() ? "doing" : "", awaited() ? "On its way" : "No answer yet"] : [trace.arrive.ok ? "done" : "failed", trace.arrive.words];
   const act = trace.act ? [trace.later[0] === "failed" ? "failed" : "done", [trace.act.words, ...trace.later].join(", ")] : ["", trace.arrive?.ok ? "Nothing seen yet" : "Waits"];
   const saved = commit();
   return [arrive, inside(), saved, act, [saved[0] === "done" ? "half" : "", "Journal only so far"]];
@@ -155,15 +166,18 @@ function draw() {
   const [state, words] = bridgeWords();
   const said = trace ? `${trace.who}: “${trace.words}”` : "Nobody has written yet";
   const steps = verbs();
+  const at = trace ? steps.slice(0, 4).findLastIndex(([look]) => look) : -1;
+  const latest = at >= 0 ? `${NAMES[at]}: ${steps[at][1]}` : "";
   reconcile(document.getElementById("strip"), [
     {
       key: "head",
-      sig: said + words,
+      sig: said + words + latest,
       build: () =>
         h(
           "div",
           { class: "strip-head" },
           h("p", { class: "strip-message", testid: "strip-message" }, said),
+          h("p", { class: "strip-latest", testid: "strip-latest" }, latest),
           h("p", { class: `strip-bridge ${state}`, testid: "strip-bridge" }, words),
         ),
     },

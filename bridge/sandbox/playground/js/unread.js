@@ -14,10 +14,12 @@ export function lastSeen(channel, thread = null) {
   return seen.get(mark(ui.me, channel, thread)) || opened;
 }
 
-/** Everything that a channel or thread holds now has been seen by the person at the desk. */
+/** Everything that a channel or thread holds now has been seen by the person at the desk; true when that is news. */
 export function see(channel, thread = null) {
   const newest = timeline(channel, thread).at(-1)?.ts;
-  if (newest && newest > lastSeen(channel.id, thread)) seen.set(mark(ui.me, channel.id, thread), newest);
+  if (!newest || newest <= lastSeen(channel.id, thread)) return false;
+  seen.set(mark(ui.me, channel.id, thread), newest);
+  return true;
 }
 
 function fresh(message, since) {

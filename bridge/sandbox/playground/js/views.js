@@ -48,9 +48,25 @@ function sceneOf(shown) {
     view: shown.view.id,
     errors: shown.errors,
     entered: (block, element) => (shown.entered.has(slot(block, element)) ? shown.entered.get(slot(block, element)) : initialValue(element)),
-    enter: (block, element, value) => shown.entered.set(slot(block, element), value),
-    send: (element, value) => act("slack/press", { person: shown.person, view_id: shown.view.id, action_id: element.action_id, value }, "The app did not take it"),
+    enter: (block, element, value) => {
+      shown.entered.set(slot(block, element), value);
+      forgive(shown, block.block_id);
+    },
+    send: (block, element, value) => {
+      const body = { person: shown.person, view_id: shown.view.id, block_id: block.block_id, action_id: element.action_id, value };
+      return act("slack/press", body, "The app did not take it");
+    },
   };
+}
+
+/** What was wrong with a field is no longer true once it is changed. */
+function forgive(shown, blockId) {
+  if (!shown.errors[blockId]) return;
+  delete shown.errors[blockId];
+  const field = shown.made.body.querySelector(`[data-block="${CSS.escape(blockId)}"]`);
+  field?.classList.remove("wrong");
+  field?.querySelector(".note")?.remove();
+  field?.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
 }
 
 function fill(shown, trouble = "") {
