@@ -1,0 +1,243 @@
+"""A desk and a channel in memory: they show what reached them, and fail, stall or break off when told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
+from bridge.adapters.base import Bucket, Capabilities, Marker
+from bridge.errors import Failure, FailureKind, PlatformError
+from bridge.markup import bare
+from bridge.model import ActionId, Agent, CardView, InboxId, Place, Post, Receipt, ThreadRef
+
+T = TypeVar("T")
+
+NO_ANSWER = Failure(kind=FailureKind.UNKNOWN, code="timeout", words="no answer came")
+
+
+def failure(kind: FailureKind, *, retry_after_s: float | None = None, pair_only: bool = False) -> Failure:
+    """A refusal of a kind."""
+    return Failure(
+        kind=kind,
+        code=kind.value,
+        words=f"it is {kind.value}",
+        retry_after_s=retry_after_s,
+        pair_only=pair_only,
+    )
+
+
+class Fault:
+    """What happens to the next `times` calls whose kind and words match.
+
+    The call waits for `go`, where one is set; then has its effect or not; then fails, where a `failure` is set.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        words: str = "",
+        *,
+        problem: Failure | None = None,
+        effect: bool = False,
+        stall: bool = False,
+        times: int = 1,
+    ) -> None:
+        self.kind = kind
+        self.words = words
+        self.problem = problem
+        self.effect = effect or problem is None
+        self.left = times
+        self.reached = asyncio.Event()
+        self.go = asyncio.Event()
+        if not stall:
+            self.go.set()
+
+
+class Platform:
+    """What both have in common: a list of calls, and faults."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+        """Kind and words of each call, in the order they came."""
+        self.instants: list[float] = []
+        """When each call came (monotonic)."""
+        self.under_way: Counter[str] = Counter()
+        self.faults: list[Fault] = []
+
+    def fault(self, kind: str, words: str = "", **how: object) -> Fault:
+        """See `Fault`."""
+        one = Fault(kind, words, **how)  # type: ignore[arg-type]
+        self.faults.append(one)
+        return one
+
+    def count(self, kind: str, words: str = "") -> int:
+        """How many calls of a kind came whose words contain `words`."""
+        return sum(1 for one, said in self.calls if one == kind and words in said)
+
+    async def _act(self, kind: str, words: str, effect: Callable[[], T]) -> T:
+        self.calls.append((kind, words))
+        self.instants.append(asyncio.get_running_loop().time())
+        self.under_way[kind] += 1
+        try:
+            # A real call takes at least one turn of the loop.
+            await asyncio.sleep(0)
+            matching = (one for one in self.faults if one.left and one.kind == kind and one.words in words)
+            fault = next(matching, None)
+            if fault is None:
+                return effect()
+            fault.left -= 1
+            fault.reached.set()
+            await fault.go.wait()
+            result = effect() if fault.effect else None
+            if fault.problem is not None:
+                raise PlatformError(fault.problem)
+            assert result is not None or kind not in {"open_thread", "relay", "notice", "send"}
+            return result  # type: ignore[return-value]
+        finally:
+            self.under_way[kind] -= 1
+
+
+class Standing(msgspec.Struct):
+    """A post that stands on the desk."""
+
+    place: Place
+    post: Post
+    words: str
+    actions: tuple[ActionId, ...]
+    at: datetime
+
+
+class FakeDesk(Platform):
+    """See `adapters.base.Desk`. `posts` is what people would see."""
+
+    name = "desk"
+    capabilities = Capabilities(text_limit=4000)
+
+    def __init__(self, *, per_s: float = 1000.0, burst: int = 1000, merges: int = 10) -> None:
+        super().__init__()
+        self.posts: list[Standing] = []
+        self.cards: dict[str, list[CardView]] = {}
+        self.receipts: list[tuple[str, Receipt]] = []
+        self.told: list[str] = []
+        self.gone: set[str] = set()
+        """Threads that were deleted."""
+        self._bucket = (per_s, burst)
+        self._merges = merges
+        self._ids = 0
+
+    def words(self, thread: str | None = None) -> list[str]:
+        """The lines that stand in a thread, or in all of them, in order; cards left out."""
+        found: list[str] = []
+        for one in self.posts:
+            if one.place.thread is not None and thread in (None, one.place.thread):
+                found += one.words.split("\n")
+        return found
+
+    def threads(self) -> list[Place]:
+        """The threads there are, in order of their opening."""
+        return [
+            msgspec.structs.replace(one.place, thread=one.post.id)
+            for one in self.posts
+            if one.place.thread is None
+        ]
+
+    def _post(self, place: Place, words: str, marker: Marker) -> Post:
+        if place.thread in self.gone:
+            raise PlatformError(failure(FailureKind.GONE))
+        self._ids += 1
+        post = Post(desk=self.name, channel=place.channel, id=f"p{self._ids}")
+        self.posts.append(
+            Standing(place=place, post=post, words=words, actions=marker.actions, at=datetime.now(UTC))
+        )
+        return post
+
+    def post_bucket(self, channel: str) -> Bucket:
+        return Bucket(key=f"desk:{channel}", per_s=self._bucket[0], burst=self._bucket[1])
+
+    async def open_thread(self, channel: str, card: CardView, marker: Marker) -> tuple[Place, Post]:
+        def effect() -> tuple[Place, Post]:
+            post = self._post(Place(desk=self.name, channel=channel), card.name, marker)
+            return Place(desk=self.name, channel=channel, thread=post.id), post
+
+        return await self._act("open_thread", card.contact, effect)
+
+    async def relay(self, place: Place, relays: Sequence[Relay], marker: Marker) -> Post:
+        words = "\n".join(bare(one.body) for one in relays)
+        return await self._act("relay", words, lambda: self._post(place, words, marker))
+
+    def mergeable(self, relays: Sequence[Relay]) -> int:
+        return min(len(relays), self._merges)
+
+    async def notice(self, place: Place, notice: PostNotice, marker: Marker) -> Post:
+        words = bare(notice.body).replace("\n", " ")
+        return await self._act("notice", words, lambda: self._post(place, words, marker))
+
+    async def update_card(self, card: Post, view: CardView) -> None:
+        await self._act("update_card", card.id, lambda: self.cards.setdefault(card.id, []).append(view))
+
+    async def show_receipt(self, post: Post, receipt: Receipt) -> None:
+        await self._act("show_receipt", post.id, lambda: self.receipts.append((post.id, receipt)))
+
+    async def answer(self, answer: Answer) -> None:
+        words = bare(answer.body)
+        await self._act("answer", words, lambda: self.told.append(words))
+
+    async def direct(self, message: DirectMessage, marker: Marker) -> None:
+        words = bare(message.body)
+        await self._act("direct", words, lambda: self.told.append(words))
+
+    async def alert(self, alert: Alert, channel: str, marker: Marker) -> None:
+        words = bare(alert.body)
+        await self._act("alert", words, lambda: self.told.append(words))
+
+    async def find(self, place: Place, marker: Marker, since: datetime) -> Post | None:
+        def effect() -> Post | None:
+            wanted = set(marker.actions)
+            for one in self.posts:
+                if one.place == place and one.at >= since and wanted & set(one.actions):
+                    return one.post
+            return None
+
+        return await self._act("find", ",".join(marker.actions), effect)
+
+    async def find_thread(self, place: Place) -> ThreadRef | None:
+        return await self._act("find_thread", place.thread or "", lambda: None)
+
+    async def read_roster(self) -> tuple[Agent, ...]:
+        return ()
+
+
+class FakeChannel(Platform):
+    """See `adapters.base.Channel`. `sent` is what contacts' phones show, as (address, text)."""
+
+    name = "channel"
+    capabilities = Capabilities(text_limit=1000)
+
+    def __init__(self, *, per_s: float = 1000.0, burst: int = 1000) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, str]] = []
+        self.read: list[str] = []
+        self._bucket = (per_s, burst)
+
+    def parts(self, send: Send) -> tuple[str, ...]:
+        """One part a line."""
+        return tuple(line for line in bare(send.body).split("\n") if line)
+
+    def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
+        return (Bucket(key=f"channel:{address}", per_s=self._bucket[0], burst=self._bucket[1]),)
+
+    async def send(self, send: Send, part: int, text: str) -> str:
+        def effect() -> str:
+            self.sent.append((send.address, text))
+            return f"out-{send.message}-{part}-{len(self.sent)}"
+
+        return await self._act("send", text, effect)
+
+    async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
+        await self._act("mark_read", platform_id, lambda: self.read.append(platform_id))
