@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.support.talk import Shop, open_shop
+from tests.support.talk import WIDE, Shop, open_shop, wide
 from tests.support.valkey import ValkeyServer
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shop(valkey_server: ValkeyServer) -> AsyncIterator[Shop]:
-    """An open shop without rate limits, shared by the tests of a module."""
+    """An open shop without rate limits, with an inbox for every way to speak; shared by the tests of a module."""
     with contextlib.closing(valkey_server.client()) as client:
         client.flushall()
-    async with open_shop(valkey_server.url) as running:
+    async with open_shop(valkey_server.url, arrange=wide, inboxes=WIDE) as running:
         yield running
 
 

@@ -90,7 +90,7 @@ async def test_hostile_names_and_words_can_do_nothing(shop: Shop) -> None:
     mallory = shop.newcomer("<!channel> *Ben Agent* <https://evil|bank>")
     words = "<!here> <@U0BEN00001> @ben <https://evil.example|your bank> :lock: &lt;!everyone&gt; <!subteam^S1>"
     await mallory.writes(words)
-    talk = Talk(shop, mallory, await shop.card(mallory.name), "support", None)
+    talk = Talk(shop, mallory, await shop.card(mallory.name))
     await talk.thread_shows("<!here>")
     post = shop.channel().thread(talk.card.ts)[1]
     elements = [
@@ -163,8 +163,8 @@ async def test_a_new_number_keeps_the_conversation(shop: Shop) -> None:
 async def test_each_inbox_has_its_own_conversation(shop: Shop) -> None:
     """The same person writes to two numbers: two threads in two channels, each answered from its number."""
     nora = shop.newcomer()
-    support = await shop.talk("My order is late", nora, number_id=NUMBER, assignee="carla")
-    sales = await shop.talk("I want to buy", nora, number_id=SALES_NUMBER)
+    support = await shop.talk("My order is late", nora, assignee="carla")
+    sales = await shop.talk("I want to buy", nora, inbox="sales")
     assert support.number != sales.number
     await sales.claimed_by("carla")
     await sales.staff("carla", "With pleasure.")

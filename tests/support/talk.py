@@ -15,10 +15,11 @@ import aiohttp
 from bridge.sandbox.config import SandboxConfig
 from bridge.sandbox.faults import Fault
 from bridge.sandbox.server import Sandbox
+from bridge.sandbox.slack.config import ChannelConfig
 from bridge.sandbox.slack.state import Ephemeral, Message
 from bridge.sandbox.slack.views import View
 from bridge.sandbox.whatsapp import wire
-from bridge.sandbox.whatsapp.config import CustomerConfig
+from bridge.sandbox.whatsapp.config import CustomerConfig, NumberConfig
 from bridge.sandbox.whatsapp.customer import Customer
 from bridge.settings import Settings
 from tests.support.stack import Stack, action_id, shown
@@ -31,6 +32,22 @@ PACE = 1 / 50
 """How fast our own waits run in shops without limits: two minutes are 2.4 seconds."""
 PATIENCE_S = 10.0
 NUMBER, SALES_NUMBER = "200300400500600", "200300400500601"
+INBOXES = {
+    "support": NUMBER,
+    "sales": SALES_NUMBER,
+    "everyone": "200300400500602",
+    "explicit": "200300400500603",
+    "held": "200300400500604",
+    "unread": "200300400500605",
+}
+"""The inboxes of a shop, by id and by the name of their channel; the last four are set up like their name."""
+HOLD_S = 1.5
+WIDE: dict[str, dict[str, Any]] = {
+    "everyone": {"mode": "everyone"},
+    "explicit": {"mode": "explicit"},
+    "held": {"mode": "everyone", "hold_s": HOLD_S},
+    "unread": {"mode": "everyone", "read_receipts": False},
+}
 
 LOCK, QUESTION, HOURGLASS, GREY = "lock", "question", "hourglass_flowing_sand", "grey_question"
 SENT, DELIVERED, READ, FAILED = "arrow_upper_right", "white_check_mark", "eyes", "x"
@@ -68,15 +85,14 @@ class Shop(Stack):
         words: str = "Hello, is anybody there?",
         customer: Customer | None = None,
         *,
-        number_id: str | None = None,
+        inbox: str = "support",
         assignee: str | None = None,
     ) -> Talk:
         """A customer's first words, the card and the thread they make; claimed by `assignee`, if given."""
         customer = customer or self.newcomer()
-        channel = "sales" if number_id == SALES_NUMBER else "support"
-        await customer.writes(words, number_id=number_id)
-        card = await self.card(customer.name, channel, PATIENCE_S)
-        talk = Talk(self, customer, card, channel, number_id)
+        await customer.writes(words, number_id=INBOXES[inbox])
+        card = await self.card(customer.name, inbox, PATIENCE_S)
+        talk = Talk(self, customer, card, inbox)
         await talk.thread_shows(words)
         if assignee is not None:
             await talk.claimed_by(assignee)
@@ -118,14 +134,12 @@ class Shop(Stack):
 class Talk:
     """One conversation: its customer, its card, its thread."""
 
-    def __init__(
-        self, shop: Shop, customer: Customer, card: Message, channel: str, number_id: str | None
-    ) -> None:
+    def __init__(self, shop: Shop, customer: Customer, card: Message, inbox: str = "support") -> None:
         self.shop = shop
         self.customer = customer
         self.card = card
-        self.channel = channel
-        self.number_id = number_id
+        self.channel = inbox
+        """The inbox, and the name of its channel."""
 
     @property
     def number(self) -> int:
@@ -138,7 +152,7 @@ class Talk:
 
     async def customer_writes(self, text: str) -> Message:
         """More words of the customer; the post that shows them."""
-        await self.customer.writes(text, number_id=self.number_id)
+        await self.customer.writes(text, number_id=INBOXES[self.channel])
         return await self.thread_shows(text)
 
     @property
@@ -303,6 +317,14 @@ async def open_shop(
     finally:
         await shop.stop_bridge()
         await sandbox.stop()
+
+
+def wide(config: SandboxConfig) -> None:
+    """Give the sandbox a number and a channel for every one of `INBOXES`."""
+    people = ["ben", "carla", "dana", "gil"]
+    for at, (name, number) in enumerate(list(INBOXES.items())[2:], 2):
+        config.slack.channels.append(ChannelConfig(f"C0{name.upper()}1", name, private=True, members=people))
+        config.whatsapp.numbers.append(NumberConfig(number, f"+1 555-010-020{at}", f"Fixture {name}"))
 
 
 def seconds_ago(seconds: float) -> str:
