@@ -65,6 +65,19 @@ async def test_hundreds_of_messages(stage: Stage) -> None:
     await expect(stage.at("message").last).to_contain_text("The newest")
 
 
+async def test_page_that_fell_behind_catches_up(stage: Stage) -> None:
+    """When more happened than the feed keeps, the page loads the state anew and misses nothing."""
+    await stage.sandbox.slack.person("ben").posts("support", "Before")
+    await expect(stage.at("message")).to_have_count(1)
+    ben = stage.sandbox.slack.person("ben")
+    for number in range(450):
+        await ben.posts("support", f"Line {number}")
+    # All in one turn of the loop, so that the page's connection cannot take them one by one.
+    for _ in range(2_000):
+        stage.sandbox.feed.publish("test.noise")
+    await expect(stage.at("message")).to_have_count(451)
+
+
 async def test_connection_lost_and_found(stage: Stage) -> None:
     """When the sandbox goes the page says so; when one is back on the same address it shows what that one knows."""
     stage.allowed = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "Failed to load resource")

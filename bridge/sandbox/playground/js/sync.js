@@ -8,12 +8,14 @@ const RETRY_MOST_MS = 5_000;
 const TOGETHER_MS = 15;
 const MOST_AT_ONCE = 60;
 const TYPING_S = 25;
+const KEPT_PER_CHAT = 1_000;
 
 const followers = new Set();
 const dirty = new Map();
 const dirtyPeople = new Set();
 const dirtyCustomers = new Set();
 let wholeSlack = false;
+let missed = false;
 let timer = null;
 let busy = Promise.resolve();
 
@@ -70,6 +72,9 @@ function listen(opened) {
 }
 
 function take(entry) {
+  if (entry.n <= store.last) return;
+  // The feed keeps a bounded number of entries: a reader that fell behind has missed some.
+  if (entry.n > store.last + 1) soon(() => (missed = true));
   store.last = entry.n;
   const handler = HANDLERS[entry.kind] || (entry.kind.startsWith("slack.") && REFRESHING.test(entry.kind) && refreshSlack);
   if (handler) handler(entry);
@@ -121,6 +126,7 @@ function addToChat(message) {
   const known = chat.messages.findIndex((one) => one.id === message.id);
   if (known >= 0) chat.messages[known] = message;
   else chat.messages.push(message);
+  if (chat.messages.length > KEPT_PER_CHAT) chat.messages.shift();
   if (message.from_business) chat.typing = false;
 }
 
@@ -197,6 +203,10 @@ function soon(note) {
 }
 
 async function fetchDirty() {
+  if (missed) {
+    missed = false;
+    await loadAll();
+  }
   const channels = [...dirty];
   const people = [...dirtyPeople];
   const customers = [...dirtyCustomers];
