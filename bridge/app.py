@@ -34,6 +34,7 @@ from bridge.model import (
     InboxPolicy,
     LaneId,
     Policies,
+    Recent,
     shard_lane,
 )
 from bridge.observe import Metrics
@@ -53,6 +54,7 @@ from bridge.web import Check, Handler, build, serve
 log = structlog.get_logger(__name__)
 
 ROSTER_EVERY_S = 300.0
+ROSTER_RETRY_S = 10.0
 PEOPLE_SETTLE_S = 1.0
 SNAPSHOT_EVERY_S = 0.5
 """How long a change of the roster or of an inbox's mode takes to be seen everywhere, at most."""
@@ -228,12 +230,13 @@ class Bridge:
         engine_settings, pace_settings = self.settings.engine, self.settings.pace
         engine: Engine
 
-        def cards(contact: Contact, conversation: Conversation) -> CardView:
+        def cards(contact: Contact, conversation: Conversation, recent: tuple[Recent, ...]) -> CardView:
             context = Context(
                 now=engine.clock.now(),
                 policies=self.inlet.policies(),
                 roster=self.inlet.roster(),
                 counter=0,
+                recent=recent,
             )
             return card_view(contact, conversation, context)
 
@@ -269,9 +272,22 @@ class Bridge:
 
     def _start_scheduler(self, desk: SlackDesk) -> Scheduler:
         scheduler = Scheduler(self.store, self.owner)
-        scheduler.every("roster", ROSTER_EVERY_S, lambda instant: self._read_roster(desk, instant))
+        scheduler.every("roster", ROSTER_EVERY_S, lambda _instant: self._keep_reading_roster(desk))
         scheduler.start()
         return scheduler
+
+    async def _keep_reading_roster(self, desk: SlackDesk) -> None:
+        """Read the roster; where that fails, soon again: without people nobody's answer goes out."""
+        while not await self._try_to_read_roster(desk):
+            await asyncio.sleep(ROSTER_RETRY_S)
+
+    async def _try_to_read_roster(self, desk: SlackDesk) -> bool:
+        try:
+            await self._read_roster(desk, datetime.now(UTC).replace(microsecond=0))
+        except (PlatformError, StoreUnavailableError) as problem:
+            log.warning("roster.not_read", problem=str(problem))
+            return False
+        return True
 
     async def _read_roster(self, desk: SlackDesk, instant: datetime) -> None:
         event = RosterRead(
@@ -288,10 +304,7 @@ class Bridge:
             await self._people_changed.wait()
             await asyncio.sleep(PEOPLE_SETTLE_S)
             self._people_changed.clear()
-            try:
-                await self._read_roster(desk, datetime.now(UTC))
-            except (PlatformError, StoreUnavailableError) as problem:
-                log.warning("roster.not_read", problem=str(problem))
+            await self._try_to_read_roster(desk)
 
     async def _start_web(self, desk: SlackDesk, session: aiohttp.ClientSession) -> None:
         routes: dict[tuple[str, str], Handler] = {}

@@ -238,7 +238,6 @@ class Draft(Struct, frozen=True, kw_only=True):
     body: Document
     post: Post | None = None
     """The staff post that carries the receipt; None when the words came from a command or a modal."""
-    claims: bool = False
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -288,6 +287,8 @@ class Conversation(Struct, frozen=True, kw_only=True):
     """Where it is answered now; None until the desk has made the thread."""
     card: Post | None = None
     former: tuple[Place, ...] = ()
+    healed_at: datetime | None = None
+    """When the latest former thread was found to be gone; what was said before is recapped on the card."""
     opening: ActionId | None = None
     """The pending `OpenThread`, if there is one."""
     stuck: bool = False
@@ -301,6 +302,8 @@ class Conversation(Struct, frozen=True, kw_only=True):
     window_until: datetime | None = None
     last_inbound: str | None = None
     """Platform id of the contact's latest message (for read receipts)."""
+    last_inbound_at: datetime | None = None
+    """When it came in."""
     read_inbound: str | None = None
     previous: ConversationId | None = None
     continued: int | None = None

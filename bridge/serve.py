@@ -40,12 +40,12 @@ async def serve(settings: Settings) -> int:
     try:
         await bridge.start()
     except (StoreUnavailableError, ShardCountError) as problem:
-        log.error("bridge.not_started", problem=str(problem))
+        log.error("bridge.not_started", problem=str(problem))  # noqa: TRY400 - the words say it all
         await bridge.stop()
         return 1
     except OSError as problem:
         where = f"{settings.web.host}:{settings.web.port}"
-        log.error("bridge.not_started", problem=f"cannot listen on {where}: {problem.strerror}")
+        log.error("bridge.not_started", problem=f"cannot listen on {where}: {problem.strerror}")  # noqa: TRY400
         await bridge.stop()
         return 1
     await stop.wait()

@@ -33,7 +33,7 @@ class DecorationActs:
             await self._tools.done(run, work)
             return
         desk = self._tools.performer.desks[card.desk]
-        view = self._tools.performer.cards(state, conversation)
+        view = await self._tools.card(run, state, conversation)
         try:
             await self._tools.call(run, lambda: desk.update_card(card, view))
         except Refused as refused:
@@ -43,7 +43,7 @@ class DecorationActs:
             await self._tools.done(run, work)
 
     async def show_receipt(self, run: LineRun, work: Work, action: ShowReceipt) -> None:
-        """Show a fate on its post, unless a further one for the same post will."""
+        """Show a fate on its post, unless newer news of the same post will."""
         if await self._outdone(run, work, lambda other: _outdoes(other, action)):
             await self._tools.done(run, work)
             return
@@ -98,4 +98,4 @@ class DecorationActs:
 
 
 def _outdoes(other: AnyAction, action: ShowReceipt) -> bool:
-    return isinstance(other, ShowReceipt) and other.post == action.post and other.receipt >= action.receipt
+    return isinstance(other, ShowReceipt) and other.post == action.post

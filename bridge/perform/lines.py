@@ -99,7 +99,7 @@ class LineRun:
         self.dropped = False
         """Set when the lane was given up: whatever still runs for this line must start nothing."""
         self.acting = False
-        """True while a call is under way or its result is being committed."""
+        """True while a call is under way, or what it brought is being committed."""
         self.task: asyncio.Task[None] | None = None
         self._limit = limit
         self._missed: set[ActionId] = set()

@@ -28,6 +28,7 @@ from bridge.model import (
     Conversation,
     LaneId,
     Policies,
+    Recent,
 )
 from bridge.perform.acts import Acts
 from bridge.perform.lines import LineKey, LineRun, Mark, key_of, order_of, unpack_mark
@@ -96,7 +97,7 @@ class EngineSide(Protocol):
         """A unit's committed state."""
 
 
-Cards = Callable[[Contact, Conversation], CardView]
+Cards = Callable[[Contact, Conversation, tuple[Recent, ...]], CardView]
 Owner = tuple[LaneId, str]
 
 

@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-import msgspec
 import structlog
 
 from bridge.actions import ContactAction, OpenThread, PostNotice, Relay
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import Failure, FailureKind
 from bridge.events import Posted, ThreadOpened
-from bridge.model import InboxPolicy, Place, Post, Recent, ThreadRef
+from bridge.model import InboxPolicy, Place, Post, ThreadRef
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
 
@@ -35,7 +34,6 @@ class ThreadActs:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._recent = msgspec.msgpack.Decoder(Recent)
 
     # ------------------------------------------------------------------------------------- opening
 
@@ -50,12 +48,7 @@ class ThreadActs:
             return
         desk = performer.desks[policy.desk]
         channel = Place(desk=policy.desk, channel=policy.channel)
-        view = msgspec.structs.replace(performer.cards(state, conversation), former=action.former)
-        if action.healed is not None:
-            lines = await performer.store.recent(
-                run.key.lane, action.conversation, performer.policies().recap_messages
-            )
-            view = msgspec.structs.replace(view, recap=tuple(self._recent.decode(line) for line in lines))
+        view = await self._tools.card(run, state, conversation)
         marker = self._marker([work])
 
         async def call() -> tuple[Place, Post]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import structlog
 
 from bridge.actions import Alert, AnyAction, ContactAction
@@ -16,7 +17,16 @@ from bridge.errors import Failure as PlatformFailure
 from bridge.errors import FailureKind, FenceLostError, PlatformError, StoreUnavailableError
 from bridge.events import AnyEvent, DeskDone, Done, Failed
 from bridge.markup import text
-from bridge.model import DESK_LANE, ActionId, Contact, ContactId, EventId
+from bridge.model import (
+    DESK_LANE,
+    ActionId,
+    CardView,
+    Contact,
+    ContactId,
+    Conversation,
+    EventId,
+    Recent,
+)
 from bridge.perform.lines import LineRun, Mark, Work, pack_mark
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 LONGEST_PAIR_PAUSE_S = 256.0
 SHORTEST_NAP_S = 0.01
 """Whatever waits are scaled to, something that cannot go on must not keep the process busy."""
+RECENT_LINES = 20
 ALARM_EVERY_S = 600.0
 TIMED_OUT = PlatformFailure(
     kind=FailureKind.UNKNOWN, code="timeout", words="the platform did not answer in time"
@@ -79,6 +90,7 @@ class Tools:
         self.options = performer.options
         self.pace = performer.pace
         self.metrics = performer.metrics
+        self._recent = msgspec.msgpack.Decoder(Recent)
         self._alarms: dict[tuple[str, str, str], float] = {}
 
     # ------------------------------------------------------------------------------------- results
@@ -162,6 +174,7 @@ class Tools:
         try:
             return await _bounded(call, until)
         except PlatformError as problem:
+            run.acting = False
             raise Refused(problem.failure) from None
 
     async def attempt(
@@ -189,6 +202,7 @@ class Tools:
         except PlatformError as problem:
             if problem.failure.kind is not FailureKind.UNKNOWN:
                 await self._close(hold, run, works, tries=mark.tries)
+            run.acting = False
             raise Refused(problem.failure) from None
 
     async def _close(self, hold: Hold, run: LineRun, works: Sequence[Work], tries: int) -> None:
@@ -263,6 +277,14 @@ class Tools:
             await self.nap(min(4.0 ** (tries - 1), LONGEST_PAIR_PAUSE_S))
             return
         await self.nap(BACKOFF_S[min(tries, len(BACKOFF_S)) - 1])
+
+    async def card(self, run: LineRun, contact: Contact, conversation: Conversation) -> CardView:
+        """What the conversation's card shows now; a healed thread's begins with what was said before."""
+        recent: tuple[Recent, ...] = ()
+        if conversation.healed_at is not None:
+            lines = await self.performer.store.recent(run.key.lane, conversation.id, RECENT_LINES)
+            recent = tuple(self._recent.decode(line) for line in lines)
+        return self.performer.cards(contact, conversation, recent)
 
     async def state(self, run: LineRun) -> Contact:
         """The contact as last committed."""

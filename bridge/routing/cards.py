@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from bridge.model import CardView, Contact, Conversation, InboxPolicy, Status, conversation_number
+from bridge.model import (
+    CardView,
+    Contact,
+    Conversation,
+    InboxPolicy,
+    Recent,
+    Status,
+    conversation_number,
+)
 from bridge.routing import texts
 from bridge.routing.decision import Context
 
@@ -40,6 +48,15 @@ def card_view(contact: Contact, conversation: Conversation, context: Context) ->
         held=len(conversation.held),
         failed=conversation.failed,
         previous_number=conversation_number(previous, policies.shards) if previous else None,
-        recap=context.recent[-policies.recap_messages :] if former else (),
+        recap=_recap(conversation, context),
         former=former,
     )
+
+
+def _recap(conversation: Conversation, context: Context) -> tuple[Recent, ...]:
+    """The latest lines of the thread that is gone."""
+    healed_at = conversation.healed_at
+    if healed_at is None:
+        return ()
+    before = tuple(line for line in context.recent if line.at <= healed_at)
+    return before[-context.policies.recap_messages :]

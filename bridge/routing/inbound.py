@@ -41,6 +41,7 @@ def received(turn: Turn, event: MessageReceived) -> None:
             waiting_since=min(waiting, written) if waiting else written,
             window_until=lifecycle.window_after(conversation, written, inbox.window_s),
             last_inbound=event.platform_id,
+            last_inbound_at=event.at,
         )
     )
     shown = event.body if event.kind == "text" else texts.cannot_show(event.kind, event.caption)

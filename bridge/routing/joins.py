@@ -168,6 +168,7 @@ def _carry_over(turn: Turn, mine: Conversation, theirs: Conversation) -> None:
             waiting_since=min(waits, default=None),
             window_until=max(windows, default=None),
             last_inbound=mine.last_inbound or theirs.last_inbound,
+            last_inbound_at=mine.last_inbound_at or theirs.last_inbound_at,
         )
     )
 

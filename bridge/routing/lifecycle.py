@@ -230,7 +230,9 @@ def heal(turn: Turn, conversation: Conversation, reason: str, *, needed: bool) -
             turn.ensure_thread(conversation, reason)
         return
     former = (*conversation.former, lost)[-FORMER_KEPT:]
-    conversation = turn.put(replace(conversation, thread=None, card=None, opening=None, former=former))
+    conversation = turn.put(
+        replace(conversation, thread=None, card=None, opening=None, former=former, healed_at=turn.now)
+    )
     if needed or conversation.status is Status.ACTIVE:
         conversation = turn.ensure_thread(conversation, reason)
         turn.alert(conversation, texts.healed_alert(conversation.number, lost, reason))

@@ -287,8 +287,11 @@ def _accepted(record: MessageRecord) -> bool:
 def _answered(turn: Turn, record: MessageRecord) -> None:
     """The first part was accepted: the contact does not wait any more."""
     conversation = turn.conversation(record.conversation)
-    if conversation is not None and conversation.waiting_since is not None:
-        turn.put(replace(conversation, waiting_since=None))
+    if conversation is None or conversation.waiting_since is None:
+        return
+    last = conversation.last_inbound_at
+    # What the contact wrote while the reply was on its way still waits.
+    turn.put(replace(conversation, waiting_since=last if last and last > record.at else None))
 
 
 def _count_failed(turn: Turn, record: MessageRecord, change: int) -> None:

@@ -97,6 +97,18 @@ def test_mentioned_colleagues_have_names() -> None:
     assert world.one(Send).names == {"U-ben": "Ben", "X": "Xenia"}
 
 
+def test_what_the_contact_wrote_while_a_reply_was_on_its_way_still_waits() -> None:
+    """An answer ends the waiting for what was there when it was written, not for what came after it."""
+    world = World().start(assignee="ana")
+    world.write("ana", "It is on its way")
+    send = world.one(Send)
+    world.pass_time(5)
+    world.receive("And the other one?")
+    asked_at = world.now
+    world.did(send)
+    assert world.conversation.waiting_since == asked_at
+
+
 def test_a_long_message_goes_out_in_parts() -> None:
     """The action goes on with the next part; the receipt waits for the last."""
     world = World().start(assignee="ana")

@@ -13,7 +13,7 @@ async def until(condition: Callable[[], Awaitable[T]], timeout_s: float = 5.0, w
 
 
 @overload
-async def until(condition: Callable[[], T], timeout_s: float = 5.0, what: str = "") -> T: ...
+async def until(condition: Callable[[], T | None], timeout_s: float = 5.0, what: str = "") -> T: ...
 
 
 async def until(condition: Callable[[], T | Awaitable[T]], timeout_s: float = 5.0, what: str = "") -> T:
