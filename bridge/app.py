@@ -278,7 +278,7 @@ class Bridge:
 
     async def _keep_reading_roster(self, desk: SlackDesk) -> None:
         """Read the roster; where that fails, soon again: without people nobody's answer goes out."""
-        while not await self._try_to_read_roster(desk):
+        while not await self._try_to_read_roster(desk):  # noqa: ASYNC110 - Slack tells no event for it
             await asyncio.sleep(ROSTER_RETRY_S)
 
     async def _try_to_read_roster(self, desk: SlackDesk) -> bool:

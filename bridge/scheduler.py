@@ -121,6 +121,9 @@ class Scheduler:
     async def _fire(name: str, job: Job) -> None:
         try:
             await job(datetime.now(UTC).replace(microsecond=0))
+        except asyncio.CancelledError:
+            # The schedules end; APScheduler would log a stack trace for it.
+            log.debug("scheduler.job_ended", job=name)
         except Exception:
             # A schedule must survive what one firing runs into; the next one tries again.
             log.exception("scheduler.job_failed", job=name)
