@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +18,13 @@ NO_CHROMIUM = "no Chromium was found"
 
 # The wall clock of a shared machine says nothing about our code, so examples have no deadline of their own;
 # pytest's timeout bounds the whole test.
+# The suite runs the same examples every time, so that a red build means a changed program; with
+# HYPOTHESIS_PROFILE=explore it looks for new ones.
 settings.register_profile(
-    "threadline", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "explore", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("threadline")
+settings.register_profile("threadline", settings.get_profile("explore"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "threadline"))
 
 
 @pytest.fixture(scope="session")

@@ -453,6 +453,9 @@ class Turn:
         was = self.before.conversation(conversation.id)
         if was is conversation and self.before.name == self.contact.name:
             return
+        if was is not None and was.status is not conversation.status is Status.ACTIVE:
+            # Its thread may have vanished while nobody needed it.
+            conversation = self.ensure_thread(conversation)
         if was is not None and _face(self.before, was) != _face(self.contact, conversation):
             conversation = self.put(replace(conversation, card_version=conversation.card_version + 1))
         # While a thread is being made its card is rendered from current state; what changed since it was asked

@@ -486,7 +486,7 @@ class Conversations(RuleBasedStateMachine):
         """No send is made outside the service window."""
         conversation = self.world.conversation if self.world.contact.conversations else None
         if conversation and self.world.new(Send) and conversation.window_until:
-            assert self.world.now < conversation.window_until
+            assert self.world.decided_at < conversation.window_until
 
     def teardown(self) -> None:
         """Everything can be carried out in the end, and then the card shows the latest."""

@@ -88,6 +88,18 @@ def test_a_vanished_thread_heals(kind: str) -> None:
     assert not world.pending
 
 
+def test_a_thread_that_vanished_meanwhile_is_replaced_when_the_conversation_is_active_again() -> None:
+    """A resolved conversation needs no thread; taking the resolve back needs one again."""
+    world = World().start(assignee="ana")
+    world.command("ana", "resolve")
+    vanish(world)
+    assert world.conversation.thread is None
+    assert not world.all(OpenThread)
+    world.command("ana", "undo")
+    assert world.look().status is Status.ACTIVE
+    assert world.one(OpenThread).healed
+
+
 def test_one_thread_is_opened_however_many_posts_fail() -> None:
     """The others wait for it."""
     world = World().start()

@@ -125,6 +125,8 @@ class World:
         self.timers: dict[Token, Timer] = {}
         self.made: list[AnyAction] = []
         self.last = Decision(state=self.contact)
+        self.decided_at = self.now
+        """When `last` was decided."""
         self.counter = 66
         self._ids = itertools.count(1)
 
@@ -152,6 +154,7 @@ class World:
         action = self.pending.get(getattr(event, "action", ActionId("")))
         decision = decide(self.contact, event, self.context(event, action))
         self.last = decision
+        self.decided_at = self.now
         self.contact = decision.state
         if decision.opened is not None:
             self.counter += 1
