@@ -7,7 +7,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
@@ -44,6 +44,7 @@ from bridge.routing.cards import card_view
 from bridge.routing.decision import Context
 from bridge.scheduler import Scheduler
 from bridge.settings import InboxSettings, ProcessRole, Settings
+from bridge.store import keys
 from bridge.store.connection import Redis
 from bridge.store.health import claim_shards
 from bridge.store.inlet import LiveInlet
@@ -58,6 +59,7 @@ ROSTER_RETRY_S = 10.0
 PEOPLE_SETTLE_S = 1.0
 SNAPSHOT_EVERY_S = 0.5
 """How long a change of the roster or of an inbox's mode takes to be seen everywhere, at most."""
+STREAMS_EVERY_S = 5.0
 STREAM_LAG_S = 60.0
 """A lane whose oldest event has waited longer makes the process not ready."""
 
@@ -155,6 +157,23 @@ def whatsapp_webhook(settings: Settings, inlet: Inlet, count: Callable[[str], No
     )
 
 
+# ------------------------------------------------------------------------------------------------ counted
+
+
+class CountedInlet(LiveInlet):
+    """The store's inlet; what it has stored is counted."""
+
+    def __init__(self, redis: Redis, policies: Policies, metrics: Metrics) -> None:
+        super().__init__(redis, policies)
+        self._metrics = metrics
+
+    async def append(self, events: Sequence[Placed]) -> None:
+        """Store, then count by kind and by where it came from: the start of its id."""
+        await super().append(events)
+        for placed in events:
+            self._metrics.arrived(type(placed.event).__name__, placed.event.id.partition(":")[0])
+
+
 class Bridge:
     """One process with the roles that the settings give it. `start`, then `stop`; both once."""
 
@@ -172,7 +191,7 @@ class Bridge:
             hold_s=settings.engine.hold_ttl_s,
             alive_s=max(3.0, settings.engine.hold_ttl_s * 2 / 3),
         )
-        self.inlet = LiveInlet(self.redis, self._policies)
+        self.inlet = CountedInlet(self.redis, self._policies, self.metrics)
         self.channel = whatsapp_channel(settings)
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -197,6 +216,7 @@ class Bridge:
         self._tasks.append(asyncio.create_task(self.inlet.watch(SNAPSHOT_EVERY_S), name="snapshots"))
         if self.has(ProcessRole.WORKER):
             self.engine = self._start_engine(desk)
+            self._tasks.append(asyncio.create_task(self._measure_streams(), name="streams"))
         if self.has(ProcessRole.SCHEDULER):
             self.scheduler = self._start_scheduler(desk)
         await self._start_web(desk, self._session)
@@ -352,6 +372,16 @@ class Bridge:
             return response
 
         return handle
+
+    async def _measure_streams(self) -> None:
+        """Show how many events wait in each lane; every worker looks at all, for one may be held by nobody."""
+        while True:
+            with contextlib.suppress(StoreUnavailableError):
+                every = lanes(self.settings)
+                lengths = await self.redis.batch([("XLEN", keys.stream(lane)) for lane in every])
+                for lane, length in zip(every, lengths, strict=True):
+                    self.metrics.stream_length(lane, length)
+            await asyncio.sleep(STREAMS_EVERY_S)
 
     # ---------------------------------------------------------------------------------------- readiness
 

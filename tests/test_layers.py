@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
 # One adapter knows the shared parts and itself, never another adapter.
 ADAPTER = FACTS | {"adapters.base", "adapters.fit"}
 # The only places that may know everything: they wire it together and run it.
-WIRING = ("app", "cli", "check", "bench")
+WIRING = ("app", "cli", "serve", "demo", "check", "bench")
 
 PURE = ("model", "markup", "errors", "commands", "events", "actions", "journal", "routing", "adapters.fit")
 WORLD = {"http", "io", "logging", "multiprocessing", "os", "pathlib", "shutil", "signal", "socket", "ssl"}
