@@ -107,7 +107,7 @@ async def drive(
     finally:
         for line in (*opened, log):
             line.close()
-    _judge(load, starts, arrivals, outcome)
+    judge(load, starts, arrivals, outcome)
     outcome.seconds = (max((at for _, at in arrivals), default=begun) - begun) / 1e9
     return outcome
 
@@ -151,7 +151,7 @@ async def _arrivals(
         await asyncio.sleep(_POLL_S)
 
 
-def _judge(
+def judge(
     load: Sequence[Webhook],
     starts: Mapping[str, int],
     arrivals: Sequence[tuple[str, int]],
