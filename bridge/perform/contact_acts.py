@@ -69,6 +69,8 @@ class ContactActs:
             case _:
                 tools.metrics.send(name, "send", "failed")
                 await tools.failed(run, work, failure, part)
+                if failure.kind is FailureKind.STOP:
+                    await tools.alarm(run, work, name, failure)
 
     async def _await_fate(self, run: LineRun, work: Work, part: int) -> None:
         """An attempt was made and its outcome is not known: a status that carries our id settles it (routing

@@ -170,7 +170,7 @@ class ThreadActs:
                 await tools.failed(run, work, failure)
             case FailureKind.STOP | FailureKind.GONE:
                 # Nothing can be posted until somebody acts; what waits stays pending and in order.
-                await tools.alarm(run, work, desk, failure)
+                await tools.alarm(run, work, desk.name, failure)
                 await tools.nap(tools.options.stopped_s)
             case _:
                 await tools.failed(run, work, failure)

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from bridge.actions import Alert, AnyAction, ContactAction
-from bridge.adapters.base import Desk, Marker
+from bridge.adapters.base import Marker
 from bridge.errors import Failure as PlatformFailure
 from bridge.errors import FailureKind, FenceLostError, PlatformError, StoreUnavailableError
 from bridge.events import AnyEvent, DeskDone, Done, Failed
@@ -224,34 +224,42 @@ class Tools:
         """Count a try of something repeatable; also in Redis, because the line may be parked before the next."""
         await self._close(self._hold(run), run, [work], tries=work.mark.tries + 1)
 
-    async def alarm(self, run: LineRun, work: Work, desk: Desk, failure: PlatformFailure) -> None:
-        """Nothing works on a desk until an operator acts: say so where it can be seen, once in a while."""
-        key = (desk.name, failure.code, run.key.lane)
+    async def alarm(self, run: LineRun, work: Work, platform: str, failure: PlatformFailure) -> None:
+        """Nothing works on a platform until an operator acts: say so where it can be seen, once in a while.
+
+        Where the desk itself is the trouble its inbox's channel cannot tell anybody; only an admin channel can.
+        """
+        action = work.action
+        if not isinstance(action, ContactAction):
+            return
+        key = (platform, failure.code, action.inbox)
         now = time.monotonic()
         if now - self._alarms.get(key, -ALARM_EVERY_S) < ALARM_EVERY_S:
             return
         self._alarms[key] = now
-        log.error("desk.stopped", desk=desk.name, code=failure.code, words=failure.words)
-        action = work.action
-        if not isinstance(action, ContactAction):
-            return
+        log.error("platform.stopped", platform=platform, code=failure.code, words=failure.words)
         policy = self.performer.policies().inboxes.get(action.inbox)
-        if policy is None or policy.admin_channel is None:
+        desk = self.performer.desks.get(policy.desk) if policy else None
+        if policy is None or desk is None:
             return
+        on_desk = platform == desk.name
+        channel = policy.admin_channel or (None if on_desk else policy.channel)
+        if channel is None:
+            return
+        what = "posting to its channel" if on_desk else "sending to contacts"
         alert = Alert(
             id=action.id,
             seq=action.seq,
             contact=action.contact,
             inbox=action.inbox,
             conversation=action.conversation,
-            body=text(f"{policy.name}: posting to its channel does not work: {failure.words}"),
+            body=text(f"{policy.name}: {what} does not work: {failure.words}"),
         )
         marker = Marker(
             actions=(), contact=action.contact, conversation=action.conversation, inbox=action.inbox
         )
-        admin_channel = policy.admin_channel
         with contextlib.suppress(Refused):
-            await self.call(run, lambda: desk.alert(alert, admin_channel, marker))
+            await self.call(run, lambda: desk.alert(alert, channel, marker))
 
     # -------------------------------------------------------------------------------------- waiting
 
