@@ -35,7 +35,8 @@ def failure(kind: FailureKind, *, retry_after_s: float | None = None, pair_only:
 class Fault:
     """What happens to the next `times` calls whose kind and words match.
 
-    The call waits for `go`, where one is set; then has its effect or not; then fails, where a `failure` is set.
+    The call has its effect or not, and fails where a `problem` is set. With `stall` it first waits for `go`, with
+    `late` it has its effect and then waits.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Fault:
         problem: Failure | None = None,
         effect: bool = False,
         stall: bool = False,
+        late: bool = False,
         times: int = 1,
     ) -> None:
         self.kind = kind
@@ -55,7 +57,8 @@ class Fault:
         self.left = times
         self.reached = asyncio.Event()
         self.go = asyncio.Event()
-        if not stall:
+        self.late = late
+        if not stall and not late:
             self.go.set()
 
 
@@ -92,9 +95,14 @@ class Platform:
             if fault is None:
                 return effect()
             fault.left -= 1
-            fault.reached.set()
-            await fault.go.wait()
-            result = effect() if fault.effect else None
+            if fault.late:
+                result: T | None = effect()
+                fault.reached.set()
+                await fault.go.wait()
+            else:
+                fault.reached.set()
+                await fault.go.wait()
+                result = effect() if fault.effect else None
             if fault.problem is not None:
                 raise PlatformError(fault.problem)
             assert result is not None or kind not in {"open_thread", "relay", "notice", "send"}

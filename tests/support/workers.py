@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from bridge import events
 from bridge.engine import Engine, EngineOptions
 from bridge.events import AnyEvent, DeliveryChanged, MessageReceived, StaffWrote
@@ -27,6 +29,7 @@ from bridge.model import (
     InboxId,
     InboxPolicy,
     LaneId,
+    MessageRecord,
     Mode,
     Policies,
     Post,
@@ -268,9 +271,11 @@ class Town:
             address=f"to-{contact}",
         )
 
-    async def writes(self, contact: ContactId, *words: str) -> None:
+    async def writes(self, contact: ContactId, *words: str) -> list[MessageReceived]:
         """The contact writes messages."""
-        await self.append(contact, *(self.received(contact, one) for one in words))
+        made = [self.received(contact, one) for one in words]
+        await self.append(contact, *made)
+        return made
 
     async def replies(self, contact: ContactId, *words: str) -> list[StaffWrote]:
         """Ben replies in the contact's thread, which exists."""
@@ -324,6 +329,13 @@ class Town:
         found: Conversation | None = await until(look, 10, f"a thread for {contact}")
         assert found is not None
         return found
+
+    async def record(self, cause: MessageReceived | StaffWrote) -> MessageRecord:
+        """What is remembered of a message."""
+        lane = lane_of(cause.contact)
+        name = message_id(lane, cause.id)
+        found = await self.store.message_records(lane, [name], [])
+        return msgspec.msgpack.decode(found[name], type=MessageRecord)
 
     async def is_settled(self) -> bool:
         """Nothing waits, nothing is pending."""
