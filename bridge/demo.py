@@ -10,6 +10,7 @@ import structlog
 from rich.console import Console
 
 from bridge.app import Bridge
+from bridge.commands import COMMANDS
 from bridge.embedded import EmbeddedError, EmbeddedValkey
 from bridge.observe import configure_logging
 from bridge.sandbox.config import ConfigError, SandboxConfig, load_config
@@ -56,6 +57,11 @@ def demo_settings(sandbox: Sandbox, redis_url: str, port: int) -> Settings:
     return load_settings(None, demo_environment(sandbox, redis_url, port))
 
 
+def command_hints() -> list[dict[str, str]]:
+    """The command table as the playground shows it."""
+    return [{"name": row.name, "usage": row.usage(), "help": row.help} for row in COMMANDS]
+
+
 def _sandbox_config(path: Path | None, port: int | None) -> SandboxConfig:
     config = load_config(path or shipped_config("sandbox.toml"))
     if port is not None:
@@ -81,6 +87,7 @@ async def demo(port: int, bridge_port: int, data: Path | None) -> int:
             bridge = Bridge(demo_settings(sandbox, valkey.url, bridge_port))
             stack.push_async_callback(bridge.stop)
             await bridge.start()
+            sandbox.bridge.connect(f"http://127.0.0.1:{bridge.port}", command_hints())
         except EmbeddedError as problem:
             console.print(f"[red]{problem}[/red]")
             return 1

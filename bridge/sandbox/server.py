@@ -1,6 +1,7 @@
 """One server that plays everything: both platforms, their people, faults, state, feed and the playground page."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ class Sandbox:
         await asyncio.gather(self.whatsapp.start(), self.slack.start())
 
     def _application(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_own_origin_only])
         app.add_routes(SharedControl(self.faults, self.feed, self.snapshot).routes())
         app.add_routes(self.bridge.routes())
         app.add_routes(self.whatsapp.control_routes())
@@ -105,3 +106,14 @@ async def _as_page(_: web.Request, response: web.StreamResponse) -> None:
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+
+
+@web.middleware
+async def _own_origin_only(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """No other web page open in the same browser may play the sandbox's people."""
+    origin = request.headers.get("Origin")
+    if origin is not None and request.path.startswith("/control/") and origin != f"http://{request.host}":
+        return web.json_response({"ok": False, "error": f"pages of {origin} may not use this"}, status=403)
+    return await handler(request)

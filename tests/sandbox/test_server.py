@@ -47,3 +47,18 @@ async def test_stop_ends_open_feeds(session: ClientSession) -> None:
     async with session.get(f"{running.url}/control/feed") as answer:
         assert await answer.content.readline() == b": open\n"
         await running.stop()
+
+
+async def test_other_pages_may_not_play_the_people() -> None:
+    """A page of another origin, open in the same browser, is refused; the sandbox's own page is not."""
+    sandbox = await Sandbox.start(SandboxConfig(port=0))
+    try:
+        async with ClientSession() as session:
+            address = f"{sandbox.url}/control/whatsapp/customers"
+            for origin, status in (("https://evil.example", 403), (sandbox.url, 201), (None, 201)):
+                headers = {"Origin": origin} if origin else {}
+                body = {"name": "Visitor"}
+                async with session.post(address, json=body, headers=headers) as answer:
+                    assert answer.status == status
+    finally:
+        await sandbox.stop()

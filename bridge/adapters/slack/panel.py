@@ -257,7 +257,9 @@ def _actions(view: CardView) -> list[Block]:
             "text": plain(label, LABEL_LIMIT),
             "value": value,
         }
-        made.append(block | {"style": "primary"} if index == 0 else block)
+        # What nobody has done yet stands out.
+        stands_out = index == 0 and view.assignee is None
+        made.append(block | {"style": "primary"} if stands_out else block)
     made.append(_menu(len(names), view, value))
     return made
 
