@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import orjson
+import structlog
 from aiohttp import web
+
+log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Check = Callable[[], Awaitable[str | None]]
@@ -28,8 +31,12 @@ def build(
     checks: Mapping[str, Check],
     metrics: Rendered,
     max_body_bytes: int,
+    *,
+    check_timeout_s: float = CHECK_TIMEOUT_S,
 ) -> web.Application:
-    """The application. `routes` are the adapters' handlers by (method, path)."""
+    """The application. `routes` are the adapters' handlers by (method, path); a check that does not answer within
+    `check_timeout_s` counts as a problem.
+    """
     app = web.Application(client_max_size=max_body_bytes)
     for (method, path), handler in routes.items():
         app.router.add_route(method, path, handler)
@@ -40,7 +47,7 @@ def build(
 
     async def readyz(_request: web.Request) -> web.Response:
         """Everything that a message's road needs is there; says which part is not."""
-        problems = await _problems(checks)
+        problems = await _problems(checks, check_timeout_s)
         body = {"status": "not ready" if problems else "ready", "problems": problems}
         return web.Response(
             status=503 if problems else 200,
@@ -59,23 +66,32 @@ def build(
     return app
 
 
-async def _problems(checks: Mapping[str, Check]) -> dict[str, str]:
+async def _problems(checks: Mapping[str, Check], timeout_s: float) -> dict[str, str]:
     async def one(check: Check) -> str | None:
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 return await check()
         except TimeoutError:
-            return f"no answer within {CHECK_TIMEOUT_S:g} s"
+            return f"no answer within {timeout_s:g} s"
+        except Exception as problem:
+            log.exception("readiness.check_failed")
+            return f"the check itself failed: {type(problem).__name__}"
 
     answers = await asyncio.gather(*(one(check) for check in checks.values()))
     return {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
 
 
 async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
-    """Listen; the runner (to clean up) and the port, which differs from `port` when that is 0."""
+    """Listen; the runner (to clean up) and the port, which differs from `port` when that is 0. Raises `OSError`
+    when the port is taken; then nothing is left to clean up.
+    """
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)
-    await site.start()
+    try:
+        await site.start()
+    except BaseException:
+        await runner.cleanup()
+        raise
     bound: int = runner.addresses[0][1]
     return runner, bound
