@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -82,6 +83,10 @@ class Scheduler:
                 await self._check()
             except StoreUnavailableError as problem:
                 log.warning("scheduler.no_store", problem=str(problem))
+            except Exception:
+                # Whatever it was: without this loop nobody would stand for election here any more.
+                log.exception("scheduler.check_failed")
+            self._end_in_time()
             await asyncio.sleep(self._check_every_s)
 
     async def _check(self) -> None:
@@ -94,6 +99,12 @@ class Scheduler:
         self._hold = await self._election.acquire(SCHEDULER_LANE, self._owner)
         if self._hold is not None:
             self._begin()
+
+    def _end_in_time(self) -> None:
+        """A hold that could not be renewed is over by our own clock, too: another process may be elected now."""
+        if self._hold is not None and time.monotonic() >= self._hold.until:
+            self._hold = None
+            self._end()
 
     def _begin(self) -> None:
         log.info("scheduler.elected", owner=self._owner)
