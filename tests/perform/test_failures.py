@@ -228,7 +228,7 @@ async def test_a_reply_of_unknown_fate_that_nothing_settles_is_asked_about(town:
     assert town.channel.count("send", "one") == 1
     assert worker.metrics.sends["send", "uncertain"] == 1
     first, second = town.channel.instants
-    assert second - first >= 20.0 * 0.01, "a status had its time"
+    assert second - first >= 0.9 * 20.0 * 0.01, "a status had its time"
     assert (await town.record(reply)).fate is Fate.UNCERTAIN
 
 
