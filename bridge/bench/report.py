@@ -50,12 +50,13 @@ def report(floor: Sequence[Figures], bridge: Sequence[Figures], rate: float) -> 
     table.add_column("")
     for title in ("floor", "threadline", "ratio"):
         table.add_column(title, justify="right")
-    for name, figure, digits in _rows(rate):
+    for name, figure, digits in rows(rate):
         table.add_row(name, *_cells([figure(one) for one in floor], [figure(one) for one in bridge], digits))
     return table, _fate(bridge, "threadline") + _fate(floor, "floor")
 
 
-def _rows(rate: float) -> list[tuple[str, Callable[[Figures], float | None], int]]:
+def rows(rate: float) -> list[tuple[str, Callable[[Figures], float | None], int]]:
+    """Name, figure and digits after the point of each row."""
     at_rate = f"at {rate:g}/s, ms"
     return [
         ("capacity, messages/s", lambda one: one.capacity, 0),

@@ -103,10 +103,11 @@ def filled(name: str) -> str:
     text = (ROOT / name).read_text(encoding="utf-8")
     for part, make in DOCUMENTS[name].items():
         pattern = re.compile(rf"(<!-- begin {part} -->\n).*?(<!-- end {part} -->)", re.DOTALL)
-        body = make()
-        text, count = pattern.subn(lambda found, body=body: f"{found[1]}{body}\n{found[2]}", text)
-        if count != 1:
-            raise ValueError(f"{name} has {count} places for {part}, not one")
+        places = pattern.findall(text)
+        if len(places) != 1:
+            raise ValueError(f"{name} has {len(places)} places for {part}, not one")
+        begin, end = places[0]
+        text = pattern.sub("\0", text).replace("\0", f"{begin}{make()}\n{end}")
     return text
 
 
