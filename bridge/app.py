@@ -133,6 +133,8 @@ def slack_desk(settings: Settings, session: aiohttp.ClientSession) -> SlackDesk:
         ),
         channels=channels if people.from_channel else {},
         timeout_s=settings.engine.send_timeout_s,
+        posts_per_s=settings.pace.slack_posts_per_s,
+        posts_burst=settings.pace.slack_posts_burst,
     )
 
 
@@ -143,6 +145,8 @@ def whatsapp_channel(settings: Settings) -> WhatsAppChannel:
         settings.whatsapp.api_version,
         numbers(settings),
         throughput_per_s=settings.pace.whatsapp_messages_per_s,
+        pair_per_s=1 / settings.pace.whatsapp_pair_every_s,
+        pair_burst=settings.pace.whatsapp_pair_burst,
     )
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
+from bridge.app import slack_desk, whatsapp_channel
+from bridge.model import InboxId
+from bridge.settings import load_settings
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import until
+from tests.test_cli import complete
 
 
 @pytest.fixture
@@ -32,3 +37,16 @@ async def test_what_arrives_and_what_waits_is_shown(stack: Stack) -> None:
     assert 'threadline_webhook_requests_total{status="200"} 1.0' in shown
     assert 'threadline_decided_total{kind="MessageReceived"} 1.0' in shown
     assert 'threadline_stream_length{shard="desk"} 0.0' in shown
+
+
+async def test_the_pace_of_the_settings_is_the_pace_of_the_platforms() -> None:
+    """A workspace or number with other limits can say so."""
+    pace = {"SLACK_POSTS_PER_S": "2", "SLACK_POSTS_BURST": "4", "WHATSAPP_MESSAGES_PER_S": "20"}
+    pace |= {"WHATSAPP_PAIR_EVERY_S": "4", "WHATSAPP_PAIR_BURST": "7"}
+    settings = load_settings(None, complete() | {f"THREADLINE_PACE__{k}": v for k, v in pace.items()})
+    async with aiohttp.ClientSession() as session, whatsapp_channel(settings) as channel:
+        posts = slack_desk(settings, session).post_bucket("C0SUPPORT1")
+        number, pair = channel.buckets(InboxId("support"), "phone:15550100311")
+    assert (posts.per_s, posts.burst) == (2, 4)
+    assert number.per_s == 20
+    assert (pair.per_s, pair.burst) == (0.25, 7)

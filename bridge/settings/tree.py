@@ -161,7 +161,6 @@ class RedisSettings(Section):
         examples=["redis://127.0.0.1:6379/0", "rediss://user:password@redis.example.com:6380/0"],
         json_schema_extra={"secret": True},
     )
-    connections: int = Field(default=16, ge=2, le=1000, description="the most connections a process opens")
     timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="seconds to wait for an answer before it counts as a failure"
     )
@@ -267,7 +266,7 @@ class PaceSettings(Section):
     )
     slack_posts_per_s: float = Field(default=1.0, gt=0, description="posts a second in one Slack channel")
     slack_posts_burst: int = Field(
-        default=3, ge=1, description="posts that may go out at once after a quiet time"
+        default=1, ge=1, description="posts that may go out at once after a quiet time"
     )
     whatsapp_messages_per_s: float = Field(
         default=80.0, gt=0, description="messages a second of one business number, in and out together"
@@ -283,8 +282,9 @@ class PaceSettings(Section):
 class EngineSettings(Section):
     """The workers: holds on shards, what is in hand, tries and deadlines."""
 
+    # Calls need a second that surely lies within the hold, and a quarter of it may pass before it is renewed.
     hold_ttl_s: float = Field(
-        default=15.0, ge=1, le=300, description="seconds after which a silent worker loses its shards"
+        default=15.0, ge=3, le=300, description="seconds after which a silent worker loses its shards"
     )
     max_in_hand: int = Field(default=1024, ge=1, description="events and actions that a worker has in memory")
     max_in_hand_per_contact: int = Field(

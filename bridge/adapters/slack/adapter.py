@@ -54,7 +54,7 @@ _HARMLESS_REACTIONS = frozenset(
 _EPHEMERAL_FALLS_BACK = frozenset({FailureKind.NEVER, FailureKind.GONE, FailureKind.STOP})
 _TOKEN_CODES = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
 # Slack: "about one message a second per channel"; short bursts pass, but a bucket without one never meets a 429.
-_POSTS_PER_S = 1.0
+POSTS_PER_S = 1.0
 _PAGE = 200
 _CLOCK_MARGIN = timedelta(seconds=60)
 _KEPT = 10_000
@@ -83,7 +83,7 @@ class SlackDesk:
         text_limit=panel.TEXT_LIMIT, edits=True, ephemerals=True, reactions=True, merges=True
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - plain values, so that no settings reach in here
         self,
         session: aiohttp.ClientSession,
         *,
@@ -92,6 +92,8 @@ class SlackDesk:
         people: People | None = None,
         channels: Mapping[InboxId, str] | None = None,
         timeout_s: float = 10.0,
+        posts_per_s: float = POSTS_PER_S,
+        posts_burst: int = 1,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Nothing is called before the first use.
@@ -102,6 +104,8 @@ class SlackDesk:
         self.profiles = Profiles(self.caller)
         self._roster = RosterReader(self.caller, self.profiles, people or People(), channels or {})
         self._now = now
+        self._posts_per_s = posts_per_s
+        self._posts_burst = posts_burst
         self._identity: Identity | None = None
         self._direct: dict[str, str] = {}
         self._answered: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -128,7 +132,7 @@ class SlackDesk:
 
     def post_bucket(self, channel: str) -> Bucket:
         """Slack: chat.postMessage takes about one message a second per channel."""
-        return Bucket(key=f"{DESK}:post:{channel}", per_s=_POSTS_PER_S)
+        return Bucket(key=f"{DESK}:post:{channel}", per_s=self._posts_per_s, burst=self._posts_burst)
 
     # ------------------------------------------------------------------------------------------- thread
 

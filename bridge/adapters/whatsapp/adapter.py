@@ -52,11 +52,15 @@ class WhatsAppChannel:
         numbers: Iterable[Number],
         *,
         throughput_per_s: float = THROUGHPUT_PER_S,
+        pair_per_s: float = PAIR_PER_S,
+        pair_burst: int = PAIR_BURST,
         timeout_s: float = 20.0,
     ) -> None:
         self._caller = GraphCaller(api_url, api_version, timeout_s)
         self._numbers = {number.inbox: number for number in numbers}
         self._throughput_per_s = throughput_per_s
+        self._pair_per_s = pair_per_s
+        self._pair_burst = pair_burst
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,7 +85,7 @@ class WhatsAppChannel:
             Bucket(
                 key=f"wa:{number}", per_s=self._throughput_per_s, burst=max(1, int(self._throughput_per_s))
             ),
-            Bucket(key=f"wa:{number}:{address}", per_s=PAIR_PER_S, burst=PAIR_BURST),
+            Bucket(key=f"wa:{number}:{address}", per_s=self._pair_per_s, burst=self._pair_burst),
         )
 
     async def send(self, send: Send, part: int, text: str) -> str:
