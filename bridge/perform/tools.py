@@ -185,7 +185,7 @@ class Tools:
         On a certain failure the mark is closed before `Refused` is raised; on an unknown outcome it stays open.
         Raises `Changed` when one of the actions has ended after all.
         """
-        hold, until = await self.deadline(run)
+        hold, _ = await self.deadline(run)
         run.acting = True
         mark = Mark(at=self.performer.now().timestamp(), tries=works[0].mark.tries + 1, open=True, part=part)
         if not await self.performer.store.mark(hold, run.key.unit, _ids(works), pack_mark(mark)):
@@ -193,10 +193,12 @@ class Tools:
             raise Changed
         for work in works:
             work.mark = mark
-        if until - asyncio.get_running_loop().time() < self._shortest_call_s():
+        if self._left_s(hold) < self._shortest_call_s():
             # Recording it took so long that the call might outlast the hold.
             await self._close(hold, run, works, tries=mark.tries - 1)
             raise Changed
+        # The call has all of its time, however long recording took.
+        until = asyncio.get_running_loop().time() + min(self._left_s(hold), self.options.send_timeout_s)
         try:
             return await _bounded(call, until)
         except PlatformError as problem:
