@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -20,7 +19,6 @@ from bridge import actions as actions_codec
 from bridge.actions import AnyAction, OpenThread
 from bridge.adapters.base import Channel, Desk
 from bridge.errors import FenceLostError, ResultRefusedError, StoreUnavailableError
-from bridge.events import AnyEvent
 from bridge.model import (
     ActionId,
     CardView,
@@ -33,6 +31,7 @@ from bridge.model import (
 from bridge.perform.acts import Acts
 from bridge.perform.lines import LineKey, LineRun, Mark, key_of, order_of, unpack_mark
 from bridge.perform.pace import Pace
+from bridge.perform.sides import EngineSide, PerformMetrics, PerformOptions
 from bridge.perform.tools import Changed, Later
 from bridge.store.base import Hold, LaneStore, Pending
 
@@ -44,57 +43,6 @@ READ_AT_ONCE = 32
 STORE_PAUSE_S = 1.0
 REFUSED_PAUSE_S = 5.0
 SHORTEST_PARK_S = 0.1
-
-
-class PerformOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds and rhythms; seconds are scaled by `Pace.scale` unless they bound a call."""
-
-    send_timeout_s: float = 10.0
-    """A call's own bound; never longer than the hold still lasts. Not scaled."""
-    lookup_after_s: float = 2.0
-    """How long after a call of unknown outcome the platform is asked whether it happened."""
-    unknown_wait_s: float = 30.0
-    """How long a status webhook may take to settle an outbound message of unknown fate."""
-    decoration_wait_s: float = 1.0
-    """Cards and receipts wait this long, so that several changes become one call."""
-    longest_nap_s: float = 3.0
-    """What waits longer leaves memory and is parked in Redis."""
-    line_limit: int = 64
-    """Actions of one line in memory."""
-    give_up_after: int = 8
-    """Tries before a reply to a contact is reported as failed (its author can retry)."""
-    limited_tries: int = 4
-    stopped_s: float = 60.0
-    """How long a desk's line waits when nothing will work until an operator acts."""
-
-
-class PerformMetrics(Protocol):
-    """What the performer counts."""
-
-    def send(self, platform: str, kind: str, result: str) -> None:
-        """An action was carried out, or not."""
-
-    def retry(self, platform: str, failure: str) -> None:
-        """A failure led to another try."""
-
-    def error(self, platform: str, failure: str) -> None:
-        """A platform refused or broke down."""
-
-    def rate_limit_wait(self, platform: str, method: str, seconds: float) -> None:
-        """A rate limit made us wait."""
-
-
-class EngineSide(Protocol):
-    """What the performer needs of the engine."""
-
-    def hold(self, lane: LaneId) -> Hold | None:
-        """The latest hold of a lane."""
-
-    async def result(self, lane: LaneId, unit: str, event: AnyEvent, action: AnyAction) -> bool:
-        """Commit a result."""
-
-    async def state(self, lane: LaneId, unit: str) -> object:
-        """A unit's committed state."""
 
 
 Cards = Callable[[Contact, Conversation, tuple[Recent, ...]], CardView]

@@ -1,0 +1,63 @@
+"""What the performer is told by its wiring, and what it needs of its neighbours."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from bridge.actions import AnyAction
+from bridge.events import AnyEvent
+from bridge.model import LaneId
+from bridge.store.base import Hold
+
+
+class PerformOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds and rhythms; seconds are scaled by `Pace.scale` unless they bound a call."""
+
+    send_timeout_s: float = 10.0
+    """A call's own bound; never longer than the hold still lasts. Not scaled."""
+    lookup_after_s: float = 2.0
+    """How long after a call of unknown outcome the platform is asked whether it happened."""
+    unknown_wait_s: float = 30.0
+    """How long a status webhook may take to settle an outbound message of unknown fate."""
+    decoration_wait_s: float = 1.0
+    """Cards and receipts wait this long, so that several changes become one call."""
+    longest_nap_s: float = 3.0
+    """What waits longer leaves memory and is parked in Redis."""
+    line_limit: int = 64
+    """Actions of one line in memory."""
+    give_up_after: int = 8
+    """Tries before a reply to a contact is reported as failed (its author can retry)."""
+    limited_tries: int = 4
+    stopped_s: float = 60.0
+    """How long a desk's line waits when nothing will work until an operator acts."""
+
+
+class PerformMetrics(Protocol):
+    """What the performer counts."""
+
+    def send(self, platform: str, kind: str, result: str) -> None:
+        """An action was carried out, or not."""
+
+    def retry(self, platform: str, failure: str) -> None:
+        """A failure led to another try."""
+
+    def error(self, platform: str, failure: str) -> None:
+        """A platform refused or broke down."""
+
+    def rate_limit_wait(self, platform: str, method: str, seconds: float) -> None:
+        """A rate limit made us wait."""
+
+
+class EngineSide(Protocol):
+    """What the performer needs of the engine."""
+
+    def hold(self, lane: LaneId) -> Hold | None:
+        """The latest hold of a lane."""
+
+    async def result(self, lane: LaneId, unit: str, event: AnyEvent, action: AnyAction) -> bool:
+        """Commit a result."""
+
+    async def state(self, lane: LaneId, unit: str) -> object:
+        """A unit's committed state."""
