@@ -52,9 +52,6 @@ _message = msgspec.msgpack.Decoder(MessageRecord).decode
 
 UnitState = Contact | DeskState
 
-UNASSIGNED = "-"
-"""Name of the list of rows that belong to nobody."""
-
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision sees of the world outside its unit."""
@@ -169,8 +166,8 @@ def _lay_out(decision: Decision, base: dict[str, Any], snapshot: Snapshot) -> Ou
 def _lay_out_desk(decision: DeskDecision, base: dict[str, Any]) -> Outcome:
     rows = tuple(
         RowWrite(
-            before=row.before or UNASSIGNED,
-            after=row.after or UNASSIGNED,
+            before=row.before or "",
+            after=row.after or "",
             field=row.conversation,
             data=_encode(row.row) if row.row else None,
         )

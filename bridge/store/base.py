@@ -77,7 +77,9 @@ class RecentWrite(Value, frozen=True, kw_only=True):
 
 
 class RowWrite(Value, frozen=True, kw_only=True):
-    """A line of the desk lane's lists: removed from `before`'s list, put into `after`'s when `data` is set."""
+    """A line of the desk lane's lists: removed from `before`'s list, put into `after`'s when `data` is set. An empty
+    name is the list of what belongs to nobody.
+    """
 
     before: str
     after: str

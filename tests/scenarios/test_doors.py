@@ -112,6 +112,23 @@ async def test_a_slash_command_without_a_number_lets_one_choose(shop: Shop) -> N
     await talk.thread_shows("picked from a list")
 
 
+async def test_what_nobody_has_stands_among_the_choices(shop: Shop) -> None:
+    """An unassigned conversation is offered, and no longer as nobody's once somebody takes it."""
+    talk = await shop.talk()
+    bridge = shop.bridge
+    assert bridge is not None
+
+    async def free() -> bool:
+        return any(row.number == talk.number for row in await bridge.inlet.open_of(None))
+
+    async def taken() -> bool:
+        return not await free()
+
+    await until(free, 10, "the conversation in nobody's list")
+    await shop.person("ben").slash("/assign", f"#{talk.number} me", "general")
+    await until(taken, 10, "the conversation in no such list")
+
+
 # --------------------------------------------------------------------------------------------- buttons
 
 
