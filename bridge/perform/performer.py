@@ -249,8 +249,8 @@ class Performer:
         while self._unread.get(lane) is token:
             try:
                 units = await self.store.busy_units(lane)
-            except StoreUnavailableError:
-                await asyncio.sleep(READ_PAUSE_S)
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the lane has to be read
+                await asyncio.sleep(self._pause_after_reading(lane, problem))
                 continue
             for at in range(0, len(units), READ_AT_ONCE):
                 some = units[at : at + READ_AT_ONCE]
@@ -283,10 +283,24 @@ class Performer:
             except StoreUnavailableError:
                 await asyncio.sleep(READ_PAUSE_S)
                 continue
+            except Exception as problem:  # noqa: BLE001 - one unit's trouble must not keep its lane waiting
+                await asyncio.sleep(self._pause_after_reading(owner[0], problem))
+                if self._readings.get(owner) is reading:
+                    del self._readings[owner]
+                    reading.over.set()
+                return
             if self._readings.get(owner) is reading and not reading.again:
                 del self._readings[owner]
                 self._take_in(owner, pending, reading.touched)
                 reading.over.set()
+
+    def _pause_after_reading(self, lane: LaneId, problem: Exception) -> float:
+        """How long to wait, in seconds, before what is pending is read again."""
+        if isinstance(problem, StoreUnavailableError):
+            return READ_PAUSE_S
+        log.error("pending.unreadable", lane=lane, exc_info=problem)
+        self.metrics.error("bridge", "unreadable")
+        return REFUSED_PAUSE_S
 
     def _unpacked(
         self, lane: LaneId, unit: str, pending: Sequence[Pending]

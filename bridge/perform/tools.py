@@ -187,7 +187,9 @@ class Tools:
         """
         hold, _ = await self.deadline(run)
         run.acting = True
-        mark = Mark(at=self.performer.now().timestamp(), tries=works[0].mark.tries + 1, open=True, part=part)
+        former = works[0].mark
+        tries = former.tries + 1 if former.part == part else 1
+        mark = Mark(at=self.performer.now().timestamp(), tries=tries, open=True, part=part)
         if not await self.performer.store.mark(hold, run.key.unit, _ids(works), pack_mark(mark)):
             await self.performer.read_again(run)
             raise Changed

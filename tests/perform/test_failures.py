@@ -172,6 +172,16 @@ async def test_parts_go_out_in_order_each_once(town: Town) -> None:
     assert town.channel.count("send") == 6
 
 
+async def test_each_part_has_its_own_tries(town: Town) -> None:
+    """The last of many parts is tried again although the ones before it were tried once each."""
+    await talking(town, perform={"give_up_after": 4})
+    parts = [f"part {number}" for number in range(6)]
+    town.channel.fault("send", "part 5", problem=failure(FailureKind.RETRY), times=2)
+    await town.replies(ANA, "\n".join(parts))
+    await town.settled()
+    assert [words for _, words in town.channel.sent] == parts
+
+
 @pytest.mark.parametrize(
     "kind, tries",
     [
@@ -281,7 +291,7 @@ async def test_nothing_is_begun_in_the_last_moments_of_a_hold(town: Town) -> Non
     await talking(town)
     await town.workers[0].stop()
     options = {"renew_every_s": 1000.0, "balance_every_s": 1000.0}
-    worker = await town.worker("w2", hold_s=1.0, engine=options, perform={"send_timeout_s": 2.0})
+    worker = await town.worker("w2", hold_s=1.0, engine=options, perform={"send_timeout_s": 20.0})
     await town.replies(ANA, "one")
     await until(lambda: worker.engine.hold(LANE) is None or _is_over(worker), 5, "the end of the hold")
     assert town.channel.calls == []

@@ -206,8 +206,9 @@ async def test_a_new_holder_does_the_old_work_before_the_new(town: Town) -> None
     await town.writes(ANA, "hello")
     await town.conversation(ANA)
     await town.settled()
-    town.desk.fault("relay", "old", stall=True)
+    stall = town.desk.fault("relay", "old", stall=True)
     await town.writes(ANA, "old 1", "old 2", "old 3")
+    await stall.reached.wait()
     await until(lambda: _counted(town, 3), 5, "the old ones")
     await first.crash()
     await town.redis("DEL", keys.WORKERS, *(keys.hold(lane) for lane in town.lanes))
@@ -391,6 +392,23 @@ async def test_an_unreadable_action_keeps_nothing_else_from_being_done(town: Tow
     await town.writes(BO, "two")
     await until(lambda: town.desk.words() == ["one", "two"], 5, "the other contact")
     await until(lambda: _only_the_unreadable(town), 5, "the rest to be done")
+
+
+async def test_a_contact_whose_pending_actions_cannot_be_read_keeps_no_other_waiting(town: Town) -> None:
+    """The others of the lane are read and served by its next holder."""
+    first = await town.worker("w1")
+    others = [contact_of(1 + 4 * number) for number in range(40)]
+    town.desk.fault("open_thread", problem=failure(FailureKind.RETRY, retry_after_s=60.0), times=99)
+    for contact in others:
+        await town.writes(contact, str(contact))
+    await until(lambda: town.desk.count("open_thread") == 40, 5, "the tries")
+    await first.stop()
+    town.desk.faults.clear()
+    for broken in (contact_of(401 + 4 * number) for number in range(5)):
+        await town.redis("SADD", keys.busy(LANE), broken)
+        await town.redis("SET", keys.actions(LANE, broken), "not a hash")
+    await town.worker("w2")
+    await until(lambda: sorted(town.desk.words()) == sorted(others), 15, "the others' words")
 
 
 async def _only_the_unreadable(town: Town) -> bool:

@@ -151,7 +151,7 @@ class Worker:
         name: str,
         *,
         url: str | None = None,
-        hold_s: float = 5.0,
+        hold_s: float = 30.0,
         scale: float = 0.01,
         engine: dict[str, Any] | None = None,
         perform: dict[str, Any] | None = None,
@@ -182,7 +182,7 @@ class Worker:
             lambda: self.engine.clock.now(),  # noqa: PLW0108 - the engine is made after it
             self.pace,
             self.metrics,
-            PerformOptions(**{"send_timeout_s": 2.0, **(perform or {})}),
+            PerformOptions(**{"send_timeout_s": 20.0, **(perform or {})}),
         )
         rhythm = {"balance_every_s": 0.05, "renew_every_s": 0.2, "sweep_every_s": 0.05, "read_block_s": 0.05}
         self.engine = Engine(
