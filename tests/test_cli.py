@@ -252,6 +252,18 @@ async def test_redis_that_cannot_be_reached(tmp_path: Path) -> None:
     assert "deep-secret" not in text
 
 
+async def test_a_wrong_password_of_redis(tmp_path: Path, restartable_valkey: ValkeyServer) -> None:
+    """Words, not a stack trace, and not the password."""
+    with contextlib.closing(restartable_valkey.client()) as client:
+        client.config_set("requirepass", "right")
+    url = f"redis://:deep-secret-six@127.0.0.1:{restartable_valkey.port}/0"
+    for command in ("serve", "check"):
+        code, text = await run(command, folder=tmp_path, environment=complete(url))
+        assert code == 1
+        assert "password" in text.lower()
+        assert "deep-secret" not in text
+
+
 async def test_a_database_of_another_number_of_shards(tmp_path: Path, redis_url: str) -> None:
     """It refuses, because half of the contacts would be looked for in wrong places."""
     redis = JoinedRedis(redis_url)
