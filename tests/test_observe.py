@@ -91,6 +91,29 @@ def test_tokens_are_removed_from_any_text(text: str) -> None:
     assert "geheim" not in mask_text(text)
 
 
+WAMID = "wamid.HBgLMTU1NTAxMDAzMTEVAgARGBI0ODhBMzk3QzY3NEVBMDY4REIA"
+"""Base64 of, among others, the phone number 15550100311."""
+
+
+@pytest.mark.parametrize("field", ["event_id", "action", "problem"])
+@pytest.mark.parametrize(
+    "shape", ["wa:{}", "wa:{}==", "wa:{}:read", "wa:{}/0", "wa:{}==/0/r/12", "see wa:{}, twice"]
+)
+def test_message_ids_show_no_phone_number(
+    logged: Callable[[], list[dict[str, Any]]], field: str, shape: str
+) -> None:
+    """Whoever reads the log could decode the number; what is around the id stays, and equal ids stay equal."""
+    structlog.get_logger().info("line.waits", **{field: shape.format(WAMID)})
+    structlog.get_logger().info("line.waits", **{field: shape.format(WAMID)})
+    first, second = (entry[field] for entry in logged())
+    assert first == second
+    assert "HBgL" not in first
+    assert "MTU1NTAx" not in first
+    before, _, after = shape.partition("{}")
+    assert first.startswith(before)
+    assert first.endswith(after.replace("==", ""))
+
+
 # ---------------------------------------------------------------------------------------------------- logs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -19,6 +20,9 @@ _SECRET = re.compile(
     r"|(?<=://)[^/@\s]+(?=@)"  # user and password in an address
     r"|(?i:(?<=bearer )\S+)"
 )
+# WhatsApp: a message id is base64 that holds the contact's phone number. Events, and the actions and results that
+# follow from them (`/0`, `/r`), are named after it.
+_MESSAGE_ID = re.compile(r"\bwamid\.[\w+/-]+?=*(?=(?:/(?:\d{1,6}|r))*(?![\w+/=-]))", re.ASCII)
 _SECRET_FIELD = re.compile(r"token|secret|password|authorization|api_key|signature|cookie", re.IGNORECASE)
 
 # Ids are made of digits too, and are what one searches logs for.
@@ -67,13 +71,22 @@ def mask_phone(number: str) -> str:
 
 def mask_text(text: str) -> str:
     """Hide every phone number (a run of seven digits or more) and every token in a text."""
-    return _PHONE.sub(lambda found: mask_phone(found[0]), _SECRET.sub(REMOVED, text))
+    return _PHONE.sub(lambda found: mask_phone(found[0]), _mask_ids(text))
+
+
+def _mask_ids(text: str) -> str:
+    """Remove tokens; of message ids that hold a phone number show a hash, which one can search for as well."""
+    return _MESSAGE_ID.sub(_hashed, _SECRET.sub(REMOVED, text))
+
+
+def _hashed(found: re.Match[str]) -> str:
+    return f"wamid.#{hashlib.blake2b(found[0].encode(), digest_size=6).hexdigest()}"
 
 
 def clean(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: drop fields that are named like a secret, mask the values of the others.
 
-    Values of `SAFE_FIELDS` lose tokens but keep their digits.
+    Values of `SAFE_FIELDS` lose tokens and message ids that hold a number, but keep their digits.
     """
     for name in [name for name in entry if _SECRET_FIELD.search(name)]:
         del entry[name]
@@ -84,7 +97,7 @@ def clean(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> Mut
 
 
 def _safe(value: object) -> object:
-    return _SECRET.sub(REMOVED, value) if isinstance(value, str) else _masked(value, 0)
+    return _mask_ids(value) if isinstance(value, str) else _masked(value, 0)
 
 
 def _masked(value: object, depth: int) -> object:
