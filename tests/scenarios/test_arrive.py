@@ -88,7 +88,9 @@ async def test_hostile_names_and_words_can_do_nothing(shop: Shop) -> None:
     """No ping, no formatting, no link in disguise, no imitation of a colleague or of the bot."""
     before = {name: len(shop.person(name).pings) for name in ("ben", "carla", "dana")}
     mallory = shop.newcomer("<!channel> *Ben Agent* <https://evil|bank>")
-    words = "<!here> <@U0BEN00001> @ben <https://evil.example|your bank> :lock: &lt;!everyone&gt; <!subteam^S1>"
+    words = (
+        "<!here> <@U0BEN00001> @ben <https://evil.example|your bank> :lock: &lt;!everyone&gt; <!subteam^S1>"
+    )
     await mallory.writes(words)
     talk = Talk(shop, mallory, await shop.card(mallory.name))
     await talk.thread_shows("<!here>")
@@ -236,7 +238,9 @@ async def test_a_wrong_or_missing_signature_is_refused(shop: Shop) -> None:
     body = wire.encode(wire.envelope([wire.Update("1", metadata, "messages", item)]))
     assert await shop.posts(body) == 401
     assert await shop.posts(body, {"X-Hub-Signature-256": wire.sign(body, "not the secret")}) == 401
-    assert await shop.posts(body, {"X-Hub-Signature-256": wire.sign(body + b" ", "sandbox-app-secret")}) == 401
+    assert (
+        await shop.posts(body, {"X-Hub-Signature-256": wire.sign(body + b" ", "sandbox-app-secret")}) == 401
+    )
     talk = await shop.talk("I am real", nora)
     assert talk.said("forged") == 0
 
@@ -253,7 +257,9 @@ async def test_what_is_no_json_is_refused(shop: Shop, body: bytes) -> None:
     assert await shop.posts_signed(body) == 400
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{}", b"null", b'{"object":"x","entry":[{"changes":[{"value":3}]}]}'])
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b"null", b'{"object":"x","entry":[{"changes":[{"value":3}]}]}']
+)
 async def test_json_that_is_nothing_of_ours_is_taken_and_counted(shop: Shop, body: bytes) -> None:
     """200: WhatsApp would only send it again for a week."""
     assert await shop.posts_signed(body) in {200, 400}

@@ -93,7 +93,8 @@ async def test_close_and_the_customers_next_words(shop: Shop) -> None:
     await talk.customer.writes("A new matter")
     fresh = await until(
         lambda: next(
-            (p for p in shop.channel().messages if talk.customer.name in shown(p) and p.ts > talk.card.ts), None
+            (p for p in shop.channel().messages if talk.customer.name in shown(p) and p.ts > talk.card.ts),
+            None,
         ),
         10,
     )
@@ -202,7 +203,12 @@ async def test_undo_does_not_take_back_what_others_changed_since(shop: Shop) -> 
 async def test_command_words_for_the_customer_are_checked_for_marks(shop: Shop) -> None:
     """`!reply` and `!resolve` do not carry internal lines out either."""
     talk = await shop.talk()
-    for line in ("!reply Fine.\nnote: or not", "!resolve Bye.\n// finally", "!reply !resolve", "!reply note: x"):
+    for line in (
+        "!reply Fine.\nnote: or not",
+        "!resolve Bye.\n// finally",
+        "!reply !resolve",
+        "!reply note: x",
+    ):
         post = await talk.staff("ben", line)
         await talk.receipt(post, LOCK)
     await talk.heard_nothing_but()

@@ -112,7 +112,8 @@ async def test_outside_the_service_window_nothing_is_attempted(shop: Shop) -> No
     await talk.press("ben", told, "retry")
     again = await until(
         lambda: next(
-            (e for e in shop.person("ben").ephemerals if "the time for free" in shown(e) and e.ts > told.ts), None
+            (e for e in shop.person("ben").ephemerals if "the time for free" in shown(e) and e.ts > told.ts),
+            None,
         ),
         10,
     )

@@ -29,6 +29,4 @@ async def test_a_customer_writes_and_the_agent_who_claims_it_answers(stack: Stac
     assert received.text == "It left this morning."
 
     await ana.reads()
-    await until(
-        lambda: "eyes" in stack.channel().message(reply).reactions, 8, "the read receipt"
-    )
+    await until(lambda: "eyes" in stack.channel().message(reply).reactions, 8, "the read receipt")

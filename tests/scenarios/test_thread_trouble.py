@@ -110,7 +110,8 @@ async def test_a_deleted_card_heals_in_a_new_thread(shop: Shop) -> None:
     shop.channel().delete(talk.card.ts)
     fresh = await until(
         lambda: next(
-            (p for p in shop.channel().messages if talk.customer.name in shown(p) and p.ts > talk.card.ts), None
+            (p for p in shop.channel().messages if talk.customer.name in shown(p) and p.ts > talk.card.ts),
+            None,
         ),
         10,
         "a new card",
