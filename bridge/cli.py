@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +44,17 @@ def _settings(config: Path | None, **changes: object) -> Settings:
     return settings.model_copy(update=changes) if changes else settings
 
 
+def chosen_roles(words: Sequence[str]) -> tuple[ProcessRole, ...]:
+    """The roles that `--role` names; they win over those of the settings. Raises `typer.BadParameter`."""
+    known = {one.value: one for one in ProcessRole}
+    unknown = [one for one in words if one not in known and one != "all"]
+    if unknown:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} is no role; expected web, worker, scheduler or all", param_hint="--role"
+        )
+    return tuple(ProcessRole) if "all" in words else tuple(known[one] for one in words)
+
+
 def _run(work: Coroutine[Any, Any, int]) -> None:
     """Run to the end on uvloop where it is installed; exit with what `work` returns."""
     try:
@@ -62,15 +73,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the bridge."""
-    changes: dict[str, object] = {}
-    if role and role != ["all"]:
-        known = {one.value: one for one in ProcessRole}
-        unknown = [one for one in role if one not in known]
-        if unknown:
-            raise typer.BadParameter(
-                f"{unknown[0]!r} is no role; expected web, worker, scheduler or all", param_hint="--role"
-            )
-        changes["roles"] = tuple(known[one] for one in role)
+    changes = {"roles": chosen_roles(role)} if role else {}
     from bridge.serve import serve as run  # noqa: PLC0415 - keeps --help quick
 
     _run(run(_settings(config, **changes)))

@@ -22,12 +22,12 @@ from typer.core import TyperOption
 from typer.testing import CliRunner
 
 import bridge
-from bridge.cli import app
+from bridge.cli import app, chosen_roles
 from bridge.demo import demo_environment
 from bridge.sandbox.config import SandboxConfig, load_config
 from bridge.sandbox.faults import Fault
 from bridge.sandbox.server import Sandbox
-from bridge.settings import shipped_config
+from bridge.settings import ProcessRole, shipped_config
 from bridge.store.health import claim_shards
 from bridge.store.joined import JoinedRedis
 from tests.support.stack import SCALE, Stack, shown
@@ -187,6 +187,20 @@ async def test_wrong_arguments_exit_with_2(tmp_path: Path, arguments: list[str],
     code, text = await run(*arguments, folder=tmp_path, environment=complete())
     assert code == 2
     assert says in text
+
+
+@pytest.mark.parametrize(
+    "words, roles",
+    [
+        (["worker"], (ProcessRole.WORKER,)),
+        (["web", "scheduler"], (ProcessRole.WEB, ProcessRole.SCHEDULER)),
+        (["all"], tuple(ProcessRole)),
+        (["web", "all"], tuple(ProcessRole)),
+    ],
+)
+def test_roles_on_the_command_line(words: list[str], roles: tuple[ProcessRole, ...]) -> None:
+    """They win over those of the settings, `all` too."""
+    assert chosen_roles(words) == roles
 
 
 # ------------------------------------------------------------------------------------------------ settings
