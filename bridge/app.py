@@ -7,7 +7,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
@@ -60,6 +60,7 @@ PEOPLE_SETTLE_S = 1.0
 SNAPSHOT_EVERY_S = 0.5
 """How long a change of the roster or of an inbox's mode takes to be seen everywhere, at most."""
 STREAMS_EVERY_S = 5.0
+TASK_PAUSE_S = 1.0
 STREAM_LAG_S = 60.0
 """A lane whose oldest event has waited longer makes the process not ready."""
 
@@ -78,6 +79,7 @@ def inbox_policy(inbox: InboxSettings, settings: Settings) -> InboxPolicy:
         hold_s=inbox.hold_s,
         read_receipts=inbox.read_receipts,
         admin_channel=inbox.admin_channel or settings.slack.admin_channel,
+        team=inbox.team,
     )
 
 
@@ -167,8 +169,8 @@ def whatsapp_webhook(settings: Settings, inlet: Inlet, count: Callable[[str], No
 class CountedInlet(LiveInlet):
     """The store's inlet; what it has stored is counted."""
 
-    def __init__(self, redis: Redis, policies: Policies, metrics: Metrics) -> None:
-        super().__init__(redis, policies)
+    def __init__(self, redis: Redis, policies: Policies, metrics: Metrics, replicas: int) -> None:
+        super().__init__(redis, policies, replicas=replicas)
         self._metrics = metrics
 
     async def append(self, events: Sequence[Placed]) -> None:
@@ -195,7 +197,7 @@ class Bridge:
             hold_s=settings.engine.hold_ttl_s,
             alive_s=max(3.0, settings.engine.hold_ttl_s * 2 / 3),
         )
-        self.inlet = CountedInlet(self.redis, self._policies, self.metrics)
+        self.inlet = CountedInlet(self.redis, self._policies, self.metrics, settings.redis.replicas)
         self.channel = whatsapp_channel(settings)
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -217,10 +219,10 @@ class Bridge:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100))
         desk = slack_desk(self.settings, self._session)
         await self.inlet.refresh()
-        self._tasks.append(asyncio.create_task(self.inlet.watch(SNAPSHOT_EVERY_S), name="snapshots"))
+        self._keep("snapshots", lambda: self.inlet.watch(SNAPSHOT_EVERY_S))
         if self.has(ProcessRole.WORKER):
             self.engine = self._start_engine(desk)
-            self._tasks.append(asyncio.create_task(self._measure_streams(), name="streams"))
+            self._keep("streams", self._measure_streams)
         if self.has(ProcessRole.SCHEDULER):
             self.scheduler = self._start_scheduler(desk)
         await self._start_web(desk, self._session)
@@ -249,6 +251,20 @@ class Bridge:
         log.info("bridge.stopped")
 
     # ----------------------------------------------------------------------------------------- parts
+
+    def _keep(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """Run something endless until `stop`."""
+        self._tasks.append(asyncio.create_task(self._forever(name, loop), name=name))
+
+    async def _forever(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """Begin `loop` anew after a defect: else the process would go on with half of its work undone."""
+        while True:
+            try:
+                await loop()
+            except Exception:
+                log.exception("task.failed", task=name)
+                self.metrics.error("bridge", name)
+            await asyncio.sleep(TASK_PAUSE_S)
 
     def _start_engine(self, desk: SlackDesk) -> Engine:
         engine_settings, pace_settings = self.settings.engine, self.settings.pace
@@ -346,7 +362,7 @@ class Bridge:
             self.arrivals = self._arrivals(desk, session)
             routes["POST", "/webhooks/slack"] = self._counted(self.arrivals.handle)
             await self.arrivals.start()
-            self._tasks.append(asyncio.create_task(self._follow_people(desk), name="people"))
+            self._keep("people", lambda: self._follow_people(desk))
             checks["slack"] = self._check_slack
         app = build(routes, checks, self.metrics, self.settings.web.max_body_bytes)
         self._runner, self.port = await serve(app, self.settings.web.host, self.settings.web.port)

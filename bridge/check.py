@@ -44,7 +44,7 @@ async def findings(settings: Settings) -> list[Finding]:
     redis = JoinedRedis(settings.redis.url, Timing(answer_s=settings.redis.timeout_s))
     try:
         groups = await asyncio.gather(
-            _tried("redis", inspect(redis, shards=settings.shards)),
+            _tried("redis", inspect(redis, shards=settings.shards, replicas=settings.redis.replicas)),
             _tried("whatsapp", _whatsapp(settings)),
             _tried("webhook", _webhook(settings, redis)),
             _tried("slack", _slack(settings)),

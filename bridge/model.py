@@ -27,7 +27,6 @@ MessageId = NewType("MessageId", str)
 """`<shard>-<hash of the event that caused it>`; the same cause gives the same id again."""
 InboxId = NewType("InboxId", str)
 AgentId = NewType("AgentId", str)
-TeamId = NewType("TeamId", str)
 EventId = NewType("EventId", str)
 """Derived from the cause (`wa:<wamid>`, `slack:<channel>:<ts>`), so that a repeat is recognised."""
 ActionId = NewType("ActionId", str)
@@ -154,6 +153,8 @@ class InboxPolicy(Struct, frozen=True, kw_only=True):
     window_s: float = 86_400.0
     """The service window: how long free text may be sent after the contact last wrote."""
     admin_channel: str | None = None
+    team: str | None = None
+    """Who answers here, for people to read."""
 
 
 class Policies(Struct, frozen=True, kw_only=True):

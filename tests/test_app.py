@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
-from bridge.app import slack_desk, whatsapp_channel
-from bridge.model import InboxId
+from bridge.adapters.base import Placed
+from bridge.app import Bridge, slack_desk, whatsapp_channel
+from bridge.errors import StoreUnavailableError
+from bridge.events import ModeChosen
+from bridge.model import DESK_LANE, EventId, InboxId
 from bridge.settings import load_settings
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import until
@@ -50,3 +54,12 @@ async def test_the_pace_of_the_settings_is_the_pace_of_the_platforms() -> None:
     assert (posts.per_s, posts.burst) == (2, 4)
     assert number.per_s == 20
     assert (pair.per_s, pair.burst) == (0.25, 7)
+
+
+async def test_an_event_counts_as_taken_in_once_the_replicas_of_the_settings_have_it(redis_url: str) -> None:
+    """With fewer of them nothing is acknowledged, so that the platform delivers it again."""
+    bridge = Bridge(load_settings(None, complete(redis_url) | {"THREADLINE_REDIS__REPLICAS": "1"}))
+    event = ModeChosen(id=EventId("e1"), at=datetime.now(UTC), inbox=InboxId("support"), mode="everyone")
+    with pytest.raises(StoreUnavailableError, match="replicas"):
+        await bridge.inlet.append([Placed(lane=DESK_LANE, unit=DESK_LANE, event=event)])
+    await bridge.stop()

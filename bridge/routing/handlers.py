@@ -367,13 +367,14 @@ def _may_return(turn: Turn, conversation: Conversation, status: Status) -> bool:
 
 
 def _who(turn: Turn, conversation: Conversation, order: Order) -> None:
-    contact = turn.contact
+    contact, inbox = turn.contact, turn.inbox(conversation.inbox)
     assignee = turn.context.roster.get(conversation.assignee)
     rows: list[tuple[str, texts.Value | None]] = [
         ("Name", texts.contact_name(contact)),
         ("Reached at", texts.contact_label(contact)),
         ("Username", f"@{contact.username}" if contact.username else None),
-        ("Conversation", f"#{conversation.number} in {turn.inbox(conversation.inbox).name}"),
+        ("Conversation", f"#{conversation.number} in {inbox.name}"),
+        ("Team", inbox.team),
         ("Status", conversation.status.value),
         ("Assigned to", assignee.name if assignee else "nobody"),
         ("Priority", conversation.priority.value),

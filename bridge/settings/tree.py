@@ -164,6 +164,12 @@ class RedisSettings(Section):
     timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="seconds to wait for an answer before it counts as a failure"
     )
+    replicas: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="how many replicas have to have what arrives before the platform hears that we have it",
+    )
 
 
 class InboxSettings(Section):
@@ -188,7 +194,7 @@ class InboxSettings(Section):
         examples=["C0SUPPORT1"],
     )
     desk: Literal["slack"] = Field(default="slack", description="the platform where staff answer")
-    team: str | None = Field(default=None, description="the team that answers here", examples=["support"])
+    team: str | None = Field(default=None, description="the team that answers here, as !who shows it", examples=["support"])
     mode: Mode = Field(
         default=Mode.ASSIGNEE,
         description="whose plain text reaches the contact: assignee, everyone, or explicit (only !reply)",

@@ -368,12 +368,15 @@ def test_undo_is_ones_own() -> None:
 def test_who() -> None:
     """What is known, with a masked number."""
     world = World().start(assignee="ana")
+    sales = replace(world.policies.inboxes[SALES], team="Counter")
+    world.policies = replace(world.policies, inboxes={SALES: sales})
     give(world, "ben", "who")
     words = world.answers()[0]
     for line in (
         "Name: Carla",
         "Reached at: +49•••••••5678",
         "Conversation: #1059 in Sales",
+        "Team: Counter",
         "Assigned to: Ana",
     ):
         assert line in words
