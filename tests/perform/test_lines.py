@@ -315,9 +315,15 @@ async def test_a_line_of_a_lane_that_was_lost_and_taken_again_starts_nothing_mor
     await town.writes(ANA, "one", "two", "three")
     await stall.reached.wait()
     await until(lambda: _counted(town, 3), 5, "all to be pending")
+    former = worker.engine.hold(LANE)
+    assert former is not None
     await town.redis("DEL", keys.hold(LANE))
-    await until(lambda: worker.engine.hold(LANE) is None, 5, "the loss")
-    await until(lambda: worker.engine.hold(LANE) is not None, 5, "the lane to be ours again")
+
+    def ours_again() -> bool:
+        hold = worker.engine.hold(LANE)
+        return hold is not None and hold.fence != former.fence
+
+    await until(ours_again, 10, "the lane to be lost and ours again")
     stall.go.set()
     await town.settled()
     shown = town.desk.words()
