@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.model import InboxId
 from tests.support.stack import shown
 from tests.support.talk import LOCK, Shop, Talk
 from tests.support.waiting import until
@@ -151,11 +152,15 @@ async def test_mode_is_for_admins_and_holds_at_once(shop: Shop) -> None:
     await does(talk, "dana", "!mode explicit", "From now on")
     bridge = shop.bridge
     assert bridge is not None
-    await until(lambda: str(bridge.inlet.policies().inboxes["sales"].mode) == "explicit", 10)
+
+    def mode() -> str:
+        return bridge.inlet.policies().inboxes[InboxId("sales")].mode.value
+
+    await until(lambda: mode() == "explicit", 10)
     post = await talk.staff("dana", "Plain words")
     await talk.receipt(post, LOCK)
     await does(talk, "dana", "!mode assignee", "From now on")
-    await until(lambda: str(bridge.inlet.policies().inboxes["sales"].mode) == "assignee", 10)
+    await until(lambda: mode() == "assignee", 10)
     await talk.staff("dana", "Heard again")
     await talk.hears("Heard again")
 

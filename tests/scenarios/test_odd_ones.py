@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import pytest
 import redis.asyncio
 
 from tests.support.stack import shown
-from tests.support.talk import DELIVERED, LOCK, Shop, open_shop
+from tests.support.talk import DELIVERED, Shop, open_shop
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -192,6 +191,7 @@ async def test_modals_that_slack_refuses_are_answered(shop: Shop) -> None:
     await talk.told("carla", "took too long")
 
 
+@pytest.mark.asyncio(loop_scope="function")
 async def test_inner_limits_lose_nothing(redis_url: str) -> None:
     """A burst far above what one conversation may have in memory arrives whole and in order."""
     async with open_shop(redis_url, engine={"max_in_hand_per_contact": 2, "max_in_hand": 4}) as shop:
@@ -205,9 +205,7 @@ async def test_inner_limits_lose_nothing(redis_url: str) -> None:
         assert places == sorted(places)
 
 
-test_inner_limits_lose_nothing = pytest.mark.asyncio(loop_scope="function")(test_inner_limits_lose_nothing)
-
-
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_dead_slack_token_keeps_everything_for_later(redis_url: str) -> None:
     """invalid_auth: not ready, nothing lost; with a good token everything is posted."""
     async with open_shop(redis_url) as shop:
@@ -218,10 +216,3 @@ async def test_a_dead_slack_token_keeps_everything_for_later(redis_url: str) -> 
         assert talk.said("meanwhile") == 0
         shop.sandbox.slack.workspace.refusal = ""
         await talk.thread_shows("meanwhile", timeout_s=15)
-        with contextlib.suppress(AssertionError):
-            await talk.receipt("0", LOCK, timeout_s=0.0)
-
-
-test_a_dead_slack_token_keeps_everything_for_later = pytest.mark.asyncio(loop_scope="function")(
-    test_a_dead_slack_token_keeps_everything_for_later
-)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pytest
-
+from bridge.sandbox.slack.state import Message
 from bridge.sandbox.whatsapp import wire
 from bridge.sandbox.whatsapp.customer import Customer
 from tests.support.stack import shown
@@ -98,6 +97,11 @@ def says(customer: Customer, text: str, *leave_out: str) -> dict[str, Any]:
     return {key: value for key, value in item.items() if key not in leave_out}
 
 
+async def newest(shop: Shop, known: set[str]) -> Message:
+    """The next card in the channel."""
+    return await until(lambda: next((p for p in shop.channel().messages if p.ts not in known), None), 10)
+
+
 async def two_conversations(shop: Shop) -> tuple[Customer, Talk, Talk]:
     """One person known as two: by phone, and by user id."""
     nora = shop.newcomer()
@@ -107,9 +111,7 @@ async def two_conversations(shop: Shop) -> tuple[Customer, Talk, Talk]:
     for text, left_out in (("by phone", "from_user_id"), ("by id", "from")):
         before = {post.ts for post in shop.channel().messages}
         assert await shop.delivers(says(nora, text, left_out)) == 200
-        card = await until(
-            lambda before=before: next((p for p in shop.channel().messages if p.ts not in before), None), 10
-        )
+        card = await newest(shop, before)
         await shop.in_thread(card, text)
         cards.append(Talk(shop, nora, card))
     return nora, cards[0], cards[1]

@@ -70,7 +70,7 @@ async def test_a_redis_that_stands_still_for_a_moment_loses_nothing(restartable_
 
 async def test_a_restart_of_the_bridge_loses_nothing(redis_url: str) -> None:
     """What customers and agents write while it is down is there afterwards, in order."""
-    async with open_shop(redis_url) as shop:
+    async with open_shop(redis_url, scale=40.0) as shop:
         talk = await shop.talk("before", assignee="ben")
         await shop.stop_bridge()
         await talk.customer.writes("while it was down")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.support.talk import LOCK, Shop, Talk, open_shop
 from tests.support.waiting import until
 
 POST = "slack.chat.postMessage"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def with_admin_channel(config: SandboxConfig) -> None:
@@ -21,12 +23,11 @@ def with_admin_channel(config: SandboxConfig) -> None:
 
 
 @pytest.fixture
-async def shop(redis_url: str) -> AsyncIterator[Shop]:
-    """A shop whose alerts go to #general, and whose patience with a broken desk is short."""
+async def alarmed_shop(redis_url: str) -> AsyncIterator[Shop]:
+    """A shop of a test's own, whose alerts go to #general."""
     async with open_shop(
         redis_url, arrange=with_admin_channel, slack={"admin_channel": "C0GENERAL1"}
     ) as running:
-        # The sandbox gave #general an inbox as well; it is not written to here.
         yield running
 
 
@@ -54,7 +55,7 @@ def lines(talk: Talk) -> list[str]:
         ("delay", {"seconds": 5}),
     ],
 )
-async def test_a_post_that_goes_wrong_is_there_once(shop: Shop, kind: str, params: dict[str, object]) -> None:
+async def test_a_post_that_goes_wrong_is_there_once(shop: Shop, kind: str, params: dict[str, Any]) -> None:
     """Whatever happens to `chat.postMessage`, for a card or for a message: once, in order."""
     nora = shop.newcomer()
     shop.goes_wrong(POST, kind, **params)
@@ -74,8 +75,9 @@ async def test_retry_after_is_honoured_for_its_method_only(shop: Shop) -> None:
     """While posts wait, the rest goes on: an agent's reply reaches the customer."""
     talk = await shop.talk(assignee="ben")
     shop.goes_wrong(POST, "rate_limit", retry_after=15)
+    before = shop.calls("slack.call", error="ratelimited")
     await talk.customer.writes("Are you there?")
-    await until(lambda: shop.calls("slack.call", error="ratelimited") == 1, 10)
+    await until(lambda: shop.calls("slack.call", error="ratelimited") > before, 10)
     await talk.staff("ben", "Yes.")
     await talk.hears("Yes.")
     assert talk.said("Are you there?") == 0
@@ -84,6 +86,7 @@ async def test_retry_after_is_honoured_for_its_method_only(shop: Shop) -> None:
     assert shop.calls("slack.call", method="chat.postMessage") == calls + 1
 
 
+@pytest.mark.asyncio(loop_scope="function")
 async def test_many_fast_messages_are_merged_and_complete(redis_url: str) -> None:
     """At Slack's real pace: a hundred messages of three customers, fewer posts, everything once and in order."""
     async with open_shop(redis_url, scale=15.0, limits=True) as shop:
@@ -100,8 +103,10 @@ async def test_many_fast_messages_are_merged_and_complete(redis_url: str) -> Non
         assert shop.calls("slack.call", method="chat.postMessage", error="ratelimited") == 0
 
 
-async def test_a_deleted_card_heals_in_a_new_thread(shop: Shop) -> None:
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_deleted_card_heals_in_a_new_thread(alarmed_shop: Shop) -> None:
     """The thread's root is gone: a new one with a recap and a link, nothing lost; words in the old one are answered."""
+    shop = alarmed_shop
     talk = await shop.talk("Before it was deleted", assignee="ben")
     number = talk.number
     await talk.staff("ben", "note: keep this in mind")
@@ -131,8 +136,10 @@ async def test_a_deleted_card_heals_in_a_new_thread(shop: Shop) -> None:
     await healed.heard_nothing_but("An answer", "Still here")
 
 
-async def test_messages_wait_while_the_bot_is_not_in_the_channel(shop: Shop) -> None:
+@pytest.mark.asyncio(loop_scope="function")
+async def test_messages_wait_while_the_bot_is_not_in_the_channel(alarmed_shop: Shop) -> None:
     """Kicked: an alert where it can be read; invited again: everything in order, in the same thread."""
+    shop = alarmed_shop
     talk = await shop.talk("one")
     shop.channel().kick()
     await shop.channel("general").expects("The bot was removed from")
@@ -148,8 +155,10 @@ async def test_messages_wait_while_the_bot_is_not_in_the_channel(shop: Shop) -> 
     await shop.in_thread(await shop.card(newcomer.name), "I am new")
 
 
-async def test_messages_wait_while_the_channel_is_archived(shop: Shop) -> None:
+@pytest.mark.asyncio(loop_scope="function")
+async def test_messages_wait_while_the_channel_is_archived(alarmed_shop: Shop) -> None:
     """Archived: an alert; brought back: everything in order, wherever the conversation goes on."""
+    shop = alarmed_shop
     talk = await shop.talk("one")
     shop.channel().archive("dana")
     await shop.channel("general").expects("was archived")
@@ -177,8 +186,10 @@ async def test_what_slack_refuses_to_show_is_shown_in_plain_words(shop: Shop) ->
     assert "could not be shown as written" in talk.thread[1]
 
 
-async def test_an_agents_reply_reaches_the_customer_while_slack_is_down(shop: Shop) -> None:
+@pytest.mark.asyncio(loop_scope="function")
+async def test_an_agents_reply_reaches_the_customer_while_slack_is_down(alarmed_shop: Shop) -> None:
     """The contact's line does not wait for the desk: only the thread does."""
+    shop = alarmed_shop
     talk = await shop.talk(assignee="ben")
     shop.goes_wrong("slack.chat.*", "status", times=-1, status=503, body="")
     shop.goes_wrong("slack.reactions.*", "status", times=-1, status=503, body="")
@@ -190,8 +201,10 @@ async def test_an_agents_reply_reaches_the_customer_while_slack_is_down(shop: Sh
     assert lines(talk).count("Thanks!") == 1
 
 
-async def test_a_lost_socket_loses_nothing(shop: Shop) -> None:
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_lost_socket_loses_nothing(alarmed_shop: Shop) -> None:
     """The connection to Slack drops in the middle of an event: it comes again, once."""
+    shop = alarmed_shop
     talk = await shop.talk(assignee="ben")
     shop.goes_wrong("slack.event", "drop_socket")
     await talk.staff("ben", "Through the gap")

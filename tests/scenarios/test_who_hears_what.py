@@ -97,7 +97,7 @@ async def test_marked_words_stay(shop: Shop, text: str) -> None:
 
 
 async def test_an_unknown_command_names_the_closest_and_sends_nothing(shop: Shop) -> None:
-    """A typing error never leaves; `\\!` sends a line that starts with an exclamation mark."""
+    r"""A typing error never leaves; `\!` sends a line that starts with an exclamation mark."""
     talk = await shop.talk(inbox="everyone")
     await talk.staff("ben", "!asign me")
     await talk.told("ben", "!assign")

@@ -104,9 +104,14 @@ class Shop(Stack):
 
     async def posts(self, body: bytes, headers: dict[str, str] | None = None) -> int:
         """POST to the WhatsApp webhook as anybody could; the HTTP status."""
-        async with aiohttp.ClientSession() as session, session.post(
-            self.webhook_url, data=io.BytesIO(body), headers={"Content-Type": "application/json", **(headers or {})}
-        ) as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                self.webhook_url,
+                data=io.BytesIO(body),
+                headers={"Content-Type": "application/json", **(headers or {})},
+            ) as answer,
+        ):
             return answer.status
 
     async def delivers(self, *items: dict[str, Any], customers: tuple[Customer, ...] = ()) -> int:
