@@ -69,7 +69,7 @@ class CrashStack(Stack):
         self.proxy = proxy
         environment = demo_environment(sandbox, proxy.url, port) | {
             "THREADLINE_PACE__SCALE": str(1 / sandbox.clock.scale),
-            "THREADLINE_ENGINE__HOLD_TTL_S": "2",
+            "THREADLINE_ENGINE__HOLD_TTL_S": "3",
             "THREADLINE_ENGINE__SEND_TIMEOUT_S": "1",
             "THREADLINE_LOG__LEVEL": "info",
         }
