@@ -81,9 +81,6 @@ class OpenThread(ContactAction, frozen=True, kw_only=True):
 
     line = Line.THREAD
     repeat = Repeat.LOOKUP
-    healed: str | None = None
-    """Why the former thread is no more; then the card carries a short recap and a link."""
-    former: Place | None = None
 
 
 class Relay(ContactAction, frozen=True, kw_only=True):

@@ -246,7 +246,6 @@ class Choice(Struct, frozen=True, kw_only=True):
 
     token: Token
     draft: Draft
-    asked_at: datetime
     may_claim: bool = True
     reminded: bool = False
 
@@ -333,7 +332,6 @@ class Contact(Struct, frozen=True, kw_only=True):
     still exist, and what is pending for them still has to arrive."""
     redirect: ContactId | None = None
     """Set when this contact was joined into another: its events are forwarded there."""
-    joining: ContactId | None = None
     seq: int = 0
     """Counts this contact's actions; gives them their order."""
 

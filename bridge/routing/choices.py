@@ -17,7 +17,7 @@ def ask(turn: Turn, conversation: Conversation, draft: Draft) -> None:
     """Ask the author of `draft`; again by direct message if no answer comes."""
     conversation = turn.fresh(conversation)
     token = Token(f"choice:{draft.message}")
-    choice = Choice(token=token, draft=draft, asked_at=turn.now)
+    choice = Choice(token=token, draft=draft)
     turn.put(replace(conversation, choices=(*conversation.choices, choice)))
     due = turn.now + timedelta(seconds=turn.context.policies.choice_reminder_s)
     turn.timer(conversation.id, "choice", token, due)

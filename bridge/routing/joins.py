@@ -38,23 +38,22 @@ def joined(turn: Turn, event: ContactsJoined) -> None:
     if event.other == turn.contact.id:
         turn.ignore("joined already")
         return
-    turn.contact = replace(turn.contact, joining=event.other)
-    if not event.leads:
-        proposal = JoinProposed(id=turn.emit_id(), at=turn.now, contact=event.other, other=turn.contact)
-        turn.emit(lane_of(event.other), event.other, proposal)
+    if event.leads:
+        turn.ignore("waits for the other")
+        return
+    proposal = JoinProposed(id=turn.emit_id(), at=turn.now, contact=event.other, other=turn.contact)
+    turn.emit(lane_of(event.other), event.other, proposal)
 
 
 def proposed(turn: Turn, event: JoinProposed) -> None:
     """The leading contact decides who goes on."""
     other = event.other
     if other.id == turn.contact.id:
-        turn.contact = replace(turn.contact, joining=None)
         turn.ignore("joined already")
         return
     if _has_open(other) and not _has_open(turn.contact):
         _lose(turn, other.id, _numbers(other))
         return
-    turn.contact = replace(turn.contact, joining=None)
     settled = JoinSettled(
         id=turn.emit_id(),
         at=turn.now,
@@ -68,7 +67,6 @@ def proposed(turn: Turn, event: JoinProposed) -> None:
 def settled(turn: Turn, event: JoinSettled) -> None:
     """The other contact goes on instead of this one."""
     if event.winner == turn.contact.id:
-        turn.contact = replace(turn.contact, joining=None)
         turn.ignore("joined already")
         return
     _lose(turn, event.winner, event.continued)
@@ -95,7 +93,7 @@ def _lose(turn: Turn, winner: ContactId, continued: dict[InboxId, int]) -> None:
             turn.notice(conversation, texts.continued(number or None))
         lifecycle.set_status(turn, conversation, Status.CLOSED, None)
         turn.put(replace(turn.fresh(conversation), continued=number))
-    turn.contact = replace(turn.contact, redirect=winner, joining=None)
+    turn.contact = replace(turn.contact, redirect=winner)
     merged = ContactMerged(id=turn.emit_id(), at=turn.now, contact=winner, loser=replace(known, ended=()))
     turn.emit(lane_of(winner), winner, merged)
 
@@ -112,7 +110,6 @@ def merged(turn: Turn, event: ContactMerged) -> None:
         phone=own.phone or loser.phone,
         address=own.address or loser.address,
         aliases=own.aliases + new,
-        joining=None,
     )
     left = {inbox: one for inbox, one in loser.conversations.items() if one.status is Status.ACTIVE}
     rest = _take_over(turn, left)

@@ -227,14 +227,14 @@ def heal(turn: Turn, conversation: Conversation, reason: str, *, needed: bool) -
     lost = conversation.thread
     if lost is None:
         if needed:
-            turn.ensure_thread(conversation, reason)
+            turn.ensure_thread(conversation)
         return
     former = (*conversation.former, lost)[-FORMER_KEPT:]
     conversation = turn.put(
         replace(conversation, thread=None, card=None, opening=None, former=former, healed_at=turn.now)
     )
     if needed or conversation.status is Status.ACTIVE:
-        conversation = turn.ensure_thread(conversation, reason)
+        conversation = turn.ensure_thread(conversation)
         turn.alert(conversation, texts.healed_alert(conversation.number, lost, reason))
 
 

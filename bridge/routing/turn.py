@@ -231,19 +231,16 @@ class Turn:
         """Add an action made with `next_id` and `next_seq`."""
         self.actions.append(action)
 
-    def ensure_thread(self, conversation: Conversation, healed: str | None = None) -> Conversation:
+    def ensure_thread(self, conversation: Conversation) -> Conversation:
         """Ask for a thread unless there is one, or one is on its way."""
         if conversation.thread is not None or conversation.opening is not None:
             return conversation
-        former = conversation.former[-1] if conversation.former else None
         action = OpenThread(
             id=self.next_id(),
             seq=self.next_seq(),
             contact=self.contact.id,
             inbox=conversation.inbox,
             conversation=conversation.id,
-            healed=healed or ("the former thread is gone" if former else None),
-            former=former,
         )
         self.add(action)
         version = conversation.card_version + 1

@@ -181,9 +181,6 @@ class LaneStore(Protocol):
     async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> bool:
         """Record that an attempt is about to be made. False: some of the actions have ended, the rest is marked."""
 
-    async def unmark(self, hold: Hold, unit: str, actions: Sequence[ActionId]) -> None:
-        """Take an attempt's record back: it certainly had no effect."""
-
     async def park(self, hold: Hold, unit: str, line: str, after_s: float) -> None:
         """Put a unit's line aside; `sweep` returns it once the time has come."""
 

@@ -53,7 +53,6 @@ class LiveStore:
         self._release = script(script_source("release"))
         self._commit = script(script_source("commit"))
         self._mark = script(script_source("mark"))
-        self._unmark = script(script_source("unmark"))
         self._park = script(script_source("park"))
         self._sweep = script(script_source("sweep"))
         self._try = script(script_source("try"))
@@ -223,13 +222,6 @@ class LiveStore:
         """Record that an attempt is about to be made. False: some of the actions have ended, the rest is marked."""
         names = (keys.hold(hold.lane), keys.actions(hold.lane, unit))
         return bool(_held(await self._mark(names, (_value(hold), mark, *actions)), hold) == 1)
-
-    async def unmark(self, hold: Hold, unit: str, actions: Sequence[ActionId]) -> None:
-        """Take an attempt's record back."""
-        if not actions:
-            return
-        names = (keys.hold(hold.lane), keys.actions(hold.lane, unit))
-        _held(await self._unmark(names, (_value(hold), *[f"!{name}" for name in actions])), hold)
 
     async def park(self, hold: Hold, unit: str, line: str, after_s: float) -> None:
         """Put a unit's line aside."""

@@ -22,7 +22,6 @@ def test_the_first_message_opens_a_conversation() -> None:
     assert decision.opened == world.conversation.id
     assert world.conversation.number == 66 * 16 + 3
     assert world.conversation.opening == world.one(OpenThread).id
-    assert world.one(OpenThread).healed is None
     emit = world.one(Emit)
     noted = unpack(emit.event)
     assert isinstance(noted, ConversationNoted)
@@ -78,7 +77,7 @@ def test_a_closed_conversation_stays_closed() -> None:
     kept = world.contact.conversation(old.id)
     assert kept is not None
     assert kept.status is Status.CLOSED
-    assert world.one(OpenThread).former is None
+    assert world.conversation.former == ()
 
 
 def test_what_is_pending_for_a_closed_conversation_still_arrives() -> None:

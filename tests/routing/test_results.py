@@ -77,8 +77,6 @@ def test_a_vanished_thread_heals(kind: str) -> None:
     else:
         vanish(world)
     opening = world.one(OpenThread)
-    assert opening.healed
-    assert opening.former == old
     assert world.conversation.thread is None
     assert world.conversation.former == (old,)
     assert len(world.new(Alert)) == 1
@@ -97,7 +95,7 @@ def test_a_thread_that_vanished_meanwhile_is_replaced_when_the_conversation_is_a
     assert not world.all(OpenThread)
     world.command("ana", "undo")
     assert world.look().status is Status.ACTIVE
-    assert world.one(OpenThread).healed
+    assert world.one(OpenThread)
 
 
 def test_one_thread_is_opened_however_many_posts_fail() -> None:
@@ -133,9 +131,9 @@ def test_a_thread_nobody_needs_is_not_opened_again() -> None:
     assert not world.new(OpenThread)
     assert world.conversation.thread is None
     world.receive("hello?")
-    opening = world.one(OpenThread)
-    assert opening.former is not None
-    assert opening.healed
+    assert world.one(OpenThread)
+    assert world.conversation.healed_at is not None
+    assert world.conversation.former
 
 
 @pytest.mark.parametrize("line", ["resolve", "close"])
@@ -146,7 +144,7 @@ def test_what_is_pending_gets_a_thread_whatever_the_status(line: str) -> None:
     relay = world.one(Relay)
     world.command("lea", line)
     world.failed(relay, GONE)
-    assert world.one(OpenThread).healed
+    assert world.one(OpenThread)
     assert relay.id in world.pending
     world.settle()
     assert world.records[relay.message].posts

@@ -178,15 +178,14 @@ async def test_an_action_can_be_replaced_and_be_followed(store: LiveStore, hold:
     assert await store.busy_units(LANE) == ["u"]
 
 
-async def test_marks_are_put_taken_back_and_end_with_their_action(store: LiveStore, hold: Hold) -> None:
+async def test_marks_are_put_replaced_and_end_with_their_action(store: LiveStore, hold: Hold) -> None:
     """An attempt mark stands beside its pending action and nowhere else."""
     await store.commit(full(hold))
     ids = [ActionId("e1/0"), ActionId("e1/1"), ActionId("ended/0")]
     await store.mark(hold, "u", [*ids, ActionId("ended/1")], b"try")
     assert {one.id: one.mark for one in await store.pending(LANE, "u")} == {"e1/0": b"try", "e1/1": b"try"}
-    await store.unmark(hold, "u", [ids[0], ids[2]])
-    await store.unmark(hold, "u", [])
-    assert {one.id: one.mark for one in await store.pending(LANE, "u")} == {"e1/0": None, "e1/1": b"try"}
+    await store.mark(hold, "u", [ids[0], ids[2]], b"closed")
+    assert {one.id: one.mark for one in await store.pending(LANE, "u")} == {"e1/0": b"closed", "e1/1": b"try"}
     await store.commit(Commit(hold=hold, unit="u", version=1, state=b"2", done=tuple(ids[:2])))
     assert await store.pending(LANE, "u") == []
     assert await store.busy_units(LANE) == []

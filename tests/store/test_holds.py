@@ -29,7 +29,6 @@ WRITES: dict[str, Write] = {
         Commit(hold=hold, unit="u", version=0, state=b"new", event_id="e1", entry="1-1")
     ),
     "mark": lambda store, hold: store.mark(hold, "u", [ActionId("e1/0")], b"m"),
-    "unmark": lambda store, hold: store.unmark(hold, "u", [ActionId("e1/1")]),
     "park": lambda store, hold: store.park(hold, "u", "thread", 1.0),
     "sweep": lambda store, hold: store.sweep(hold, 10),
     "count_try": lambda store, hold: store.count_try(hold, "1-1"),

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
 from bridge.adapters.fit import pieces
 from bridge.adapters.slack.reading import from_mrkdwn, from_slack
 from bridge.adapters.slack.richtext import rich_text_parts
@@ -31,7 +29,6 @@ from bridge.markup import (
     Quote,
     Strike,
     clean,
-    plain,
     visible,
 )
 from bridge.markup.marks import GUARD, MARKS
@@ -39,21 +36,16 @@ from bridge.markup.marks import GUARD, MARKS
 __all__ = [
     "MAX_BLOCK",
     "MAX_POST",
-    "MAX_TEXT",
-    "PostText",
     "escape",
     "fallback",
     "from_mrkdwn",
     "from_slack",
     "literal",
     "sections",
-    "to_posts",
     "to_rich_text",
     "to_slack_text",
 ]
 
-MAX_TEXT = 4000
-"""Characters in ``text``. Slack: chat.update refuses more; chat.postMessage cuts far later."""
 MAX_BLOCK = 3000
 """Characters in one block. Slack: the text of a section; kept for rich_text too."""
 MAX_POST = 12_000
@@ -78,13 +70,6 @@ _MARK_CLOSES = re.compile(r"(?<=[^\s\u200b])([*_~`])(?![^\W_])")
 _EMOJI_OPENS = re.compile(r":(?=[\w+'-]+:)")
 _BROADCAST = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
 _QUOTE_OPENS = re.compile(r"(?m)^(?=>)")
-
-
-class PostText(msgspec.Struct, frozen=True):
-    """One post: its blocks, and the ``text`` for notifications and screen readers."""
-
-    text: str
-    blocks: list[dict[str, Any]]
 
 
 def escape(text: str) -> str:
@@ -127,14 +112,6 @@ def to_rich_text(document: Document) -> list[dict[str, Any]]:
         blocks[-1]["elements"].append(element)
         room -= size
     return blocks
-
-
-def to_posts(document: Document) -> list[PostText]:
-    """The posts that show the document literally (`to_rich_text`), each within Slack's limits, with their ``text``."""
-    per_post = MAX_POST // MAX_BLOCK
-    blocks = to_rich_text(document)
-    groups = [blocks[at : at + per_post] for at in range(0, len(blocks), per_post)]
-    return [PostText(fallback(plain(from_slack(group, ""))), group) for group in groups]
 
 
 def sections(mrkdwn: str) -> list[dict[str, Any]]:

@@ -15,15 +15,12 @@ from hypothesis import strategies as st
 from bridge import markup
 from bridge.adapters.slack.format import (
     MAX_BLOCK,
-    MAX_POST,
-    MAX_TEXT,
     escape,
     fallback,
     from_mrkdwn,
     from_slack,
     literal,
     sections,
-    to_posts,
     to_rich_text,
     to_slack_text,
 )
@@ -313,16 +310,12 @@ def test_only_honest_addresses_become_links(text: str, links: list[str]) -> None
 
 
 @given(st.lists(documents, min_size=1, max_size=3), st.integers(1, 150))
-def test_blocks_and_posts_keep_the_limits(parts: list[Document], times: int) -> None:
-    """However long it is, each block and each post is one that Slack takes, with a fitting text."""
+def test_blocks_keep_the_limits(parts: list[Document], times: int) -> None:
+    """However long it is, each block is one that Slack takes."""
     document = tuple(node for part in parts for node in part) * times
-    for post in to_posts(document[:1500]):
-        assert len(post.blocks) <= 50
-        assert 0 < sum(_size(block) for block in post.blocks) <= MAX_POST
-        assert len(post.text) <= MAX_TEXT
-        for block in post.blocks:
-            assert _size(block) <= MAX_BLOCK
-            assert 0 < len(block["elements"]) <= 1000
+    for block in to_rich_text(document[:1500]):
+        assert 0 < _size(block) <= MAX_BLOCK
+        assert 0 < len(block["elements"]) <= 1000
 
 
 def test_a_long_message_is_cut_between_words() -> None:
