@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -21,7 +21,8 @@ from bridge.engine.decider import (
 )
 from bridge.errors import FenceLostError, ResultRefusedError, StaleVersionError, StoreUnavailableError
 from bridge.events import AnyEvent, EventBuried, pack, unpack
-from bridge.model import DESK_LANE, ContactId, EventId
+from bridge.model import DESK_LANE, ContactId, EventId, MessageId, MessageRecord
+from bridge.routing.decision import Needs
 
 if TYPE_CHECKING:
     from bridge.actions import AnyAction
@@ -219,12 +220,7 @@ class Chain:
     ) -> Outcome | None:
         lane = self.lane
         version, state = await self._load()
-        needs = needed(lane.name, event, action)
-        records = {}
-        if needs.messages or needs.platform_ids:
-            records = decode_messages(
-                await lane.store.message_records(lane.name, needs.messages, needs.platform_ids)
-            )
+        records = await self._records(needed(lane.name, event, action))
         snapshot = Snapshot(
             now=lane.clock.now(),
             policies=lane.world.policies(),
@@ -248,9 +244,24 @@ class Chain:
         if not await lane.store.commit(outcome.commit):
             return None
         lane.remember(self.unit, version + 1, outcome.state)
+        lane.remember_records(outcome.messages)
         lane.sink.submit(lane.name, self.unit, outcome.actions, outcome.ended)
         lane.observe(event, entry, outcome)
         return outcome
+
+    async def _records(self, needs: Needs) -> Mapping[MessageId, MessageRecord]:
+        """The message records a decision takes. Most results concern a message that this worker has just decided
+        on, and whose record it therefore knows.
+        """
+        if not needs.messages and not needs.platform_ids:
+            return {}
+        if not needs.platform_ids:
+            known = self.lane.records(needs.messages)
+            if known is not None:
+                return known
+        return decode_messages(
+            await self.lane.store.message_records(self.lane.name, needs.messages, needs.platform_ids)
+        )
 
     async def _load(self) -> tuple[int, UnitState]:
         cached = self.lane.cached(self.unit)

@@ -70,6 +70,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     actions: Sequence[AnyAction]
     ended: Sequence[ActionId]
     opened: bool
+    messages: Sequence[MessageRecord] = ()
+    """Message records as they are once it is written."""
     ignored: str | None
 
 
@@ -159,6 +161,7 @@ def _lay_out(decision: Decision, base: dict[str, Any], snapshot: Snapshot) -> Ou
         actions=actions,
         ended=decision.done,
         opened=decision.opened is not None,
+        messages=decision.messages,
         ignored=decision.ignored,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from bridge.engine.decider import Outcome, UnitState
 from bridge.engine.work import ActionSink
 from bridge.errors import FenceLostError
 from bridge.events import AnyEvent
-from bridge.model import LaneId, Policies, Roster
+from bridge.model import LaneId, MessageId, MessageRecord, Policies, Roster
 from bridge.store.base import Entry, Hold, LaneStore
 
 
@@ -101,6 +102,7 @@ class LaneRun:
         self._chains: dict[str, Chain] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._cache: OrderedDict[str, tuple[int, UnitState]] = OrderedDict()
+        self._records: OrderedDict[MessageId, MessageRecord] = OrderedDict()
 
     # ---------------------------------------------------------------------------------------- arriving
 
@@ -161,9 +163,24 @@ class LaneRun:
         if len(self._cache) > self.options.cached_units:
             self._cache.popitem(last=False)
 
+    def records(self, wanted: Sequence[MessageId]) -> dict[MessageId, MessageRecord] | None:
+        """Message records as last committed here; None unless all that are wanted are known."""
+        if not all(message in self._records for message in wanted):
+            return None
+        return {message: self._records[message] for message in wanted}
+
+    def remember_records(self, records: Sequence[MessageRecord]) -> None:
+        """Keep what was just committed. Only the lane's holder changes records, so it stays true."""
+        for record in records:
+            self._records[record.id] = record
+            self._records.move_to_end(record.id)
+        while len(self._records) > self.options.cached_units:
+            self._records.popitem(last=False)
+
     def forget(self, unit: str) -> None:
-        """The cached record may be stale."""
+        """The cached record may be stale, and so may the records of the unit's messages."""
         self._cache.pop(unit, None)
+        self._records.clear()
 
     # ----------------------------------------------------------------------------------------- ending
 
