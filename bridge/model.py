@@ -16,6 +16,7 @@ from typing import NewType
 import msgspec
 
 from bridge.markup import Document
+from bridge.phone import mask_phone
 
 LaneId = NewType("LaneId", str)
 """Unit of order and placement: a shard (`s0` … `s15`) or the one `desk` lane."""
@@ -334,6 +335,12 @@ class Contact(Struct, frozen=True, kw_only=True):
     """Set when this contact was joined into another: its events are forwarded there."""
     seq: int = 0
     """Counts this contact's actions; gives them their order."""
+
+    def label(self) -> str:
+        """Masked number or @username; never a full number. Empty while neither is known."""
+        if self.phone:
+            return mask_phone(f"+{self.phone}")
+        return f"@{self.username}" if self.username else ""
 
     def conversation(self, conversation: ConversationId) -> Conversation | None:
         """The conversation with this id: a current one, or one of the latest that ended."""

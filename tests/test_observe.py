@@ -14,7 +14,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.observe import Metrics, Stage, configure_logging, mask_phone, mask_text
+from bridge.observe import Metrics, Stage, configure_logging, mask_text
+from bridge.phone import mask_phone
 
 PACKAGE = Path(__file__).parents[1] / "bridge"
 

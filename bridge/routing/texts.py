@@ -100,18 +100,8 @@ def contact_name(contact: Contact) -> str:
 
 
 def contact_label(contact: Contact) -> str:
-    """Masked number or @username; never a full number."""
-    if contact.phone:
-        return mask(contact.phone)
-    return f"@{contact.username}" if contact.username else "no number"
-
-
-def mask(phone: str) -> str:
-    """A number with its middle hidden, e.g. `+49•••••••1234`."""
-    digits = phone.lstrip("+")
-    shown = 4 if len(digits) > 8 else 2
-    start = digits[:2] if len(digits) > 8 else ""
-    return f"+{start}{'•' * (len(digits) - shown - len(start))}{digits[-shown:]}"
+    """How a contact is reached, for people to read: never a full number."""
+    return contact.label() or "no number"
 
 
 def cannot_show(kind: str, caption: str) -> Document:

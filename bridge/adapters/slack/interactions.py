@@ -25,7 +25,7 @@ from bridge.commands import Mistake
 from bridge.errors import PlatformError
 from bridge.events import ButtonPressed, CommandGiven
 from bridge.markup import Document, clean
-from bridge.model import Contact, EventId, OpenConversation, Place, Role, Struct, lane_of
+from bridge.model import EventId, OpenConversation, Place, Role, Struct, lane_of
 
 log = structlog.get_logger(__name__)
 
@@ -157,7 +157,7 @@ class Interactions:
             return
         policy = self._inlet.policies().inboxes.get(conversation.inbox)
         inbox = policy.name if policy else str(conversation.inbox)
-        await self._open(body, modals.details_modal(contact, conversation, _masked(contact), inbox))
+        await self._open(body, modals.details_modal(contact, conversation, inbox))
 
     async def shortcut(self, body: Json) -> None:
         """The message shortcut: what is known of the conversation whose thread the message is in."""
@@ -325,11 +325,3 @@ def _place(body: Json) -> Place | None:
         # A root without replies carries no thread; its own timestamp names the one it would have.
         thread = container.get("message_ts") or body.get("message_ts")
     return Place(desk=DESK, channel=str(channel), thread=str(thread) if thread else None)
-
-
-def _masked(contact: Contact) -> str:
-    """How the contact is reached, without the number itself."""
-    if contact.username:
-        return f"@{contact.username}"
-    digits = contact.phone or ""
-    return f"+{digits[:2]} ••• {digits[-3:]}" if len(digits) > 6 else ""

@@ -199,11 +199,11 @@ def _value(values: Mapping[str, Any], block: str) -> Any:  # noqa: ANN401 - Slac
     return state.get("selected_user") or state.get("value")
 
 
-def details_modal(contact: Contact, conversation: Conversation, label: str, inbox: str) -> Block:
-    """What is known of a conversation, for the person who asked. `label` is the masked number or username."""
+def details_modal(contact: Contact, conversation: Conversation, inbox: str) -> Block:
+    """What is known of a conversation, for the person who asked."""
     rows = [
         ("Name", one_line(contact.name)),
-        ("Reached at", one_line(label)),
+        ("Reached at", one_line(contact.label())),
         ("Inbox", one_line(inbox)),
         ("Status", conversation.status.value),
         ("Priority", conversation.priority.value),

@@ -339,12 +339,12 @@ def test_what_does_not_fit_into_a_modal_gives_up_the_reply_handle_first() -> Non
 
 @few
 @given(words, words, st.lists(words, max_size=5).map(tuple))
-def test_details_are_valid(name: str, label: str, tags: tuple[str, ...]) -> None:
-    """The details keep Slack's limits for any name, label and tags."""
+def test_details_are_valid(name: str, username: str, tags: tuple[str, ...]) -> None:
+    """The details keep Slack's limits for any name, username and tags."""
     conversation = Conversation(
         id=CONVERSATION, number=1063, inbox=INBOX, opened_at=AT, episode_at=AT, tags=tags
     )
-    modal = modals.details_modal(Contact(id=CONTACT, name=name), conversation, label, "Support")
+    modal = modals.details_modal(Contact(id=CONTACT, name=name, username=username), conversation, "Support")
     accepted_view(modal)
 
 
