@@ -131,14 +131,15 @@ def settle(  # noqa: PLR0913 - everything one decision depends on, named
     }
     if isinstance(state, DeskState):
         return _lay_out_desk(decide_desk(state, event, context), base)  # type: ignore[arg-type]
-    return _lay_out(decide(state, event, context), base, snapshot)  # type: ignore[arg-type]
+    return _lay_out(decide(state, event, context), base, context)  # type: ignore[arg-type]
 
 
 def _pack_actions(actions: Sequence[AnyAction]) -> tuple[tuple[ActionId, bytes], ...]:
     return tuple((action.id, actions_codec.pack(action)) for action in actions)
 
 
-def _lay_out(decision: Decision, base: dict[str, Any], snapshot: Snapshot) -> Outcome:
+def _lay_out(decision: Decision, base: dict[str, Any], context: Context) -> Outcome:
+    known = context.messages
     actions = (*decision.actions, *decision.replaced)
     commit = Commit(
         **base,
@@ -150,10 +151,10 @@ def _lay_out(decision: Decision, base: dict[str, Any], snapshot: Snapshot) -> Ou
             for timer in decision.timers
         ),
         cleared=decision.cleared,
-        messages=tuple(_message_write(record) for record in decision.messages),
+        messages=tuple(_message_write(record, known.get(record.id)) for record in decision.messages),
         recent=tuple(_recent_write(owner, line) for owner, line in decision.recent),
         journal=tuple(journal.pack(fact) for fact in decision.facts),
-        number=_number_write(decision, base["hold"], snapshot.counter),
+        number=_number_write(decision, base["hold"], context.counter),
     )
     return Outcome(
         commit=commit,
@@ -193,10 +194,16 @@ def _lay_out_desk(decision: DeskDecision, base: dict[str, Any]) -> Outcome:
     )
 
 
-def _message_write(record: MessageRecord) -> MessageWrite:
-    parts = tuple(part.platform_id for part in record.parts if part.platform_id)
+def _message_write(record: MessageRecord, known: MessageRecord | None) -> MessageWrite:
+    """The record, and the platform ids that do not lead to it yet."""
+    before = _platform_ids(known) if known else ()
+    news = tuple(one for one in _platform_ids(record) if one not in before)
+    return MessageWrite(id=record.id, data=_encode(record), platform_ids=news)
+
+
+def _platform_ids(record: MessageRecord) -> tuple[str, ...]:
     own = (record.platform_id,) if record.platform_id else ()
-    return MessageWrite(id=record.id, data=_encode(record), platform_ids=own + parts)
+    return own + tuple(part.platform_id for part in record.parts if part.platform_id)
 
 
 def _recent_write(owner: ConversationId, line: Recent) -> RecentWrite:

@@ -62,8 +62,9 @@ ENDED_KEPT = 5
 """Replaced conversations that a contact's state still holds."""
 FORMER_KEPT = 5
 """Former threads that a conversation remembers."""
-CARD_WINDOW_STEP_S = 300
-"""The card is not rendered anew when the end of the service window moves by less than this."""
+CARD_WINDOW_STEP_S = 3600
+"""The card is not rendered anew when nothing but the end of the service window moves, by less than this: that happens
+only while a contact writes several messages in a row, and the card then shows an instant that is rather too early."""
 
 Owner = Conversation | None
 

@@ -188,7 +188,7 @@ def test_the_card_is_not_updated_for_nothing() -> None:
     world.pass_time(10)
     world.receive("second")
     assert not world.new(UpdateCard)
-    world.pass_time(1_000)
+    world.pass_time(4_000)
     world.receive("third")
     assert len(world.new(UpdateCard)) == 1
 
