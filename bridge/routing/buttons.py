@@ -14,7 +14,7 @@ from bridge.model import (
     Role,
     Status,
 )
-from bridge.routing import choices, handlers, outbound, texts
+from bridge.routing import choices, handlers, lifecycle, outbound, texts
 from bridge.routing.turn import Turn
 
 DELIVERY = frozenset({"retry", "resend", "arrived"})
@@ -43,7 +43,8 @@ def pressed(turn: Turn, event: ButtonPressed) -> None:
 def _conversation(turn: Turn, event: DeskEvent) -> Conversation | None:
     found = turn.conversation(event.conversation)
     if found is None:
-        turn.answer(None, event.author, texts.not_current(turn.number(event.conversation), None))
+        words = texts.not_current(turn.number(event.conversation), lifecycle.current_numbers(turn))
+        turn.answer(None, event.author, words)
     return found
 
 

@@ -73,6 +73,11 @@ def for_inbound(turn: Turn, inbox: InboxId) -> Conversation:
     return turn.ensure_thread(current)
 
 
+def current_numbers(turn: Turn) -> list[int]:
+    """Numbers of the conversations in which the contact is, or was last, answered."""
+    return [one.number for one in turn.contact.conversations.values()]
+
+
 # ------------------------------------------------------------------------------------------- the window
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.events import DeskEvent
 from bridge.journal import MessageNoted
 from bridge.markup import Document
 from bridge.model import (
@@ -35,7 +36,8 @@ def said(
     """Staff said something: to the contact, or among themselves."""
     agent = turn.context.roster.get(author)
     line = texts.excerpt(body, RECENT_LIMIT)
-    turn.remember(conversation.id, Direction.OUTBOUND, agent.name if agent else "", line, internal=internal)
+    name = agent.name if agent else _name_of_viewer(turn)
+    turn.remember(conversation.id, Direction.OUTBOUND, name, line, internal=internal)
     turn.fact(
         MessageNoted(
             at=turn.event.at,
@@ -51,6 +53,11 @@ def said(
             account=account,
         )
     )
+
+
+def _name_of_viewer(turn: Turn) -> str:
+    """Whose words they are when it is no agent's, as the desk calls them; empty when it does not say."""
+    return turn.event.author_name if isinstance(turn.event, DeskEvent) else ""
 
 
 def internal(

@@ -31,7 +31,8 @@ def wrote(turn: Turn, event: StaffWrote) -> None:
     conversation = turn.conversation(event.conversation)
     if conversation is None:
         turn.receipt(_any_inbox(turn), event.conversation, event.post, Receipt.INTERNAL)
-        turn.answer(None, event.author, texts.not_current(turn.number(event.conversation), None))
+        words = texts.not_current(turn.number(event.conversation), lifecycle.current_numbers(turn))
+        turn.answer(None, event.author, words)
         return
     agent = turn.agent(event.author)
     author = speaker(turn, conversation, agent)

@@ -202,10 +202,15 @@ def moved(number: int, place: Place | None) -> Document:
     )
 
 
-def not_current(number: int, current: int | None) -> Document:
-    """Words in the thread of a conversation that a newer one replaced."""
-    where = f"The contact's conversation is #{current} now." if current else "There is no newer one yet."
-    return say("Not sent: conversation #{number} is over. {where}", number=number, where=where)
+def not_current(number: int, current: Iterable[int]) -> Document:
+    """Words, or an act, in the thread of a conversation that newer ones replaced long ago."""
+    now = " and ".join(f"#{one}" for one in current)
+    where = (
+        f"The contact is answered in {now} now." if now else "The contact's next message starts a new one."
+    )
+    return say(
+        "Conversation #{number} is over, so nothing was sent or changed. {where}", number=number, where=where
+    )
 
 
 def goes_on(number: int | None) -> Document:
@@ -217,7 +222,7 @@ def goes_on(number: int | None) -> Document:
 def not_active(status: Status) -> Document:
     """Words in a closed or deleted conversation."""
     if status is Status.DELETED:
-        return text("Kept internal: this conversation is deleted.")
+        return say("Kept internal: this conversation is deleted. An admin can open it again with `!reopen`.")
     return say(
         "Kept internal: this conversation is closed, and the contact's next message starts a new one. "
         "A lead can open it again with `!reopen`."
@@ -318,7 +323,7 @@ def settled() -> Document:
 
 def not_yours() -> Document:
     """Somebody else's prompt."""
-    return text("Only the author of the text can choose that.")
+    return text("Only the author of the text can choose that. Ask them, or post a text of your own.")
 
 
 def held(seconds: float, body: Document) -> Document:
@@ -540,7 +545,11 @@ def status_already(number: int, status: Status) -> Document:
 
 def another_is_open(number: int) -> Document:
     """A closed conversation cannot be opened beside its successor."""
-    return say("The contact's conversation is #{number} now; two cannot be open in one inbox.", number=number)
+    return say(
+        "The contact's conversation is #{number} now, and two cannot be open in one inbox. Answer there, or close "
+        "that one first.",
+        number=number,
+    )
 
 
 def not_resolved() -> Document:
@@ -637,8 +646,7 @@ def help_one(row: Command) -> Document:
         (
             Code(row.usage()),
             *say(
-                " — {help} For {role}s and above.{also}{doors} Example: `!{example}`",
-                help=row.help,
+                f" — {row.help} For {{role}}s and above.{{also}}{{doors}} Example: `!{{example}}`",
                 role=row.role.name.lower(),
                 also=also,
                 doors=doors,

@@ -486,6 +486,7 @@ def test_a_conversation_nobody_knows() -> None:
     wrote = world.write("ana", "hello", conversation=gone)  # type: ignore[arg-type]
     assert world.receipts(wrote) == [Receipt.INTERNAL]
     assert "#19 is over" in world.answers()[0]
+    assert "answered in #1059 now" in world.answers()[0]
     world.press("ana", "claim", conversation=gone)  # type: ignore[arg-type]
     assert "#19 is over" in world.answers()[0]
     assert not world.new(OpenThread)

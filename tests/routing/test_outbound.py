@@ -69,6 +69,14 @@ def test_viewers_and_strangers_never_reach_the_contact(name: str, mode: Mode, wo
     assert bool(world.answers()) == words.startswith("!")
 
 
+def test_the_recent_history_names_who_is_no_agent() -> None:
+    """A recap says who spoke, by the name that the desk gave."""
+    world = World().start()
+    world.write("eve", "hello")
+    ((_, line),) = world.last.recent
+    assert (line.author, line.internal) == ("eve", True)
+
+
 def test_an_agent_of_another_inbox_is_a_viewer_here() -> None:
     """Roles hold in the inboxes they name."""
     world = World(mode=Mode.EVERYONE).start()
