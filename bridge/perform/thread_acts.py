@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from bridge.actions import ContactAction, OpenThread, PostNotice, Relay
 from bridge.adapters.base import Desk, Marker
@@ -151,13 +152,15 @@ class ThreadActs:
                 self._tools.close(work)
             return await call()
         except Refused as refused:
-            await self._refused(run, work, desk, refused.failure)
+            await self._refused(run, work, desk, place, refused.failure)
             return None
 
-    async def _refused(self, run: LineRun, work: Work, desk: Desk, failure: Failure) -> None:
+    async def _refused(self, run: LineRun, work: Work, desk: Desk, place: Place, failure: Failure) -> None:
         """A post was refused or its outcome is not known."""
         tools = self._tools
         tools.metrics.error(desk.name, failure.kind.value)
+        if failure.kind is FailureKind.STOP and self._left_behind(work, place):
+            failure = replace(failure, kind=FailureKind.GONE)
         match failure.kind:
             case FailureKind.UNKNOWN:
                 tools.metrics.retry(desk.name, failure.kind.value)
@@ -193,6 +196,13 @@ class ThreadActs:
             await self._tools.nap(self._tools.options.longest_nap_s + 1)
             return None
         return self._tools.performer.desks[conversation.thread.desk], conversation.thread
+
+    def _left_behind(self, work: Work, place: Place) -> bool:
+        """Whether the settings name another channel for the inbox by now. An operator who cannot mend the old one
+        does that; its conversations go on in the new one.
+        """
+        policy = self._policy(work.action) if isinstance(work.action, ContactAction) else None
+        return policy is not None and place.channel != policy.channel
 
     def _settle_s(self) -> float:
         """How long after an attempt a look-up may still miss it."""

@@ -210,3 +210,28 @@ async def test_a_lost_socket_loses_nothing(alarmed_shop: Shop) -> None:
     await talk.staff("ben", "Through the gap")
     await talk.hears("Through the gap", timeout_s=20)
     await talk.heard_nothing_but("Through the gap")
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_an_inbox_that_moves_to_another_channel_takes_its_conversations_along(
+    alarmed_shop: Shop,
+) -> None:
+    """The old channel is lost for good; with another one in the settings everything goes on there."""
+    shop = alarmed_shop
+    talk = await shop.talk("one", assignee="carla")
+    number = talk.number
+    shop.channel().kick()
+    await talk.customer.writes("two")
+    await shop.channel("general").expects("does not work")
+    await shop.stop_bridge()
+    shop.inboxes = {"support": {"channel": shop.channel("sales").id}}
+    await shop.start_bridge()
+    await talk.customer.writes("three")
+    card = await shop.card(talk.customer.name, "sales")
+    moved = Talk(shop, talk.customer, card, "sales")
+    await moved.thread_shows("three")
+    assert moved.number == number
+    assert lines(moved) == ["two", "three"]
+    assert "one" in moved.shows(), "the recap"
+    await moved.staff("carla", "We moved")
+    await talk.hears("We moved")
