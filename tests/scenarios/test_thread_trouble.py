@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -89,11 +90,14 @@ async def test_retry_after_is_honoured_for_its_method_only(shop: Shop) -> None:
 @pytest.mark.asyncio(loop_scope="function")
 async def test_many_fast_messages_are_merged_and_complete(redis_url: str) -> None:
     """At Slack's real pace: a hundred messages of three customers, fewer posts, everything once and in order."""
-    async with open_shop(redis_url, scale=15.0, limits=True) as shop:
+    async with open_shop(redis_url, scale=8.0, limits=True) as shop:
         talks = [await shop.talk(f"start {number}") for number in range(3)]
-        for number in range(33):
-            for talk in talks:
+
+        async def pours_out(talk: Talk) -> None:
+            for number in range(33):
                 await talk.customer.writes(f"message {number}")
+
+        await asyncio.gather(*(pours_out(talk) for talk in talks))
         for talk in talks:
             await talk.thread_shows("message 32", timeout_s=30)
             said = lines(talk)[1:]
