@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
+import structlog
 
 from bridge.actions import AnyAction
 from bridge.engine.chain import Chain, ResultItem, stream_key
@@ -17,8 +18,10 @@ from bridge.engine.decider import Outcome, UnitState
 from bridge.engine.work import ActionSink
 from bridge.errors import FenceLostError
 from bridge.events import AnyEvent
-from bridge.model import LaneId, MessageId, MessageRecord, Policies, Roster
+from bridge.model import Contact, InboxId, LaneId, MessageId, MessageRecord, Policies, Roster
 from bridge.store.base import Entry, Hold, LaneStore
+
+log = structlog.get_logger(__name__)
 
 
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,10 +205,31 @@ class LaneRun:
     # -------------------------------------------------------------------------------------- observing
 
     def observe(self, event: AnyEvent, entry: Entry | None, outcome: Outcome) -> None:
-        """Count a committed decision."""
+        """Count a committed decision, and log it unless it is the result of an action."""
         kind = type(event).__name__
         if entry is not None:
             arrived = datetime.fromtimestamp(stream_key(entry.id)[0] / 1000, UTC)
-            self.metrics.event(kind, max(0.0, (self.clock.now() - arrived).total_seconds()))
+            lag_s = max(0.0, (self.clock.now() - arrived).total_seconds())
+            self.metrics.event(kind, lag_s)
+            log.info(
+                "event.decided",
+                kind=kind,
+                event_id=event.id,
+                lane=self.name,
+                contact=entry.unit,
+                conversation=_conversation_of(event, outcome.state),
+                actions=len(outcome.actions),
+                lag_ms=round(lag_s * 1000, 1),
+                ignored=outcome.ignored,
+            )
         if outcome.ignored is not None:
             self.metrics.ignored(kind, outcome.ignored)
+
+
+def _conversation_of(event: AnyEvent, state: UnitState) -> str | None:
+    """The conversation that an event is about, as far as it is known."""
+    named = getattr(event, "conversation", None)
+    if named or not isinstance(state, Contact):
+        return named
+    current = state.conversations.get(getattr(event, "inbox", InboxId("")))
+    return current.id if current else None
