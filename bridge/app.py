@@ -26,6 +26,7 @@ from bridge.errors import PlatformError, StoreUnavailableError
 from bridge.events import RosterRead
 from bridge.model import (
     DESK_LANE,
+    DESK_UNIT,
     CardView,
     Contact,
     Conversation,
@@ -336,7 +337,7 @@ class Bridge:
             desk=desk.name,
             agents=await desk.read_roster(),
         )
-        await self.inlet.append([Placed(lane=DESK_LANE, unit=DESK_LANE, event=event)])
+        await self.inlet.append([Placed(lane=DESK_LANE, unit=DESK_UNIT, event=event)])
 
     async def _follow_people(self, desk: SlackDesk) -> None:
         """Read the roster again whenever the desk says that people changed; several changes at once count once."""

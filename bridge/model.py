@@ -38,6 +38,8 @@ Token = NewType("Token", str)
 """Names one timer, choice or prompt; one that is no longer current is ignored."""
 
 DESK_LANE = LaneId("desk")
+DESK_UNIT = "desk"
+"""The one unit of the desk lane."""
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -471,7 +473,6 @@ class OpenConversation(Struct, frozen=True, kw_only=True):
     status: Status
     assignee: AgentId | None = None
     waiting_since: datetime | None = None
-    version: int = 0
 
 
 class DeskState(Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ from bridge.events import (
     Uncertain,
 )
 from bridge.model import Contact, MessageId, lane_of, message_id
-from bridge.routing import buttons, choices, inbound, joins, outbound, results, staff
+from bridge.routing import buttons, choices, consequences, inbound, joins, outbound, results, staff
 from bridge.routing.decision import Context, Decision, Needs
 from bridge.routing.desk import decide_desk
 from bridge.routing.turn import Turn
@@ -63,6 +63,7 @@ def decide(state: Contact, event: ContactLaneEvent, context: Context) -> Decisio
     turn = Turn(state, event, context)
     if state.redirect is None or not joins.redirected(turn, event, state.redirect):
         _dispatch(turn, event)
+    consequences.follow(turn)
     return turn.decision()
 
 

@@ -13,6 +13,7 @@ from bridge.events import ModeChosen
 from bridge.markup import Document, is_blank
 from bridge.model import (
     DESK_LANE,
+    DESK_UNIT,
     Agent,
     Conversation,
     DeskUser,
@@ -297,7 +298,7 @@ def _priority(turn: Turn, conversation: Conversation, order: Order) -> None:
 def _mode(turn: Turn, conversation: Conversation, order: Order) -> None:
     mode = Mode(order.args[0])
     event = ModeChosen(id=turn.emit_id(), at=turn.event.at, inbox=conversation.inbox, mode=mode.value)
-    turn.emit(DESK_LANE, "desk", event)
+    turn.emit(DESK_LANE, DESK_UNIT, event)
     turn.answer(conversation, order.given.account, texts.mode_chosen(mode))
 
 

@@ -20,6 +20,7 @@ from bridge.model import (
     message_id,
 )
 from bridge.routing import lifecycle, texts
+from bridge.routing.notes import RECENT_LIMIT
 from bridge.routing.turn import Turn
 
 
@@ -71,14 +72,10 @@ def _relay(
             platform_id=event.platform_id,
         )
     )
-    turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(shown, 500))
+    turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(shown, RECENT_LIMIT))
     turn.fact(
         MessageNoted(
-            at=event.at,
-            cause=event.id,
-            contact=turn.contact.id,
-            conversation=conversation.id,
-            inbox=conversation.inbox,
+            **turn.stamp(conversation.inbox, conversation.id),
             message=message,
             direction=Direction.INBOUND,
             body=shown,
@@ -124,10 +121,6 @@ def aliases_noted(turn: Turn, contact: Contact, inbox: InboxId, aliases: tuple[s
     """The fact that a contact is also known under `aliases`."""
     current = contact.conversations.get(inbox)
     return AliasesNoted(
-        at=turn.event.at,
-        cause=turn.event.id,
-        contact=contact.id,
-        conversation=current.id if current else ConversationId(""),
-        inbox=inbox,
+        **turn.stamp(inbox, current.id if current else ConversationId("")),
         aliases=aliases,
     )

@@ -115,11 +115,7 @@ def merged(turn: Turn, event: ContactMerged) -> None:
     rest = _take_over(turn, left)
     turn.fact(
         AliasesNoted(
-            at=event.at,
-            cause=event.id,
-            contact=own.id,
-            conversation=ConversationId(""),
-            inbox=InboxId(""),
+            **turn.stamp(InboxId(""), ConversationId("")),
             aliases=new,
             merged=loser.id,
         )

@@ -46,11 +46,7 @@ def open_conversation(turn: Turn, inbox: InboxId, *, previous: Conversation | No
     turn.put(conversation)
     turn.fact(
         ConversationOpened(
-            at=turn.event.at,
-            cause=turn.event.id,
-            contact=turn.contact.id,
-            conversation=new,
-            inbox=inbox,
+            **turn.stamp(inbox, new),
             number=conversation.number,
             name=turn.contact.name,
             previous=conversation.previous,
@@ -102,11 +98,7 @@ def set_status(turn: Turn, conversation: Conversation, status: Status, by: Agent
         return conversation
     turn.fact(
         StatusNoted(
-            at=turn.event.at,
-            cause=turn.event.id,
-            contact=turn.contact.id,
-            conversation=conversation.id,
-            inbox=conversation.inbox,
+            **turn.stamp(conversation.inbox, conversation.id),
             before=conversation.status,
             after=status,
             by=by,
@@ -127,11 +119,7 @@ def set_assignee(
     before = conversation.assignee
     turn.fact(
         AssigneeNoted(
-            at=turn.event.at,
-            cause=turn.event.id,
-            contact=turn.contact.id,
-            conversation=conversation.id,
-            inbox=conversation.inbox,
+            **turn.stamp(conversation.inbox, conversation.id),
             before=before,
             after=assignee,
             by=by.id if by else None,
@@ -165,11 +153,7 @@ def set_tags(
         return conversation
     turn.fact(
         TagsNoted(
-            at=turn.event.at,
-            cause=turn.event.id,
-            contact=turn.contact.id,
-            conversation=conversation.id,
-            inbox=conversation.inbox,
+            **turn.stamp(conversation.inbox, conversation.id),
             before=conversation.tags,
             after=tags,
             by=by,
@@ -187,11 +171,7 @@ def set_priority(
         return conversation
     turn.fact(
         PriorityNoted(
-            at=turn.event.at,
-            cause=turn.event.id,
-            contact=turn.contact.id,
-            conversation=conversation.id,
-            inbox=conversation.inbox,
+            **turn.stamp(conversation.inbox, conversation.id),
             before=conversation.priority,
             after=priority,
             by=by,

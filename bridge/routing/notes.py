@@ -40,11 +40,7 @@ def said(
     turn.remember(conversation.id, Direction.OUTBOUND, name, line, internal=internal)
     turn.fact(
         MessageNoted(
-            at=turn.event.at,
-            cause=turn.event.id,
-            contact=turn.contact.id,
-            conversation=conversation.id,
-            inbox=conversation.inbox,
+            **turn.stamp(conversation.inbox, conversation.id),
             message=message,
             direction=Direction.OUTBOUND,
             body=body,

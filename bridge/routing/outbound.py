@@ -258,11 +258,7 @@ def advance(
         return after
     turn.fact(
         DeliveryNoted(
-            at=turn.event.at,
-            cause=turn.event.id,
-            contact=turn.contact.id,
-            conversation=after.conversation,
-            inbox=inbox,
+            **turn.stamp(inbox, after.conversation),
             message=after.id,
             fate=fate,
             platform_id=after.parts[0].platform_id if after.parts else None,

@@ -7,6 +7,7 @@ The functions of routing write into a `Turn` instead of passing half-built decis
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypedDict
 
 from msgspec.structs import replace
 
@@ -26,15 +27,15 @@ from bridge.actions import (
     ShowReceipt,
     UpdateCard,
 )
-from bridge.events import ContactEvent, ConversationNoted, DeskEvent, Event
+from bridge.events import ContactEvent, DeskEvent, Event
 from bridge.journal import AnyFact
 from bridge.markup import Document
 from bridge.model import (
-    DESK_LANE,
     ActionId,
     Agent,
     Button,
     Contact,
+    ContactId,
     Conversation,
     ConversationId,
     DeskUser,
@@ -45,13 +46,11 @@ from bridge.model import (
     LaneId,
     MessageId,
     MessageRecord,
-    OpenConversation,
     Place,
     Post,
     Receipt,
     Recent,
     Role,
-    Status,
     Token,
     conversation_number,
     lane_of,
@@ -62,11 +61,28 @@ ENDED_KEPT = 5
 """Replaced conversations that a contact's state still holds."""
 FORMER_KEPT = 5
 """Former threads that a conversation remembers."""
-CARD_WINDOW_STEP_S = 3600
-"""The card is not rendered anew when nothing but the end of the service window moves, by less than this: that happens
-only while a contact writes several messages in a row, and the card then shows an instant that is rather too early."""
 
 Owner = Conversation | None
+
+
+class _Head(TypedDict):
+    """What every action of a contact begins with."""
+
+    id: ActionId
+    seq: int
+    contact: ContactId
+    inbox: InboxId
+    conversation: ConversationId
+
+
+class Stamp(TypedDict):
+    """What every fact begins with."""
+
+    at: datetime
+    cause: EventId
+    contact: ContactId
+    conversation: ConversationId
+    inbox: InboxId
 
 
 class Turn:
@@ -189,6 +205,16 @@ class Turn:
         """Add a fact to the journal."""
         self.facts.append(fact)
 
+    def stamp(self, inbox: InboxId, conversation: ConversationId) -> Stamp:
+        """What a fact that follows from this event begins with."""
+        return Stamp(
+            at=self.event.at,
+            cause=self.event.id,
+            contact=self.contact.id,
+            conversation=conversation,
+            inbox=inbox,
+        )
+
     def timer(self, conversation: ConversationId, kind: str, token: Token, due: datetime) -> None:
         """Have `TimeReached` come at `due`."""
         event = events.TimeReached(
@@ -232,16 +258,24 @@ class Turn:
         """Add an action made with `next_id` and `next_seq`."""
         self.actions.append(action)
 
+    def _head(self, conversation: Conversation) -> _Head:
+        return self._head_of(conversation.inbox, conversation.id)
+
+    def _head_of(self, inbox: InboxId, conversation: ConversationId) -> _Head:
+        return _Head(
+            id=self.next_id(),
+            seq=self.next_seq(),
+            contact=self.contact.id,
+            inbox=inbox,
+            conversation=conversation,
+        )
+
     def ensure_thread(self, conversation: Conversation) -> Conversation:
         """Ask for a thread unless there is one, or one is on its way."""
         if conversation.thread is not None or conversation.opening is not None:
             return conversation
         action = OpenThread(
-            id=self.next_id(),
-            seq=self.next_seq(),
-            contact=self.contact.id,
-            inbox=conversation.inbox,
-            conversation=conversation.id,
+            **self._head(conversation),
         )
         self.add(action)
         version = conversation.card_version + 1
@@ -252,11 +286,7 @@ class Turn:
     def relay(self, conversation: Conversation, message: MessageId, author: str, body: Document) -> Relay:
         """A `Relay`, not yet added: the caller completes it and calls `add`."""
         return Relay(
-            id=self.next_id(),
-            seq=self.next_seq(),
-            contact=self.contact.id,
-            inbox=conversation.inbox,
-            conversation=conversation.id,
+            **self._head(conversation),
             message=message,
             author=author,
             body=body,
@@ -273,11 +303,7 @@ class Turn:
         self.ensure_thread(self.fresh(conversation))
         self.add(
             PostNotice(
-                id=self.next_id(),
-                seq=self.next_seq(),
-                contact=self.contact.id,
-                inbox=conversation.inbox,
-                conversation=conversation.id,
+                **self._head(conversation),
                 body=body,
                 buttons=buttons,
                 mention=mention,
@@ -294,11 +320,7 @@ class Turn:
     ) -> Send:
         """Words to the contact. Only `routing.outbound` calls this."""
         action = Send(
-            id=self.next_id(),
-            seq=self.next_seq(),
-            contact=self.contact.id,
-            inbox=conversation.inbox,
-            conversation=conversation.id,
+            **self._head(conversation),
             message=message,
             address=self.contact.address or "",
             body=body,
@@ -312,14 +334,14 @@ class Turn:
         """Tell the contact that their message was read."""
         self.add(
             MarkRead(
-                id=self.next_id(),
-                seq=self.next_seq(),
-                contact=self.contact.id,
-                inbox=conversation.inbox,
-                conversation=conversation.id,
+                **self._head(conversation),
                 platform_id=platform_id,
             )
         )
+
+    def update_card(self, conversation: Conversation) -> None:
+        """Have the card rendered anew."""
+        self.add(UpdateCard(**self._head(conversation), version=conversation.card_version))
 
     def receipt(
         self, inbox: InboxId, conversation: ConversationId, post: Post | None, receipt: Receipt
@@ -329,11 +351,7 @@ class Turn:
             return
         self.add(
             ShowReceipt(
-                id=self.next_id(),
-                seq=self.next_seq(),
-                contact=self.contact.id,
-                inbox=inbox,
-                conversation=conversation,
+                **self._head_of(inbox, conversation),
                 post=post,
                 receipt=receipt,
             )
@@ -374,11 +392,7 @@ class Turn:
         """A direct message about a conversation."""
         self.add(
             DirectMessage(
-                id=self.next_id(),
-                seq=self.next_seq(),
-                contact=self.contact.id,
-                inbox=conversation.inbox,
-                conversation=conversation.id,
+                **self._head(conversation),
                 to=to,
                 body=body,
                 buttons=buttons,
@@ -426,10 +440,7 @@ class Turn:
     # --------------------------------------------------------------------------------------------- finish
 
     def decision(self) -> Decision:
-        """Everything collected, with the cards and rows that follow from what changed."""
-        if self.contact is not self.before:
-            for conversation in (*self.contact.conversations.values(), *self.contact.ended):
-                self._refresh(conversation)
+        """Everything collected."""
         contact = self.contact
         if self._seq != contact.seq:
             contact = replace(contact, seq=self._seq)
@@ -446,79 +457,3 @@ class Turn:
             opened=self.opened,
             ignored=self.ignored,
         )
-
-    def _refresh(self, conversation: Conversation) -> None:
-        was = self.before.conversation(conversation.id)
-        if was is conversation and self.before.name == self.contact.name:
-            return
-        if was is not None and was.status is not conversation.status is Status.ACTIVE:
-            # Its thread may have vanished while nobody needed it.
-            conversation = self.ensure_thread(conversation)
-        if was is not None and _face(self.before, was) != _face(self.contact, conversation):
-            conversation = self.put(replace(conversation, card_version=conversation.card_version + 1))
-        # While a thread is being made its card is rendered from current state; what changed since it was asked
-        # for is caught up with as soon as it exists.
-        news = was is not None and (was.card_version != conversation.card_version or was.thread is None)
-        if (
-            news
-            and conversation.thread is not None
-            and conversation.card_version > conversation.opened_version
-        ):
-            self._update_card(conversation)
-        if was is None or _row_face(self.before, was) != _row_face(self.contact, conversation):
-            self._note(was, conversation)
-
-    def _update_card(self, conversation: Conversation) -> None:
-        self.add(
-            UpdateCard(
-                id=self.next_id(),
-                seq=self.next_seq(),
-                contact=self.contact.id,
-                inbox=conversation.inbox,
-                conversation=conversation.id,
-                version=conversation.card_version,
-            )
-        )
-
-    def _note(self, was: Owner, conversation: Conversation) -> None:
-        row = OpenConversation(
-            id=conversation.id,
-            contact=self.contact.id,
-            number=conversation.number,
-            inbox=conversation.inbox,
-            name=self.contact.name,
-            status=conversation.status,
-            assignee=conversation.assignee,
-            waiting_since=conversation.waiting_since,
-            version=self._seq + 1,
-        )
-        noted = ConversationNoted(
-            id=self.emit_id(), at=self.now, row=row, before=was.assignee if was else None
-        )
-        self.emit(DESK_LANE, "desk", noted)
-
-
-def _face(contact: Contact, conversation: Conversation) -> tuple[object, ...]:
-    """What the card shows, for comparison."""
-    active = conversation.status is Status.ACTIVE
-    until = conversation.window_until
-    return (
-        contact.name,
-        contact.phone,
-        contact.username,
-        conversation.status,
-        conversation.assignee,
-        conversation.priority,
-        conversation.tags,
-        conversation.waiting_since if active else None,
-        until and int(until.timestamp() // CARD_WINDOW_STEP_S),
-        len(conversation.choices),
-        len(conversation.held),
-        conversation.failed,
-    )
-
-
-def _row_face(contact: Contact, conversation: Conversation) -> tuple[object, ...]:
-    """What lists and loads know; those that are not active stand in no list."""
-    active = conversation.status is Status.ACTIVE
-    return conversation.status, conversation.assignee, contact.name if active else ""

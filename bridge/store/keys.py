@@ -6,7 +6,7 @@ no lane (aliases, threads, limits) has no tag and is never touched by the same s
 
 from __future__ import annotations
 
-from bridge.model import DESK_LANE, AgentId, ContactId, ConversationId, LaneId, Place, lane_of
+from bridge.model import DESK_LANE, DESK_UNIT, AgentId, ContactId, ConversationId, LaneId, Place, lane_of
 
 WORKERS = "workers"
 """Sorted set of workers by the Redis time (ms) up to which they count as alive."""
@@ -14,8 +14,6 @@ SHARDS = "threadline:shards"
 """The number of shards this database was begun with."""
 BARRIER = "threadline:barrier"
 """Written before `WAIT`, so that the wait covers everything written so far by anybody."""
-DESK_UNIT = "desk"
-"""The one unit of the desk lane."""
 
 
 def stream(lane: LaneId) -> str:

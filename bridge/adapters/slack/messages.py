@@ -32,7 +32,7 @@ from bridge.events import (
     pack,
 )
 from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike
-from bridge.model import DESK_LANE, ContactId, ConversationId, Place, Post, lane_of
+from bridge.model import DESK_LANE, DESK_UNIT, ContactId, ConversationId, Place, Post, lane_of
 
 Json = Mapping[str, Any]
 
@@ -181,7 +181,7 @@ class MessageReader:
         if not ours:
             return []
         unplaced = StaffEventUnplaced(id=event.id, at=event.at, place=place, event=pack(event))
-        return [Placed(lane=DESK_LANE, unit=str(DESK_LANE), event=unplaced)]
+        return [Placed(lane=DESK_LANE, unit=DESK_UNIT, event=unplaced)]
 
 
 def spoken_by_person(message: Json, identity: Identity) -> bool:
