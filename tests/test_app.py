@@ -41,6 +41,8 @@ async def test_what_arrives_and_what_waits_is_shown(stack: Stack) -> None:
     assert 'threadline_webhook_requests_total{status="200"} 1.0' in shown
     assert 'threadline_decided_total{kind="MessageReceived"} 1.0' in shown
     assert 'threadline_stream_length{shard="desk"} 0.0' in shown
+    on_the_desk = 'threadline_lag_seconds_count{stage="arrive_to_shown"} 1.0'
+    await until(lambda: on_the_desk in metrics(), 8, "the time it took until the message was shown")
 
 
 async def test_the_pace_of_the_settings_is_the_pace_of_the_platforms() -> None:

@@ -229,7 +229,8 @@ def test_each_thing_counted_appears_under_its_name() -> None:
     metrics.error("slack", "gone")
     metrics.send("whatsapp", "Send", "done")
     metrics.dead_letter()
-    metrics.lag(Stage.WHOLE, 0.2)
+    metrics.shown(0.2)
+    metrics.sent(0.04)
     metrics.rate_limit_wait("slack", "chat.postMessage", 1.5)
     metrics.stream_length("s7", 3)
     metrics.holding(17, 5)
@@ -244,7 +245,8 @@ def test_each_thing_counted_appears_under_its_name() -> None:
         'threadline_errors_total{class="gone",platform="slack"} 1.0',
         'threadline_sends_total{kind="Send",platform="whatsapp",result="done"} 1.0',
         "threadline_dead_letters_total 1.0",
-        'threadline_lag_seconds_bucket{le="0.25",stage="whole"} 1.0',
+        'threadline_lag_seconds_bucket{le="0.25",stage="arrive_to_shown"} 1.0',
+        'threadline_lag_seconds_bucket{le="0.05",stage="commit_to_sent"} 1.0',
         'threadline_rate_limit_wait_seconds_sum{method="chat.postMessage",platform="slack"} 1.5',
         'threadline_stream_length{shard="s7"} 3.0',
         "threadline_holds 17.0",

@@ -246,7 +246,7 @@ class Chain:
         lane.remember(self.unit, version + 1, outcome.state)
         lane.remember_records(outcome.messages)
         lane.sink.submit(lane.name, self.unit, outcome.actions, outcome.ended)
-        lane.observe(event, entry, outcome)
+        lane.observe(event, entry, outcome, records)
         return outcome
 
     async def _records(self, needs: Needs) -> Mapping[MessageId, MessageRecord]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from bridge.engine.clock import SharedClock
 from bridge.engine.decider import Outcome, UnitState
 from bridge.engine.work import ActionSink
 from bridge.errors import FenceLostError
-from bridge.events import AnyEvent
+from bridge.events import AnyEvent, PartSent, Posted
 from bridge.model import Contact, InboxId, LaneId, MessageId, MessageRecord, Policies, Roster
 from bridge.store.base import Entry, Hold, LaneStore
 
@@ -57,6 +57,12 @@ class EngineMetrics(Protocol):
 
     def event(self, kind: str, lag_s: float) -> None:
         """An event was committed, `lag_s` after it was appended."""
+
+    def shown(self, lag_s: float) -> None:
+        """A contact's message stands on the desk, `lag_s` after it arrived."""
+
+    def sent(self, lag_s: float) -> None:
+        """The contact's platform took a reply (its first part), `lag_s` after it was decided to go out."""
 
     def ignored(self, kind: str, reason: str) -> None:
         """A decision did nothing."""
@@ -204,8 +210,14 @@ class LaneRun:
 
     # -------------------------------------------------------------------------------------- observing
 
-    def observe(self, event: AnyEvent, entry: Entry | None, outcome: Outcome) -> None:
-        """Count a committed decision, and log it unless it is the result of an action."""
+    def observe(
+        self,
+        event: AnyEvent,
+        entry: Entry | None,
+        outcome: Outcome,
+        records: Mapping[MessageId, MessageRecord],
+    ) -> None:
+        """Count a committed decision, made on `records`, and log it unless it is the result of an action."""
         kind = type(event).__name__
         if entry is not None:
             arrived = datetime.fromtimestamp(stream_key(entry.id)[0] / 1000, UTC)
@@ -224,6 +236,17 @@ class LaneRun:
             )
         if outcome.ignored is not None:
             self.metrics.ignored(kind, outcome.ignored)
+        for record in records.values():
+            self._observe_arrival(event, record)
+
+    def _observe_arrival(self, event: AnyEvent, record: MessageRecord) -> None:
+        """How long a message was on its way, once it stands where people read it."""
+        after_s = (self.clock.now() - record.at).total_seconds()
+        match event:
+            case Posted():
+                self.metrics.shown(after_s)
+            case PartSent(part=0):
+                self.metrics.sent(after_s)
 
 
 def _conversation_of(event: AnyEvent, state: UnitState) -> str | None:

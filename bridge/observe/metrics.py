@@ -20,8 +20,8 @@ class Stage(enum.StrEnum):
     """A stretch of a message's road, for `lag`."""
 
     COMMIT = "arrive_to_commit"
+    SHOWN = "arrive_to_shown"
     SENT = "commit_to_sent"
-    WHOLE = "whole"
 
 
 class _Children(Generic[_M]):
@@ -78,6 +78,14 @@ class Metrics:
         """An event was decided and committed, `lag_s` after it was stored."""
         self._decided.get(kind).inc()
         self.lag(Stage.COMMIT, lag_s)
+
+    def shown(self, lag_s: float) -> None:
+        """A contact's message stands on the desk, `lag_s` after it arrived."""
+        self.lag(Stage.SHOWN, lag_s)
+
+    def sent(self, lag_s: float) -> None:
+        """The contact's platform took a reply (its first part), `lag_s` after it was decided to go out."""
+        self.lag(Stage.SENT, lag_s)
 
     def ignored(self, kind: str, reason: str) -> None:
         """An item was accepted and left aside."""

@@ -103,6 +103,18 @@ async def test_results_overtake_waiting_events(town: Town) -> None:
     await town.settled()
 
 
+async def test_how_long_messages_were_on_their_way_is_measured(town: Town) -> None:
+    """Each message once, in both directions; our own posts and receipts do not count."""
+    worker = await town.worker()
+    await town.writes(ANA, "one", "two")
+    await town.settled()
+    assert len(worker.metrics.shown_after_s) == 2
+    await town.replies(ANA, "three")
+    await town.settled()
+    assert (len(worker.metrics.shown_after_s), len(worker.metrics.sent_after_s)) == (2, 1)
+    assert all(0 <= one < 15 for one in (*worker.metrics.shown_after_s, *worker.metrics.sent_after_s))
+
+
 async def test_a_repeated_event_changes_nothing(town: Town) -> None:
     """The same id three times is one message; what follows goes on."""
     await town.worker()

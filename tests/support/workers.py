@@ -80,11 +80,19 @@ class Counts:
         self.events: Counter[str] = Counter()
         self.sends: Counter[tuple[str, str]] = Counter()
         self.errors: Counter[tuple[str, str]] = Counter()
+        self.shown_after_s: list[float] = []
+        self.sent_after_s: list[float] = []
         self.dead_letters = 0
         self.most_in_hand = 0
 
     def event(self, kind: str, lag_s: float) -> None:
         self.events[kind] += 1
+
+    def shown(self, lag_s: float) -> None:
+        self.shown_after_s.append(lag_s)
+
+    def sent(self, lag_s: float) -> None:
+        self.sent_after_s.append(lag_s)
 
     def ignored(self, kind: str, reason: str) -> None:
         pass
