@@ -95,7 +95,7 @@ def test_a_thread_that_vanished_meanwhile_is_replaced_when_the_conversation_is_a
     assert not world.all(OpenThread)
     world.command("ana", "undo")
     assert world.look().status is Status.ACTIVE
-    assert world.one(OpenThread)
+    assert world.one(OpenThread).conversation == world.conversation.id
 
 
 def test_one_thread_is_opened_however_many_posts_fail() -> None:
@@ -131,7 +131,7 @@ def test_a_thread_nobody_needs_is_not_opened_again() -> None:
     assert not world.new(OpenThread)
     assert world.conversation.thread is None
     world.receive("hello?")
-    assert world.one(OpenThread)
+    assert world.one(OpenThread).conversation == world.conversation.id
     assert world.conversation.healed_at is not None
     assert world.conversation.former
 
@@ -144,7 +144,7 @@ def test_what_is_pending_gets_a_thread_whatever_the_status(line: str) -> None:
     relay = world.one(Relay)
     world.command("lea", line)
     world.failed(relay, GONE)
-    assert world.one(OpenThread)
+    assert world.one(OpenThread).conversation == world.conversation.id
     assert relay.id in world.pending
     world.settle()
     assert world.records[relay.message].posts
