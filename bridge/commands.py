@@ -13,14 +13,6 @@ import re
 from bridge.model import Mode, Priority, Role, Struct
 
 
-class Where(enum.StrEnum):
-    """Where a command may be given."""
-
-    THREAD = "thread"
-    """In a conversation's thread, or with a conversation's number from elsewhere."""
-    ANYWHERE = "anywhere"
-
-
 class Kind(enum.StrEnum):
     """What an argument is."""
 
@@ -58,7 +50,6 @@ class Command(Struct, frozen=True, kw_only=True):
     """The least role that may give it. Some acts ask for more: assigning others, opening what is closed."""
     aliases: tuple[str, ...] = ()
     arguments: tuple[Argument, ...] = ()
-    where: Where = Where.THREAD
     undoable: bool = False
     slash: tuple[str, ...] = ()
     """Slash commands that stand for it."""
@@ -190,7 +181,6 @@ COMMANDS: tuple[Command, ...] = (
         aliases=("h", "?"),
         role=Role.VIEWER,
         arguments=(Argument(name="command", kind=Kind.COMMAND, required=False),),
-        where=Where.ANYWHERE,
     ),
     Command(
         name="mode",
@@ -227,9 +217,6 @@ class Mistake(Struct, frozen=True, kw_only=True):
     """A command line that does not. `words` says what was expected, with an example."""
 
     words: str
-    word: str = ""
-    """The word that is no command, where that is the trouble."""
-    closest: Command | None = None
 
 
 def find(word: str) -> Command | None:
@@ -291,7 +278,7 @@ def _unknown(word: str) -> Mistake:
     if not word:
         return Mistake(words="No command was given. Example: `!help`")
     hint = f"Did you mean `!{near.name}`?" if near else "`!help` lists them all."
-    return Mistake(words=f"There is no command `!{word[:40]}`. {hint}", word=word, closest=near)
+    return Mistake(words=f"There is no command `!{word[:40]}`. {hint}")
 
 
 def _expected(row: Command, problem: str) -> Mistake:

@@ -80,11 +80,6 @@ def channel(place: Place) -> Mention:
     return Mention(MentionKind.CHANNEL, place.channel)
 
 
-def person(opaque: str, name: str) -> Mention:
-    """Somebody on the desk."""
-    return Mention(MentionKind.PERSON, opaque, name)
-
-
 def excerpt(document: Document, limit: int = EXCERPT_LIMIT) -> str:
     """The start of a document, on one line."""
     line = " ".join(bare(document).split())
