@@ -180,6 +180,9 @@ class JoinedRedis:
             except BridgeError as error:
                 self._reason = str(error)
                 continue
+            except Exception as error:  # noqa: BLE001 - without this loop nobody would ever connect again
+                self._reason = f"Redis at {self._address} cannot be reached ({type(error).__name__})"
+                continue
             if link.usable:
                 self._link = link
                 self._down_since = None
