@@ -194,7 +194,9 @@ class InboxSettings(Section):
         examples=["C0SUPPORT1"],
     )
     desk: Literal["slack"] = Field(default="slack", description="the platform where staff answer")
-    team: str | None = Field(default=None, description="the team that answers here, as !who shows it", examples=["support"])
+    team: str | None = Field(
+        default=None, description="the team that answers here, as !who shows it", examples=["support"]
+    )
     mode: Mode = Field(
         default=Mode.ASSIGNEE,
         description="whose plain text reaches the contact: assignee, everyone, or explicit (only !reply)",
