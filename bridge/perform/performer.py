@@ -136,6 +136,9 @@ class Performer:
 
     async def quiesce(self, lane: LaneId, within_s: float) -> None:
         """See `ActionSink.quiesce`. Lines that only wait end at once: their actions are pending in Redis."""
+        if lane not in self._held:
+            # Lost before it could be given up: nothing would end the quiet once the lane is ours again.
+            return
         self._quiet.add(lane)
         for run in self._lines_of(lane):
             _stop_waiting(run)

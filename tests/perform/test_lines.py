@@ -419,3 +419,15 @@ async def test_a_contact_whose_pending_actions_cannot_be_read_keeps_no_other_wai
 
 async def _only_the_unreadable(town: Town) -> bool:
     return [one.id for one in await town.store.pending(LANE, ANA)] == ["future/0"]
+
+
+async def test_a_lane_lost_just_as_it_is_given_up_acts_again_once_it_is_ours(town: Town) -> None:
+    """The quiet belongs to the hold that ends; the next one must not inherit it."""
+    worker = await town.worker()
+    hold = worker.engine.hold(LANE)
+    assert hold is not None
+    worker.performer.drop_lane(LANE)
+    await worker.performer.quiesce(LANE, 1.0)
+    worker.performer.take_lane(hold)
+    await town.writes(ANA, "one")
+    await until(lambda: town.desk.words() == ["one"], 5, "the word")
