@@ -36,6 +36,7 @@ from bridge.model import (
     LaneId,
     Policies,
     Recent,
+    Roster,
     shard_lane,
 )
 from bridge.observe import Metrics
@@ -123,8 +124,10 @@ def owner_name() -> str:
 # ---------------------------------------------------------------------------------- the platforms' sides
 
 
-def slack_desk(settings: Settings, session: aiohttp.ClientSession) -> SlackDesk:
-    """The Slack workspace of the settings, on a shared session."""
+def slack_desk(
+    settings: Settings, session: aiohttp.ClientSession, roster: Callable[[], Roster] = Roster
+) -> SlackDesk:
+    """The Slack workspace of the settings, on a shared session; `roster` is the latest snapshot of the people."""
     slack, people = settings.slack, settings.agents
     channels = {InboxId(one.id): one.channel for one in settings.inboxes}
     return SlackDesk(
@@ -138,6 +141,7 @@ def slack_desk(settings: Settings, session: aiohttp.ClientSession) -> SlackDesk:
         timeout_s=settings.engine.send_timeout_s,
         posts_per_s=settings.pace.slack_posts_per_s,
         posts_burst=settings.pace.slack_posts_burst,
+        roster=roster,
     )
 
 
@@ -218,7 +222,7 @@ class Bridge:
         """Connect and begin. Raises `ShardCountError`, `StoreUnavailableError`, `OSError` (port taken)."""
         await claim_shards(self.redis, self.settings.shards)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100))
-        desk = slack_desk(self.settings, self._session)
+        desk = slack_desk(self.settings, self._session, self.inlet.roster)
         await self.inlet.refresh()
         self._keep("snapshots", lambda: self.inlet.watch(SNAPSHOT_EVERY_S))
         if self.has(ProcessRole.WORKER):

@@ -113,6 +113,8 @@ class Agent(Struct, frozen=True, kw_only=True):
     accounts: tuple[DeskUser, ...] = ()
     inboxes: tuple[InboxId, ...] = ()
     """Inboxes this role holds in; empty: in all."""
+    also: tuple[str, ...] = ()
+    """Other names under which a desk shows them."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):

@@ -607,7 +607,7 @@ def nothing_to_undo() -> Document:
 
 def mode_chosen(mode: Mode) -> Document:
     """Whose words reach contacts now."""
-    return say(f"From now on in this inbox: {MODE_WORDS[mode]}")
+    return say(f"In this inbox, within a second: {MODE_WORDS[mode]}")
 
 
 MODE_WORDS: dict[Mode, str] = {

@@ -149,7 +149,7 @@ async def test_mode_is_for_admins_and_holds_at_once(shop: Shop) -> None:
     await talk.claimed_by("dana")
     await does(talk, "carla", "!mode everyone", "for admins and above")
     await does(talk, "dana", "!mode sometimes", "is not one of")
-    await does(talk, "dana", "!mode explicit", "From now on")
+    await does(talk, "dana", "!mode explicit", "In this inbox")
     bridge = shop.bridge
     assert bridge is not None
 
@@ -159,7 +159,7 @@ async def test_mode_is_for_admins_and_holds_at_once(shop: Shop) -> None:
     await until(lambda: mode() == "explicit", 10)
     post = await talk.staff("dana", "Plain words")
     await talk.receipt(post, LOCK)
-    await does(talk, "dana", "!mode assignee", "From now on")
+    await does(talk, "dana", "!mode assignee", "In this inbox")
     await until(lambda: mode() == "assignee", 10)
     await talk.staff("dana", "Heard again")
     await talk.hears("Heard again")

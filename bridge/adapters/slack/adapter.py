@@ -25,6 +25,7 @@ from bridge.model import (
     Place,
     Post,
     Receipt,
+    Roster,
     Struct,
     ThreadRef,
 )
@@ -94,11 +95,13 @@ class SlackDesk:
         timeout_s: float = 10.0,
         posts_per_s: float = POSTS_PER_S,
         posts_burst: int = 1,
+        roster: Callable[[], Roster] = Roster,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Nothing is called before the first use.
 
-        `session` is shared and closed by its owner; the members of `channels` are agents of that inbox.
+        `session` is shared and closed by its owner; the members of `channels` are agents of that inbox. `roster` is
+        the latest snapshot of the people, whichever process read it: a contact who is called like one is marked.
         """
         self.caller = Caller(session, base_url=api_url, token=bot_token, timeout_s=timeout_s)
         self.profiles = Profiles(self.caller)
@@ -109,7 +112,8 @@ class SlackDesk:
         self._identity: Identity | None = None
         self._direct: dict[str, str] = {}
         self._answered: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._colleagues: frozenset[str] = frozenset()
+        self._people = roster
+        self._named: tuple[Roster | None, frozenset[str]] = (None, frozenset())
 
     async def identity(self) -> Identity:
         """Who we are; asked once (Slack: auth.test). Raises `PlatformError`."""
@@ -149,7 +153,7 @@ class SlackDesk:
         """One post under the contact's name (Slack: chat:write.customize), every message a block of its own."""
         args = posts.post_args(posts.relay_text(relays), posts.relay_blocks(relays))
         args |= {
-            "username": panel.username(relays[0].author, self._colleagues),
+            "username": panel.username(relays[0].author, self._colleagues()),
             "icon_emoji": ":speech_balloon:",
         }
         post = await self._post(place.channel, place.thread, args, marker)
@@ -325,9 +329,15 @@ class SlackDesk:
     async def read_roster(self) -> tuple[Agent, ...]:
         """Who works here, with their roles; `roster_problems` says what could not be read."""
         await self.identity()
-        agents = await self._roster.read()
-        self._colleagues = self._roster.known_as
-        return agents
+        return await self._roster.read()
+
+    def _colleagues(self) -> frozenset[str]:
+        """All names, casefolded, under which agents are shown."""
+        roster = self._people()
+        if self._named[0] is not roster:
+            names = (name for agent in roster.agents for name in (agent.name, *agent.also))
+            self._named = (roster, frozenset(name.casefold() for name in names))
+        return self._named[1]
 
     @property
     def roster_problems(self) -> tuple[str, ...]:

@@ -147,8 +147,6 @@ class RosterReader:
         self._channels = channels
         self.problems: tuple[str, ...] = ()
         """What could not be read the last time, in words."""
-        self.known_as: frozenset[str] = frozenset()
-        """All names, casefolded, under which Slack may show the agents read the last time."""
 
     async def read(self) -> tuple[Agent, ...]:
         """Everybody with a role, sorted by user id.
@@ -166,14 +164,11 @@ class RosterReader:
             for user in await self._members(channel, problems):
                 inboxes.setdefault(user, []).append(inbox)
         agents = []
-        names: set[str] = set()
         for user in sorted({*roles, *inboxes}):
             profile = await self._profiles.get(user)
             if profile.member:
                 agents.append(_agent(user, profile, roles.get(user), inboxes.get(user, [])))
-                names |= {profile.name.casefold(), profile.real_name.casefold()}
         self.problems = tuple(problems)
-        self.known_as = frozenset(names - {""})
         return tuple(agents)
 
     async def _users(self, named: Sequence[str], problems: list[str]) -> list[str]:
@@ -226,4 +221,5 @@ def _agent(user: str, profile: Profile, role: Role | None, inboxes: Sequence[Inb
         role=Role.AGENT if role is None else role,
         accounts=(account,),
         inboxes=tuple(sorted(inboxes)) if role is None else (),
+        also=(profile.real_name,) if profile.real_name not in {"", profile.name} else (),
     )
