@@ -189,14 +189,22 @@ class Engine:
         task.add_done_callback(self._releasing.discard)
 
     async def _give_up(self, run: LaneRun) -> None:
-        """Hand a lane over in good order: finish what is in hand and under way, then release it."""
+        """Hand a lane over in good order: finish what is in hand and under way, then release it.
+
+        A call that takes longer than that ends before the hold does, so the hold is left to run out: whoever took
+        the lane at once would look for a post that may still come, not find it, and make it again.
+        """
+        quiet = False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.drain_s):
                 # What under-way actions come to is still decided; what that leads to is for the next holder.
-                await self._sink.quiesce(run.name, self._options.drain_s)
+                quiet = await self._sink.quiesce(run.name, self._options.drain_s)
                 await run.idle()
         run.lose()
         self._runs.pop(run.name, None)
+        if not quiet:
+            log.warning("lane.left", lane=run.name)
+            return
         with contextlib.suppress(StoreUnavailableError):
             await self._store.release(run.hold)
         log.info("lane.released", lane=run.name)

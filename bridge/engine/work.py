@@ -35,5 +35,5 @@ class ActionSink(Protocol):
     def drop_lane(self, lane: LaneId) -> None:
         """The lane is no longer ours: forget its lines, start nothing more for it."""
 
-    async def quiesce(self, lane: LaneId, within_s: float) -> None:
-        """Start nothing more for the lane and wait until what is under way has ended."""
+    async def quiesce(self, lane: LaneId, within_s: float) -> bool:
+        """Start nothing more for the lane and wait until what is under way has ended. False: something still is."""

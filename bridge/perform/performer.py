@@ -134,17 +134,19 @@ class Performer:
         for owner in [owner for owner in self._readings if owner[0] == lane]:
             self._readings.pop(owner).over.set()
 
-    async def quiesce(self, lane: LaneId, within_s: float) -> None:
+    async def quiesce(self, lane: LaneId, within_s: float) -> bool:
         """See `ActionSink.quiesce`. Lines that only wait end at once: their actions are pending in Redis."""
         if lane not in self._held:
             # Lost before it could be given up: nothing would end the quiet once the lane is ours again.
-            return
+            return True
         self._quiet.add(lane)
         for run in self._lines_of(lane):
             _stop_waiting(run)
         tasks = [run.task for run in self._lines_of(lane) if run.task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=within_s)
+        if not tasks:
+            return True
+        _, under_way = await asyncio.wait(tasks, timeout=within_s)
+        return not under_way
 
     def submit(
         self, lane: LaneId, unit: str, actions: Sequence[AnyAction], ended: Sequence[ActionId]

@@ -165,3 +165,17 @@ async def test_a_stopping_worker_takes_nothing_in(town: Town) -> None:
     await town.worker("w2")
     await town.settled()
     assert town.desk.words() == ["anybody?"]
+
+
+async def test_a_lane_whose_call_outlasts_the_drain_stays_taken_until_the_hold_runs_out(town: Town) -> None:
+    """Who took it at once would look for the post, not find it yet, and make it again."""
+    first = await town.worker("w1", engine={"drain_s": 0.1})
+    slow, idle = CONTACTS[1], CONTACTS[2]
+    await town.writes(slow, "hello")
+    await town.settled()
+    stall = town.desk.fault("relay", "more", stall=True)
+    await town.writes(slow, "more")
+    await stall.reached.wait()
+    await first.engine.stop()
+    assert await town.redis("EXISTS", keys.hold(lane_of(slow)), keys.hold(lane_of(idle))) == 1
+    assert await town.redis("PTTL", keys.hold(lane_of(slow))) > 0
