@@ -236,6 +236,15 @@ class FindThread(Action, frozen=True, kw_only=True):
     event: bytes
 
 
+class ShowMode(Action, frozen=True, kw_only=True):
+    """Have the cards of an inbox's open conversations show its new speaking mode. Result: `DeskDone`."""
+
+    line = Line.LANES
+    repeat = Repeat.SAFE
+    contact: None = None
+    inbox: InboxId
+
+
 AnyAction = (
     OpenThread
     | Relay
@@ -250,6 +259,7 @@ AnyAction = (
     | Emit
     | MoveAliases
     | FindThread
+    | ShowMode
 )
 
 _encoder = msgspec.msgpack.Encoder()

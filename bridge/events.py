@@ -184,6 +184,12 @@ class CardReacted(DeskEvent, frozen=True, kw_only=True):
     added: bool
 
 
+class ModeChanged(ContactEvent, frozen=True, kw_only=True):
+    """The speaking mode of one of the contact's inboxes is another one now: cards say so."""
+
+    inbox: InboxId
+
+
 class ThreadVanished(ContactEvent, frozen=True, kw_only=True):
     """The conversation's thread, or the channel around it, is gone; noticed from the desk's own event."""
 
@@ -322,6 +328,7 @@ ContactLaneEvent = (
     | CommandGiven
     | ButtonPressed
     | CardReacted
+    | ModeChanged
     | ThreadVanished
     | EventBuried
     | TimeReached

@@ -16,6 +16,7 @@ from bridge.actions import (
     PostNotice,
     Relay,
     Send,
+    ShowMode,
     ShowReceipt,
     UpdateCard,
 )
@@ -70,5 +71,7 @@ class Acts:
                 await self._lanes.move_aliases(run, work, action)
             case FindThread() as action:
                 await self._lanes.find_thread(run, work, action)
+            case ShowMode() as action:
+                await self._lanes.show_mode(run, work, action)
             case _ as never:
                 assert_never(never)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from bridge.actions import Alert, Answer, DirectMessage, Emit, FindThread, MoveAliases
+import asyncio
+
+import msgspec
+
+from bridge.actions import Alert, Answer, DirectMessage, Emit, FindThread, MoveAliases, ShowMode
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import FailureKind
-from bridge.events import ThreadFound
-from bridge.model import EventId
+from bridge.events import ModeChanged, ThreadFound, pack
+from bridge.model import DeskState, EventId, OpenConversation, lane_of
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
 
 MOST_TRIES = 5
+SNAPSHOTS_SEEN_S = 1.0
+"""By then every process has looked at the desk lane's state again (real time, not scaled)."""
 PASSING = frozenset({FailureKind.RETRY, FailureKind.UNKNOWN, FailureKind.STOP})
 """Failures that say nothing about the thread that was asked for: the question is asked again, however often."""
 
 
 class LaneActs:
-    """Carries out `Answer`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases` and `FindThread`."""
+    """Carries out `Answer`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases`, `FindThread`, `ShowMode`."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._rows = msgspec.msgpack.Decoder(OpenConversation)
 
     async def tell(self, run: LineRun, work: Work, action: Answer | DirectMessage | Alert) -> None:
         """Tell one person, or the people with rights. After a few tries it is dropped, and counted."""
@@ -83,6 +90,24 @@ class LaneActs:
             inbox=ref.inbox if ref else None,
         )
         await self._tools.report(run, work, event)
+
+    async def show_mode(self, run: LineRun, work: Work, action: ShowMode) -> None:
+        """Tell the shards of an inbox's open conversations, once every process knows the new mode."""
+        performer = self._tools.performer
+        await asyncio.sleep(SNAPSHOTS_SEEN_S)
+        state = await performer.engine.state(run.key.lane, run.key.unit)
+        agents = state.roster.agents if isinstance(state, DeskState) else ()
+        for packed in await performer.store.rows([None, *(agent.id for agent in agents)]):
+            row = self._rows.decode(packed)
+            if row.inbox == action.inbox:
+                event = ModeChanged(
+                    id=EventId(f"{action.id}:{row.id}"),
+                    at=performer.now(),
+                    contact=row.contact,
+                    inbox=row.inbox,
+                )
+                await performer.store.emit(lane_of(row.contact), row.contact, pack(event))
+        await self._tools.done(run, work)
 
 
 async def _tell(desk: Desk, action: Answer | DirectMessage | Alert, channel: str) -> None:

@@ -20,6 +20,7 @@ from bridge.events import (
     JoinProposed,
     JoinSettled,
     MessageReceived,
+    ModeChanged,
     PartSent,
     Posted,
     Result,
@@ -95,6 +96,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             buttons.pressed(turn, event)
         case CardReacted():
             buttons.reacted(turn, event)
+        case ModeChanged():
+            inbound.mode_changed(turn, event)
         case ThreadVanished():
             results.vanished(turn, event)
         case EventBuried():

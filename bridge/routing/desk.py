@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bridge import events
-from bridge.actions import Emit, FindThread
+from bridge.actions import Emit, FindThread, ShowMode
 from bridge.events import (
     ConversationNoted,
     DeskDone,
@@ -76,7 +76,10 @@ def _mode(state: DeskState, event: ModeChosen) -> DeskDecision:
         mode = Mode(event.mode)
     except ValueError:
         return DeskDecision(state=state, ignored="unknown mode")
-    return DeskDecision(state=replace(state, modes={**state.modes, event.inbox: mode}))
+    seq = state.seq + 1
+    action = ShowMode(id=ActionId(f"{event.id}/0"), seq=seq, inbox=event.inbox)
+    modes = {**state.modes, event.inbox: mode}
+    return DeskDecision(state=replace(state, modes=modes, seq=seq), actions=(action,))
 
 
 def _row(event: ConversationNoted) -> Row:

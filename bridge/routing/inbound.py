@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bridge.actions import Relay
-from bridge.events import ContactChanged, MessageReceived
+from bridge.events import ContactChanged, MessageReceived, ModeChanged
 from bridge.journal import AliasesNoted, MessageNoted
 from bridge.markup import Document
 from bridge.model import (
@@ -124,3 +124,12 @@ def aliases_noted(turn: Turn, contact: Contact, inbox: InboxId, aliases: tuple[s
         **turn.stamp(inbox, current.id if current else ConversationId("")),
         aliases=aliases,
     )
+
+
+def mode_changed(turn: Turn, event: ModeChanged) -> None:
+    """The card of the inbox's conversation is rendered anew."""
+    conversation = turn.contact.conversations.get(event.inbox)
+    if conversation is None:
+        turn.ignore("no conversation")
+        return
+    turn.put(replace(conversation, card_version=conversation.card_version + 1))

@@ -439,8 +439,7 @@ def buried_alert(number: int | None, kind: str) -> Document:
     """To the people with rights: a dead letter."""
     where = f" of #{number}" if number else ""
     return say(
-        "An event{where} ({kind}) failed again and again and lies among the dead letters. See the logs for the "
-        "reason; `threadline replay` brings it back.",
+        "An event{where} ({kind}) failed again and again and lies among the dead letters. The logs say why.",
         where=where,
         kind=kind or "unknown",
     )

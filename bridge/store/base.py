@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from bridge.model import ActionId, ContactId, LaneId, Place, ThreadRef
+from bridge.model import ActionId, AgentId, ContactId, LaneId, Place, ThreadRef
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +204,9 @@ class LaneStore(Protocol):
 
     async def move_aliases(self, contact: ContactId, aliases: Sequence[str]) -> None:
         """Point aliases at a contact, whatever they pointed at (`actions.MoveAliases`)."""
+
+    async def rows(self, agents: Sequence[AgentId | None]) -> list[bytes]:
+        """The desk lane's rows of these agents (None: of nobody), packed."""
 
     async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
         """Make staff words in this thread find their conversation."""

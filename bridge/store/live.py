@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bridge.errors import FenceLostError, StaleVersionError
-from bridge.model import ActionId, ContactId, LaneId, Place, ThreadRef
+from bridge.model import ActionId, AgentId, ContactId, LaneId, Place, ThreadRef
 from bridge.store import keys
 from bridge.store.base import Commit, Entry, Hold, Pending, Record
 from bridge.store.clock import Clock, RedisClock
@@ -241,6 +241,11 @@ class LiveStore:
     async def move_aliases(self, contact: ContactId, aliases: Sequence[str]) -> None:
         """Point aliases at a contact."""
         await asyncio.gather(*[self._redis("SET", keys.alias(name), contact) for name in aliases])
+
+    async def rows(self, agents: Sequence[AgentId | None]) -> list[bytes]:
+        """Packed rows of these agents."""
+        lists = await asyncio.gather(*[self._redis("HVALS", keys.rows(agent)) for agent in agents])
+        return [row for rows in lists for row in rows]
 
     async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
         """Make staff words in this thread find their conversation."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from bridge.actions import Emit, FindThread
+from bridge.actions import Emit, FindThread, ShowMode
 from bridge.events import (
     AnyEvent,
     ConversationNoted,
@@ -95,6 +95,7 @@ def test_modes(mode: str, kept: dict[str, Mode]) -> None:
     """One that is none is ignored."""
     decision = run(DeskState(), ModeChosen(id=EventId("m"), at=START, inbox=SALES, mode=mode))
     assert decision.state.modes == kept
+    assert [type(one) for one in decision.actions] == [ShowMode] * len(kept)
     assert bool(decision.ignored) == (not kept)
 
 

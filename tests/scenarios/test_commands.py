@@ -147,6 +147,7 @@ async def test_mode_is_for_admins_and_holds_at_once(shop: Shop) -> None:
     """`!mode` changes whose words go out in the inbox; only admins may."""
     talk = await shop.talk(inbox="sales")
     await talk.claimed_by("dana")
+    other = await shop.talk(inbox="sales")
     await does(talk, "carla", "!mode everyone", "for admins and above")
     await does(talk, "dana", "!mode sometimes", "is not one of")
     await does(talk, "dana", "!mode explicit", "In this inbox")
@@ -159,6 +160,8 @@ async def test_mode_is_for_admins_and_holds_at_once(shop: Shop) -> None:
     await until(lambda: mode() == "explicit", 10)
     post = await talk.staff("dana", "Plain words")
     await talk.receipt(post, LOCK)
+    for one in (talk, other):
+        await one.card_shows("only !reply goes out")
     await does(talk, "dana", "!mode assignee", "In this inbox")
     await until(lambda: mode() == "assignee", 10)
     await talk.staff("dana", "Heard again")
