@@ -245,6 +245,8 @@ class PartSent(Result, frozen=True, kw_only=True):
     platform_id: str
     part: int
     parts: int
+    lost: tuple[str, ...] = ()
+    """What of the message could not be sent, as its author wrote it; said with the first part."""
 
 
 class Done(Result, frozen=True, kw_only=True):

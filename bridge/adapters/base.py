@@ -60,6 +60,20 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """May several messages be shown in one post?"""
 
 
+class Loss(msgspec.Struct, frozen=True):
+    """Something of a message that a platform could not take. `kind` is one of a short list, `detail` names the thing."""
+
+    kind: str
+    detail: str
+
+
+class Fitted(msgspec.Struct, frozen=True):
+    """A message as a platform takes it: `parts` in the order of sending, and the `losses` to tell the author about."""
+
+    parts: tuple[str, ...]
+    losses: tuple[Loss, ...] = ()
+
+
 class Marker(Struct, frozen=True, kw_only=True):
     """Stored with a post (never shown) so that it can be found again when we do not know whether it was made."""
 
@@ -123,8 +137,10 @@ class Channel(Protocol):
     name: str
     capabilities: Capabilities
 
-    def parts(self, send: Send) -> tuple[str, ...]:
-        """The texts, in order, that `send` becomes on this platform (formatted, split within the limits)."""
+    def fitted(self, send: Send) -> Fitted:
+        """The texts, in order, that `send` becomes on this platform (formatted, split within the limits), and what
+        of it cannot be sent.
+        """
 
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         """The limits that a message to `address` counts against."""

@@ -9,23 +9,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-import msgspec
-
-
-class Loss(msgspec.Struct, frozen=True):
-    """Something of a message that a platform could not take. `kind` is one of a short list, `detail` names the thing."""
-
-    kind: str
-    detail: str
-
-
-class Fitted(msgspec.Struct, frozen=True):
-    """A message as a platform takes it: `parts` in the order of sending, and the `losses` to tell the author about."""
-
-    parts: tuple[str, ...]
-    losses: tuple[Loss, ...] = ()
-
-
 OpenMarks = Callable[[int], tuple[tuple[str, str], ...]]
 """For an offset into the text: the marks open there, from the outermost, each as (how it opens, how it closes)."""
 

@@ -27,7 +27,8 @@ class ContactActs:
     async def send(self, run: LineRun, work: Work, action: Send) -> None:
         """Send the next part of a message, or wait for the fate of the one that was under way."""
         channel = self._tools.performer.channel
-        texts = channel.parts(action)
+        fitted = channel.fitted(action)
+        texts = fitted.parts
         part = action.first_part + len(action.sent)
         if part >= len(texts):
             await self._tools.failed(run, work, NOTHING_TO_SEND, part)
@@ -50,7 +51,13 @@ class ContactActs:
         await self._tools.report(
             run,
             work,
-            PartSent(**self._tools.base(work), platform_id=platform_id, part=part, parts=len(texts)),
+            PartSent(
+                **self._tools.base(work),
+                platform_id=platform_id,
+                part=part,
+                parts=len(texts),
+                lost=tuple(loss.detail for loss in fitted.losses) if part == 0 else (),
+            ),
         )
         self._tools.metrics.send(channel.name, "send", "ok")
 

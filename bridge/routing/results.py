@@ -94,6 +94,9 @@ def part_sent(turn: Turn, event: PartSent) -> None:
     if event.part + 1 >= event.parts and after.sending is None:
         turn.end(event.action)
     outbound.follow(turn, action.inbox, after)
+    conversation = turn.conversation(record.conversation)
+    if event.lost and record.draft is not None and conversation is not None:
+        turn.answer(conversation, record.draft.account, texts.lost_on_the_way(event.lost))
 
 
 def delivery_changed(turn: Turn, event: DeliveryChanged) -> None:

@@ -265,6 +265,12 @@ def edit_not_sent() -> Document:
     )
 
 
+def lost_on_the_way(lost: tuple[str, ...]) -> Document:
+    """What of a reply the contact's platform has no form for."""
+    named = ", ".join(dict.fromkeys(lost))
+    return text(f"Your reply went out without what the contact's app cannot show: {named}.")
+
+
 def edit_too_late() -> Document:
     """An edit of what the contact has already."""
     return text(

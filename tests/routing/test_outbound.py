@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.actions import Answer, DirectMessage, MarkRead, PostNotice, Send, ShowReceipt, UpdateCard
+from bridge.events import PartSent
 from bridge.journal import DeliveryNoted, MessageNoted
 from bridge.markup import Mention, MentionKind, Text, bare
-from bridge.model import Fate, Mode, Place, Receipt, Role, Status
+from bridge.model import EventId, Fate, Mode, Place, Receipt, Role, Status
 from bridge.routing.lifecycle import merged_fate
 from tests.routing.world import NEVER, SALES, World, account, person
 
@@ -103,6 +104,25 @@ def test_mentioned_colleagues_have_names() -> None:
         ),
     )
     assert world.one(Send).names == {"U-ben": "Ben", "X": "Xenia"}
+
+
+def test_the_author_hears_what_of_a_reply_could_not_be_sent() -> None:
+    """A custom emoji has no form on the contact's phone: it is named, once."""
+    world = World().start(assignee="ana")
+    world.write("ana", "Done :shipit:")
+    send = world.one(Send)
+    result = PartSent(
+        id=EventId(f"{send.id}/r"),
+        at=world.now,
+        contact=send.contact,
+        action=send.id,
+        platform_id="out-1",
+        part=0,
+        parts=1,
+        lost=(":shipit:", ":shipit:"),
+    )
+    world.decide(result)
+    assert world.answers() == ["Your reply went out without what the contact's app cannot show: :shipit:."]
 
 
 def test_what_the_contact_wrote_while_a_reply_was_on_its_way_still_waits() -> None:

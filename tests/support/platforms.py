@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.adapters.base import Bucket, Capabilities, Marker
+from bridge.adapters.base import Bucket, Capabilities, Fitted, Marker
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.markup import bare
 from bridge.model import ActionId, Agent, CardView, InboxId, Place, Post, Receipt, ThreadRef
@@ -233,9 +233,9 @@ class FakeChannel(Platform):
         self.read: list[str] = []
         self._bucket = (per_s, burst)
 
-    def parts(self, send: Send) -> tuple[str, ...]:
+    def fitted(self, send: Send) -> Fitted:
         """One part a line."""
-        return tuple(line for line in bare(send.body).split("\n") if line)
+        return Fitted(tuple(line for line in bare(send.body).split("\n") if line))
 
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         return (Bucket(key=f"channel:{address}", per_s=self._bucket[0], burst=self._bucket[1]),)

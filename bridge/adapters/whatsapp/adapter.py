@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from bridge.actions import Send
-from bridge.adapters.base import Bucket, Capabilities, OutboundRef
+from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.caller import GraphCaller
 from bridge.adapters.whatsapp.check import check_number, check_webhook
@@ -74,9 +74,9 @@ class WhatsAppChannel:
         """Close the connections."""
         await self._caller.close()
 
-    def parts(self, send: Send) -> tuple[str, ...]:
+    def fitted(self, send: Send) -> Fitted:
         """The texts, in order, that `send` becomes: WhatsApp markup, at most 4,096 characters each."""
-        return compose(send.body, send.names, TEXT_LIMIT).parts
+        return compose(send.body, send.names, TEXT_LIMIT)
 
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         """The throughput of the number, and the rate to this one contact."""

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from bridge.adapters.fit import Fitted, Loss, fit
+from bridge.adapters.base import Fitted, Loss
+from bridge.adapters.fit import fit
 from bridge.adapters.whatsapp.rows import DIALECT, Form, Run, regions, tokens, write_row
 from bridge.markup import (
     Bold,

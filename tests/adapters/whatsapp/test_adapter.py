@@ -139,7 +139,7 @@ async def test_a_long_text_is_sent_in_parts_in_order(world: World) -> None:
     await world.written()
     words = " ".join(f"Sentence number {n} is here." for n in range(400))
     send = a_send(words)
-    parts = world.channel.parts(send)
+    parts = world.channel.fitted(send).parts
     assert len(parts) == 3
     assert all(len(part) <= 4096 for part in parts)
     assert " ".join(parts) == words
@@ -153,8 +153,8 @@ async def test_a_long_text_is_sent_in_parts_in_order(world: World) -> None:
 def test_parts_are_written_in_whatsapps_markup() -> None:
     """The document becomes WhatsApp text; one with nothing to show becomes no message."""
     channel = WhatsAppChannel("https://graph.facebook.com", "v26.0", [OURS])
-    assert channel.parts(a_send(body=(Bold((Text("now"),)),))) == ("*now*",)
-    assert channel.parts(a_send(body=())) == ()
+    assert channel.fitted(a_send(body=(Bold((Text("now"),)),))).parts == ("*now*",)
+    assert channel.fitted(a_send(body=())).parts == ()
 
 
 async def test_read_marks_reach_the_contact(world: World) -> None:

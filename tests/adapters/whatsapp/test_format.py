@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import markup
-from bridge.adapters.fit import Loss
+from bridge.adapters.base import Loss
 from bridge.adapters.whatsapp.format import (
     LOST_EMOJI,
     LOST_MENTION,
