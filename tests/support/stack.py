@@ -98,7 +98,6 @@ class Stack:
         except AssertionError:
             raise AssertionError(f"waited {timeout_s} s for {described()}") from None
 
-
     async def press(self, who: str, post: Message | Ephemeral, name: str, channel: str = "support") -> None:
         """Somebody presses the button of one of our posts that has this name."""
         await self.person(who).presses(channel, post.ts, action_id(post, name))
