@@ -40,8 +40,9 @@ def wrote(turn: Turn, event: StaffWrote) -> None:
     if author.role >= Role.AGENT and not lifecycle.is_current(conversation, event.place):
         _internal(turn, conversation, event, agent)
         if not _meant_inside(verdict):
+            # The thread may be gone, and with it the place where the answer would be seen.
             words = texts.moved(conversation.number, conversation.thread)
-            turn.answer(conversation, event.author, words)
+            turn.answer(conversation, event.author, words, must_arrive=True)
         return
     match verdict:
         case Kept():

@@ -176,6 +176,7 @@ def test_words_in_a_former_thread_are_never_sent() -> None:
     assert not world.new(Send)
     assert world.receipts(wrote) == [Receipt.INTERNAL]
     assert "has moved to another thread" in world.answers()[0]
+    assert world.one(Answer).must_arrive
     noted = world.write("ana", "// note", place=Place(desk="desk", channel="C1", thread="T0"))
     assert not world.answers()
     assert world.receipts(noted) == [Receipt.INTERNAL]
