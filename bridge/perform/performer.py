@@ -224,7 +224,10 @@ class Performer:
                 return
             # A line that waits for a thread goes on as soon as one is on its way.
             self._unpark(key)
-        run = self._units.get(owner, {}).get(key) or self._open(key, behind=not self._is_known(owner))
+        run = self._units.get(owner, {}).get(key)
+        # One with nothing in it counts, too: its task still runs, and a second one would run beside it.
+        if run is None:
+            run = self._open(key, behind=not self._is_known(owner))
         run.add(action)
         self._start(run)
 

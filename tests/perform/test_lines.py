@@ -431,3 +431,40 @@ async def test_a_lane_lost_just_as_it_is_given_up_acts_again_once_it_is_ours(tow
     worker.performer.take_lane(hold)
     await town.writes(ANA, "one")
     await until(lambda: town.desk.words() == ["one"], 5, "the word")
+
+
+async def test_a_line_emptied_while_its_call_is_under_way_is_still_one_line(town: Town) -> None:
+    """What comes next waits for the call, and is carried out by the same line."""
+    worker = await town.worker()
+    await town.writes(ANA, "one")
+    await town.settled()
+    stall = town.desk.fault("relay", "two", stall=True)
+    await town.writes(ANA, "two")
+    await stall.reached.wait()
+    relays = [one.id for one in await town.store.pending(LANE, ANA) if b"Relay" in one.action]
+    worker.performer.end(LANE, ANA, relays)
+    await town.writes(ANA, "three")
+    await until(lambda: _counted(town, len(relays) + 1), 5, "the next one to be pending")
+    await until(lambda: town.desk.under_way["update_card"] == 0, 5)
+    assert town.desk.count("relay", "three") == 0
+    stall.go.set()
+    await town.settled()
+    assert town.desk.words() == ["one", "two", "three"]
+    await until(lambda: not (worker.performer._units or worker.performer._tasks), 5, "the lines to end")
+
+
+async def test_what_comes_while_an_empty_line_reads_is_taken_in_by_it(town: Town) -> None:
+    """Else the line that reads would go on reading for ever, for what another one has done."""
+    worker = await town.worker()
+    await town.writes(ANA, "one")
+    await town.settled()
+    conversation = await town.conversation(ANA)
+    await until(lambda: not worker.performer._tasks, 5, "the lines to end")
+    worker.store.pending_go.clear()
+    worker.performer.resume(LANE, ANA, f"{conversation.id}|{Line.THREAD}")
+    await town.writes(ANA, "two")
+    await until(lambda: _counted(town, 1), 5, "the next one to be pending")
+    worker.store.pending_go.set()
+    await town.settled()
+    assert town.desk.words() == ["one", "two"]
+    await until(lambda: not (worker.performer._units or worker.performer._tasks), 5, "the lines to end")
