@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.adapters.slack.adapter import SlackDesk
+from bridge.adapters.slack.errors import APP_LEVEL_ADVICE, APP_TOKEN_CODES
 from bridge.adapters.slack.manifest import Mode, scopes
 from bridge.errors import Failure, FailureKind, Finding, PlatformError
 
-_MAKE_ONE = (
-    "Make an app-level token with connections:write (Basic Information, App-Level Tokens) and set it as "
-    "slack.app_token."
-)
 _COPY_IT = "Copy the signing secret (Basic Information, App Credentials) and set it as slack.signing_secret."
-_BAD_TOKEN = frozenset(
-    {"invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "token_revoked"}
-)
 
 
 async def check(
@@ -67,12 +61,14 @@ def _scopes(granted: frozenset[str]) -> Finding:
 async def _app_token(desk: SlackDesk, token: str | None) -> Finding:
     name = "slack.app_token"
     if not token:
-        return Finding.error(name, "Socket Mode needs an app-level token, and there is none.", _MAKE_ONE)
+        return Finding.error(
+            name, "Socket Mode needs an app-level token, and there is none.", APP_LEVEL_ADVICE
+        )
     try:
         await desk.caller.call("apps.connections.open", token=token)
     except PlatformError as error:
-        if error.failure.code in _BAD_TOKEN:
-            return Finding.error(name, f"Slack does not accept it ({error.failure.code}).", _MAKE_ONE)
+        if error.failure.code in APP_TOKEN_CODES:
+            return Finding.error(name, f"Slack does not accept it ({error.failure.code}).", APP_LEVEL_ADVICE)
         return Finding.error(name, error.failure.words, _then(error.failure))
     return Finding.ok(name, "Socket Mode can connect")
 

@@ -14,6 +14,23 @@ _REINSTALL = (
     "Slack does not accept the bot's token. Install the app again in the workspace, put the new token (xoxb-…) "
     "into the settings as slack.bot_token, and restart."
 )
+APP_LEVEL_ADVICE = (
+    "Make an app-level token with connections:write (Basic Information, App-Level Tokens) and set it as "
+    "slack.app_token."
+)
+"""What to do where Slack does not accept the app-level token, of which the words of `CODES` do not speak."""
+APP_TOKEN_CODES = frozenset(
+    {
+        "invalid_auth",
+        "not_authed",
+        "not_allowed_token_type",
+        "missing_scope",
+        "token_revoked",
+        "token_expired",
+        "account_inactive",
+    }
+)
+"""Answers to a call with the app-level token that only a new one helps against."""
 _LIMIT = "Slack asked us to slow down. It goes on by itself."
 _BUSY = "Slack has a problem at the moment. It goes on by itself."
 _THREAD_GONE = "The thread does not exist any more."

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+import msgspec
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.adapter.socket_mode.async_internals import send_async_response
@@ -18,6 +20,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.adapters.slack.adapter import SlackDesk
+from bridge.adapters.slack.errors import APP_LEVEL_ADVICE, APP_TOKEN_CODES
 from bridge.errors import PlatformError
 
 log = structlog.get_logger(__name__)
@@ -73,7 +76,7 @@ class SocketConnection:
         The SDK retries a one-use address for ever, so the first one comes from us, where refusals have words.
         """
         await self._desk.identity()
-        opened = await self._desk.caller.call("apps.connections.open", token=self._app_token)
+        opened = await self._opened()
         handler = _Handler(
             self._app, self._app_token, self._client, self._logger, self._ping_s, self._dispatch
         )
@@ -86,6 +89,16 @@ class SocketConnection:
             await self._watch(client)
         finally:
             await handler.close_async()  # type: ignore[no-untyped-call]
+
+    async def _opened(self) -> dict[str, Any]:
+        """A fresh address to connect to. A refusal speaks of the app-level token: the bot's was accepted before."""
+        try:
+            return await self._desk.caller.call("apps.connections.open", token=self._app_token)
+        except PlatformError as error:
+            if error.failure.code not in APP_TOKEN_CODES:
+                raise
+            words = f"Slack does not accept the app-level token ({error.failure.code}). {APP_LEVEL_ADVICE}"
+            raise PlatformError(msgspec.structs.replace(error.failure, words=words)) from None
 
     async def _watch(self, client: SocketModeClient) -> None:
         """Until the connection has been down for four pings, in which the SDK tries to mend it."""

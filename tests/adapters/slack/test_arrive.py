@@ -325,7 +325,7 @@ async def test_a_refused_connection_is_retried_and_reported(make_rig: MakeRig) -
     await rig.arrivals.stop()
     rig.sandbox.faults.add(Fault("slack.apps.connections.open", "error", 1, params={"error": "invalid_auth"}))
     await rig.arrivals.start()
-    await until(lambda: "token" in (rig.arrivals.problem() or ""), 5)
+    await until(lambda: "slack.app_token" in (rig.arrivals.problem() or ""), 5)
     await until(lambda: rig.arrivals.problem() is None, 10)
 
 
