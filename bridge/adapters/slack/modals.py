@@ -34,10 +34,20 @@ _LABELS = {
     Kind.CHOICE: "Which one?",
 }
 _TEXT_LABELS = {"note": "Note for colleagues", "reply": "Text for the contact"}
+_TITLES = {
+    "unassign": "Give it back",
+    "priority": "Set the priority",
+    "note": "Add a note",
+    "reply": "Reply to the contact",
+    "undo": "Take back the last act",
+    "who": "Who is it?",
+    "mode": "Choose who is heard",
+}
+"""For commands whose name is no verb to put before "a conversation", within Slack's 24 characters."""
 _CONFIRMS = {
     "close": (
-        "A closed conversation never opens again: the contact's next message starts a new one. "
-        "To have it re-open, resolve it instead."
+        "It is closed for good: the contact's next message starts a new conversation. "
+        "To have that message re-open this one, resolve it instead. A lead can take this back with !reopen."
     ),
     "resolve": "The conversation is marked as resolved. The contact's next message re-opens it.",
 }
@@ -107,7 +117,7 @@ def command_modal(origin: Origin, choices: Sequence[Sequence[OpenConversation]] 
     return {
         "type": "modal",
         "callback_id": COMMAND,
-        "title": plain(f"{name} a conversation" if len(name) < 8 else name, _TITLE_LIMIT),
+        "title": plain(_TITLES.get(origin.command) or f"{name} a conversation", _TITLE_LIMIT),
         "submit": plain(name, _TITLE_LIMIT),
         "close": plain("Cancel", _TITLE_LIMIT),
         "private_metadata": origin.encode(),
