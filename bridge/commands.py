@@ -88,7 +88,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         name="assign",
-        help="Assign the conversation to somebody, or to yourself with `me`.",
+        help="Assign the conversation to yourself with `me`; leads and above to anybody.",
         example="assign @Ben",
         aliases=("a",),
         arguments=(Argument(name="person", kind=Kind.PERSON),),
