@@ -12,7 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from bridge import __version__
-from bridge.settings import ProcessRole, Settings, SettingsError, SlackMode, explain, load_settings
+from bridge.settings import (
+    DEFAULT_FILE,
+    ProcessRole,
+    Settings,
+    SettingsError,
+    SlackMode,
+    explain,
+    load_settings,
+    settings_file,
+)
 
 app = typer.Typer(
     name="threadline",
@@ -40,6 +49,8 @@ def _settings(config: Path | None, **changes: object) -> Settings:
         settings = load_settings(config, os.environ)
     except SettingsError as error:
         typer.echo(explain(error), err=True)
+        if settings_file(config, os.environ) is None:
+            typer.echo(f"No settings file was read: there is no {DEFAULT_FILE} in {Path.cwd()}.", err=True)
         raise typer.Exit(USAGE_ERROR) from None
     return settings.model_copy(update=changes) if changes else settings
 

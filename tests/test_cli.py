@@ -165,6 +165,16 @@ async def test_without_arguments_it_lists_the_commands(tmp_path: Path) -> None:
     assert [name for name in COMMANDS if name not in text] == []
 
 
+async def test_it_says_that_no_settings_file_was_read(tmp_path: Path) -> None:
+    """Somebody in the wrong folder sees why everything is missing; with a file there is nothing to say."""
+    code, text = await run("check", folder=tmp_path)
+    assert code == 2
+    assert f"there is no threadline.toml in {tmp_path}" in text
+    (tmp_path / "threadline.toml").write_text("", encoding="utf-8")
+    code, text = await run("check", folder=tmp_path)
+    assert (code, "No settings file" in text) == (2, False)
+
+
 async def test_the_version_is_printed(tmp_path: Path) -> None:
     """For reports of defects."""
     assert await run("version", folder=tmp_path) == (0, bridge.__version__ + "\n")

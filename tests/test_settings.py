@@ -285,13 +285,14 @@ def test_what_resembles_nothing_gets_no_guess(tmp_path: Path) -> None:
 def test_an_unusable_file_is_a_problem_like_any_other(
     tmp_path: Path, content: bytes | None, wrong: str
 ) -> None:
-    """No stack trace for a wrong path or broken TOML, and the other problems still appear."""
+    """No stack trace for a wrong path or broken TOML. It comes first, and nothing counts as missing because of it."""
     file = tmp_path / "broken.toml"
     for data in [content] if content is not None else []:
         file.write_bytes(data)
     found = problems({"THREADLINE_WEB__PORT": "x"}, file)
     assert found[str(file)] == wrong
     assert found["web.port"] == 'is not a whole number (it is "x")'
+    assert list(found) == [str(file), "web.port"]
 
 
 def test_inboxes_must_differ(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """One typed tree of settings, from a TOML file, the environment, and files that hold secrets."""
 
-from bridge.settings.load import load_settings, shipped_config
+from bridge.settings.load import DEFAULT_FILE, load_settings, settings_file, shipped_config
 from bridge.settings.problems import Problem, SettingsError, explain
 from bridge.settings.tree import (
     AgentSettings,
@@ -18,6 +18,7 @@ from bridge.settings.tree import (
 )
 
 __all__ = [
+    "DEFAULT_FILE",
     "AgentSettings",
     "EngineSettings",
     "InboxSettings",
@@ -34,5 +35,6 @@ __all__ = [
     "WhatsAppSettings",
     "explain",
     "load_settings",
+    "settings_file",
     "shipped_config",
 ]

@@ -29,6 +29,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """
     problems: list[Problem] = []
     tree = _from_file(path, environ, problems)
+    unread = list(problems)
     for variables in _variables(environ, problems):
         tree = _overlay(tree, _Environment(variables)())
     problems += review.missing_and_clashing(tree)
@@ -36,10 +37,18 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         settings = Settings(**tree)
     except ValidationError as error:
         problems = review.from_pydantic(error, tree) + problems
+        if unread:  # what seems to be missing stands most likely in it
+            problems = unread + [one for one in problems if not one.wrong.startswith("is missing")]
     else:
         if not problems:
             return settings
     raise SettingsError(review.unique(problems))
+
+
+def settings_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The file that `load_settings` reads; None when there is none. A file that is named need not exist."""
+    named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    return named or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
 
 
 def shipped_config(name: str) -> Path:
@@ -70,9 +79,8 @@ class _Environment(EnvSettingsSource):
 
 
 def _from_file(path: Path | None, environ: Mapping[str, str], problems: list[Problem]) -> Tree:
-    named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    file = named or DEFAULT_FILE
-    if named is None and not file.exists():
+    file = settings_file(path, environ)
+    if file is None:
         return {}
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
