@@ -120,6 +120,14 @@ async def test_strip_follows_a_customers_message(stage: Stage) -> None:
     await expect(stage.at("verb-remember")).to_contain_text("Journal only")
 
 
+async def test_strip_knows_words_again_however_they_are_written(stage: Stage) -> None:
+    """Slack writes marks, links and forbidden pings in a way of its own; the message came out all the same."""
+    await stage.writes("*bold* <https://evil|bank> @channel\nthanks 👍")
+    words = "*\u200bbold\u200b* &lt;https://evil|bank&gt; @\u200bchannel\nthanks :+1:"
+    await stage.bot.posts(words, username="Ana García")
+    await expect(stage.at("verb-act")).to_contain_text("Posted in #support")
+
+
 async def test_strip_follows_an_agents_reply(stage: Stage) -> None:
     """For an agent's words Arrive is the event's acknowledgement, and Act what WhatsApp says of the send."""
     await stage.writes("Hello")

@@ -2,7 +2,7 @@
 
 import { text } from "./api.js";
 import { h, icon, reconcile } from "./dom.js";
-import { mrkdwn, unescape } from "./mrkdwn.js";
+import { mrkdwn } from "./mrkdwn.js";
 import { shownEmoji } from "./emoji.js";
 import { follow } from "./sync.js";
 import { changed, nameOf, onChange, store } from "./store.js";
@@ -54,7 +54,8 @@ function sums(metrics) {
 // Following one message through the feed
 
 const visible = (words) => h("p", {}, mrkdwn(words || "")).textContent;
-const plain = (words) => unescape(words || "").replace(/\s+/g, " ").trim();
+/** Letters and digits alone: what stays the same however a platform writes marks and spaces. */
+const letters = (words) => (words || "").replace(/[^\p{L}\p{N}]+/gu, "");
 
 function begin(kind, about) {
   trace = { kind, arrive: null, act: null, later: [], committedBefore: counts?.committed ?? null, ...about };
@@ -71,9 +72,9 @@ function look(entry) {
   if (entry.kind === "whatsapp.wrote") {
     const { id, customer, text: words, type } = entry.message;
     const name = store.customers.get(customer)?.name || customer;
-    begin("customer", { id, who: name, words: words || `[${type}]`, compared: plain(words), at: entry.at });
+    begin("customer", { id, who: name, words: words || `[${type}]`, compared: letters(words), at: entry.at });
   } else if (entry.kind === "slack.message" && !entry.bot && entry.thread_ts && store.people.has(entry.user)) {
-    begin("agent", { id: entry.ts, channel: entry.channel, who: nameOf(entry.user), words: visible(entry.text), compared: plain(entry.text), at: entry.at });
+    begin("agent", { id: entry.ts, channel: entry.channel, who: nameOf(entry.user), words: visible(entry.text), compared: letters(visible(entry.text)), at: entry.at });
   } else if (trace?.kind === "customer") lookForCustomer(entry);
   else if (trace?.kind === "agent") lookForAgent(entry);
 }
@@ -95,7 +96,7 @@ function lookForCustomer(entry) {
 /** A post of the bot's shows the message when it has its words, or, without words, the customer's name. */
 function shows(entry) {
   const asked = trace.compared.slice(0, WORDS_COMPARED);
-  if (asked) return plain(entry.text).includes(asked);
+  if (asked) return letters(visible(entry.text)).includes(asked);
   return Boolean(entry.username?.startsWith(trace.who.slice(0, 10)));
 }
 
@@ -106,7 +107,7 @@ function lookForAgent(entry) {
   } else if (entry.kind === "slack.event.lost" && mine) {
     trace.arrive = { ok: false, at: entry.at, words: `Not taken: ${entry.reason}` };
   } else if (entry.kind === "whatsapp.accepted" && !trace.act) {
-    const said = plain(entry.message.text);
+    const said = letters(entry.message.text);
     if (!said || !trace.compared.includes(said.slice(0, WORDS_COMPARED))) return;
     trace.act = { at: entry.at, words: "Accepted by WhatsApp", message: entry.message.id };
     setTimeout(askBridge, SOON_MS);
@@ -159,7 +160,7 @@ function bridgeWords() {
   if (!store.bridge.url) return ["off", "No bridge connected"];
   if (health === "down") return ["off", `The bridge at ${store.bridge.url} does not answer`];
   if (!counts) return ["on", `Bridge at ${store.bridge.url}`];
-  return ["on", `Bridge healthy · ${counts.arrived} events arrived · ${counts.committed} committed`];
+  return ["on", `Bridge healthy · ${counts.arrived} ${counts.arrived === 1 ? "event" : "events"} arrived · ${counts.committed} committed`];
 }
 
 function draw() {
