@@ -71,7 +71,7 @@ def _sandbox_config(path: Path | None, port: int | None) -> SandboxConfig:
 
 async def demo(port: int, bridge_port: int, data: Path | None) -> int:
     """Run sandbox, Valkey and bridge until told to stop. 1 when something does not start."""
-    console = Console()
+    console = Console(soft_wrap=True)
     configure_logging("warning")
     stop = told_to_stop()
     async with contextlib.AsyncExitStack() as stack:
@@ -95,10 +95,8 @@ async def demo(port: int, bridge_port: int, data: Path | None) -> int:
             console.print(f"[red]{_port_taken(problem, port, bridge_port)}[/red]")
             return 1
         console.print(f"\n  [bold]Threadline[/bold] is running. Open [bold cyan]{sandbox.url}[/bold cyan]\n")
-        console.print(
-            "  Write as a customer on the left; a thread appears in the Slack-like desk on the right."
-        )
-        console.print("  Press Claim on its card, answer in the thread. Ctrl-C ends the demo.\n")
+        console.print("  Write as a customer on the left: a thread appears in the team's Slack on the right.")
+        console.print("  There press Claim on its card and answer in the thread. Ctrl-C ends the demo.\n")
         await stop.wait()
         console.print("  Stopping …")
     return 0
@@ -113,7 +111,7 @@ def _port_taken(problem: OSError, *ports: int) -> str:
 
 async def sandbox(config_path: Path | None, port: int | None) -> int:
     """Run the sandbox alone until told to stop."""
-    console = Console()
+    console = Console(soft_wrap=True)
     stop = told_to_stop()
     try:
         config = _sandbox_config(config_path, port)
