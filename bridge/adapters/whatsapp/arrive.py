@@ -134,9 +134,12 @@ class WhatsAppWebhook:
         if raw is None:
             self._odd(Oddity.TOO_LARGE)
             return web.Response(status=413, text=f"The body is larger than {self._max_body} bytes.\n")
-        reader = self._signer(request.headers.get("X-Hub-Signature-256"), raw)
+        signed = request.headers.get("X-Hub-Signature-256")
+        reader = self._signer(signed, raw)
         if reader is None:
-            self._odd(Oddity.BAD_SIGNATURE, "check whatsapp.app_secret if these deliveries are WhatsApp's")
+            # WhatsApp signs everything. `threadline check` does not, and must not use up the advice.
+            advice = "check whatsapp.app_secret if these deliveries are WhatsApp's"
+            self._odd(Oddity.BAD_SIGNATURE, advice if signed else "unsigned, so not WhatsApp's")
             return web.Response(
                 status=401,
                 text="X-Hub-Signature-256 is missing, ill-formed or not made with our app secret.\n",

@@ -639,6 +639,15 @@ async def test_an_unsigned_body_is_refused_before_it_is_read(header: str | None)
         assert set(hook.counted) == {"bad_signature"}
 
 
+async def test_an_unsigned_body_does_not_use_up_the_advice_about_the_secret() -> None:
+    """`threadline check` posts one to try; a wrong secret has to be told of afterwards all the same."""
+    async with Hook() as hook:
+        with structlog.testing.capture_logs() as logs:
+            await hook.post(body_of(text()), None)
+            await hook.post(body_of(text()), "sha256=" + "0" * 64)
+        assert ["app_secret" in one["detail"] for one in logs] == [False, True]
+
+
 async def test_an_app_speaks_only_for_its_own_numbers() -> None:
     """With two apps, each secret signs for the numbers of its own inboxes."""
     one = Number(InboxId("support"), NUMBER_ID, "1", "token", "secret-one")
