@@ -283,7 +283,7 @@ class Chain:
                 await self._pause(problem)
 
     async def _pause(self, problem: StoreUnavailableError) -> None:
-        log.warning("store.unavailable", lane=self.lane.name, problem=str(problem))
+        log.debug("store.unavailable", lane=self.lane.name, problem=str(problem))
         if self.lane.lost:
             raise FenceLostError(self.lane.name)
         await asyncio.sleep(RETRY_PAUSE_S)

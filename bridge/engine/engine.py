@@ -26,6 +26,8 @@ from bridge.store.base import Hold, LaneStore
 
 log = structlog.get_logger(__name__)
 
+UNAVAILABLE_EVERY_S = 30.0
+
 SWEPT_AT_ONCE = 200
 """Timers, and parked lines, that one sweep brings back per lane."""
 
@@ -55,6 +57,8 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._stopping = False
+        self._unavailable_told = -UNAVAILABLE_EVERY_S
+        self._told_held = 0
         self._releasing: set[asyncio.Task[None]] = set()
 
     # ---------------------------------------------------------------------------------------- life
@@ -124,7 +128,7 @@ class Engine:
             try:
                 await loop()
             except StoreUnavailableError as problem:
-                log.warning("store.unavailable", where=name, problem=str(problem))
+                self._tell_unavailable(name, problem)
                 await asyncio.sleep(0.3)
             except Exception:
                 log.exception("engine.loop_failed", where=name)
@@ -135,6 +139,13 @@ class Engine:
         """The lanes we hold and mean to keep."""
         return [run for run in self._runs.values() if not run.lost and not run.closing]
 
+    def _tell_unavailable(self, where: str, problem: StoreUnavailableError) -> None:
+        """Log that Redis does not answer: once, and then once in a while, because every loop runs into it."""
+        now = time.monotonic()
+        if now - self._unavailable_told >= UNAVAILABLE_EVERY_S:
+            self._unavailable_told = now
+            log.warning("store.unavailable", where=where, problem=str(problem))
+
     async def _balance(self) -> None:
         """Take free lanes up to our share; give up what exceeds it."""
         self.clock.set(await self._store.now_ms())
@@ -143,6 +154,9 @@ class Engine:
             alive = max(1, await self._store.beat(self._owner))
             await self._share_out(-(-len(self._lanes) // alive))
         self._metrics.holding(len(self._runs), self.in_hand())
+        if len(self._runs) != self._told_held:
+            self._told_held = len(self._runs)
+            log.info("lanes.held", held=self._told_held, of=len(self._lanes))
         await asyncio.sleep(self._options.balance_every_s)
 
     async def _share_out(self, share: int) -> None:
@@ -179,7 +193,7 @@ class Engine:
         self._sink.take_lane(hold)
         self._sink.recover(lane, None)
         self._changed.set()
-        log.info("lane.taken", lane=lane, fence=hold.fence)
+        log.debug("lane.taken", lane=lane, fence=hold.fence)
 
     def _begin_to_give_up(self, run: LaneRun) -> None:
         run.closing = True
@@ -207,7 +221,7 @@ class Engine:
             return
         with contextlib.suppress(StoreUnavailableError):
             await self._store.release(run.hold)
-        log.info("lane.released", lane=run.name)
+        log.debug("lane.released", lane=run.name)
 
     def _drop_lost(self) -> None:
         for lane, run in list(self._runs.items()):

@@ -201,11 +201,15 @@ class LiveInlet:
 
     async def watch(self, every_s: float = 1.0) -> None:
         """Refresh until cancelled. While Redis does not answer the last snapshot stands."""
+        well = True
         while True:
             try:
                 await self.refresh()
+                well = True
             except BridgeError as error:
-                _log.warning("snapshot.not_refreshed", error=str(error))
+                if well:
+                    _log.warning("snapshot.not_refreshed", error=str(error))
+                well = False
             except msgspec.MsgspecError as error:
                 _log.error("snapshot.unreadable", error=str(error))
             await asyncio.sleep(every_s)
