@@ -224,8 +224,16 @@ def heal(turn: Turn, conversation: Conversation, reason: str, *, needed: bool) -
 
 
 def is_current(conversation: Conversation, place: Place | None) -> bool:
-    """True for the thread where the conversation is answered now."""
-    return place is not None and conversation.thread is not None and place == conversation.thread
+    """True for the thread where the conversation is answered now.
+
+    A thread can be written in as soon as it is visible, which is before its opening is committed: while one is on its
+    way, a place of the conversation that is no former one is it.
+    """
+    if place is None:
+        return False
+    if conversation.thread is None:
+        return conversation.opening is not None and place not in conversation.former
+    return place == conversation.thread
 
 
 # ------------------------------------------------------------------------------------------------ fates

@@ -112,10 +112,12 @@ def delivery_changed(turn: Turn, event: DeliveryChanged) -> None:
         turn.ignore("nothing new")
         return
     failure = (event.failure or NO_REASON) if news is Fate.FAILED else None
-    uncertain = record.fate is Fate.UNCERTAIN
+    # Only news of the very part that people are asked about settles the question; an earlier part's late status
+    # says nothing about it, and going on because of that would send the part again.
+    settles = record.fate is Fate.UNCERTAIN and index >= len(record.parts)
     after = outbound.advance(turn, event.inbox, record, after, failure)
     outbound.follow(turn, event.inbox, after)
-    if uncertain and news is not Fate.FAILED:
+    if settles and news is not Fate.FAILED:
         outbound.carry_on(turn, event.inbox, after)
 
 

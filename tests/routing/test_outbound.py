@@ -640,6 +640,31 @@ def test_resend() -> None:
     assert world.answers() == ["This was dealt with already."]
 
 
+def test_news_of_an_earlier_part_does_not_send_the_uncertain_one_again() -> None:
+    """Part 2 is asked about when a late status comes for part 1: it stays asked about, and nothing is sent."""
+    world = World().start(assignee="ana")
+    wrote = world.write("ana", "A long one")
+    send = world.one(Send)
+    world.status(world.message(wrote), 0, "sent", "out-1")
+    world.unknown(send, part=1)
+    assert world.record(wrote).fate is Fate.UNCERTAIN
+    world.status(world.message(wrote), 0, "delivered", "out-1")
+    assert not world.new(Send)
+    assert world.record(wrote).fate is Fate.UNCERTAIN
+    world.press("ana", "arrived", world.message(wrote))
+    assert world.one(Send).first_part == 2
+
+
+def test_words_in_a_thread_that_is_just_being_opened_are_heard() -> None:
+    """It is visible before its opening is committed; a former thread stays former all the same."""
+    world = World()
+    world.receive()
+    world.press("ana", "claim")
+    new = Place(desk="desk", channel="C1", thread="T1")
+    world.write("ana", "Hello at once", place=new)
+    assert world.sends() == ["Hello at once"]
+
+
 def test_it_arrived() -> None:
     """Then only what is behind it is sent, if there is anything."""
     world = World().start(assignee="ana")
