@@ -124,15 +124,17 @@ SIGHT = st.lists(st.sampled_from(range(3)), min_size=1, max_size=3, unique=True)
 @given(
     known=st.dictionaries(st.sampled_from(ALIASES), st.sampled_from(["1-old", "2-old"]), max_size=2),
     sights=st.lists(SIGHT, min_size=2, max_size=4),
-    data=st.data(),
+    order=st.lists(st.integers(0, 11), max_size=60),
 )
 def test_no_interleaving_splits_a_contact_unnoticed(
-    valkey_server: ValkeyServer, known: dict[str, str], sights: list[list[str]], data: st.DataObject
+    valkey_server: ValkeyServer, known: dict[str, str], sights: list[list[str]], order: list[int]
 ) -> None:
     """Either all aliases somebody saw together lead to one contact, or that one reports the join."""
+    # Drawn beforehand: how many wait at a time depends on the machine's load, and a draw must not.
+    steps = iter(order)
 
     def choose(count: int) -> int:
-        return data.draw(st.integers(0, count - 1))
+        return next(steps, 0) % count
 
     claims, ends = asyncio.run(race(valkey_server.url, known, sights, choose))
     check(claims, ends, sights)
