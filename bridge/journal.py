@@ -1,7 +1,8 @@
 """What a decision changed, as facts for the journal: the closed union that history is made from.
 
 The journal is append-only and written by the same commit as the state. Reports and search are projections of
-it, so a fact says everything a projection needs and is never rewritten.
+it, so a fact says everything a projection needs and is never rewritten. Facts outlive every release: fields are
+only ever added, with a default.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from bridge.model import (
     Fate,
     InboxId,
     MessageId,
+    Place,
+    Post,
     Priority,
     Status,
 )
@@ -55,15 +58,61 @@ class MessageNoted(Fact, frozen=True, kw_only=True):
     author: AgentId | None = None
     account: DeskUser | None = None
     platform_id: str | None = None
+    sent_at: datetime | None = None
+    """Inbound: the platform's time of writing; `at` is when it arrived."""
+    post: Post | None = None
+    """Outbound and internal: the staff post that the words were typed in; None for other doors."""
+
+
+class PostNoted(Fact, frozen=True, kw_only=True):
+    """A post of ours stands on the desk. `message` is the contact's message that it shows (several may share a
+    post, and a message may have several); None for a notice.
+    """
+
+    post: Post
+    message: MessageId | None = None
+
+
+class ThreadNoted(Fact, frozen=True, kw_only=True):
+    """The conversation is answered in this thread from now on; `card` is its root."""
+
+    place: Place
+    card: Post
+
+
+class PartFate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """News of one of the platform's messages that carry an outbound message."""
+
+    part: int
+    """From 0."""
+    fate: Fate
+    platform_id: str = ""
+    """Empty while the platform has given none."""
 
 
 class DeliveryNoted(Fact, frozen=True, kw_only=True):
-    """The fate of a message changed."""
+    """There is news of an outbound message: `fate` is that of the whole, `parts` are those that it changed for."""
 
     message: MessageId
     fate: Fate
     platform_id: str | None = None
     code: str = ""
+    words: str = ""
+    """Why it failed, for people."""
+    parts: tuple[PartFate, ...] = ()
+    total: int = 0
+    """How many parts there are; 0 until that is known."""
+
+
+class CommandNoted(Fact, frozen=True, kw_only=True):
+    """Somebody gave a command that made sense and that they may give, by whichever door."""
+
+    command: str
+    """Its name in `bridge.commands`."""
+    args: tuple[str, ...] = ()
+    """Its arguments but for a text for the contact or for colleagues: that is a message of its own."""
+    by: AgentId
+    account: DeskUser
 
 
 class StatusNoted(Fact, frozen=True, kw_only=True):
@@ -98,6 +147,14 @@ class PriorityNoted(Fact, frozen=True, kw_only=True):
     by: AgentId | None = None
 
 
+class ContactNoted(Fact, frozen=True, kw_only=True):
+    """What is known of the contact, after it changed. `phone` is digits."""
+
+    name: str = ""
+    username: str | None = None
+    phone: str | None = None
+
+
 class AliasesNoted(Fact, frozen=True, kw_only=True):
     """A contact is also known under these aliases; `merged` names a contact that was joined into it."""
 
@@ -108,11 +165,15 @@ class AliasesNoted(Fact, frozen=True, kw_only=True):
 AnyFact = (
     ConversationOpened
     | MessageNoted
+    | PostNoted
+    | ThreadNoted
     | DeliveryNoted
+    | CommandNoted
     | StatusNoted
     | AssigneeNoted
     | TagsNoted
     | PriorityNoted
+    | ContactNoted
     | AliasesNoted
 )
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from bridge.events import ConversationNoted
-from bridge.model import DESK_LANE, DESK_UNIT, Contact, Conversation, OpenConversation, Status
+from bridge.journal import ContactNoted
+from bridge.model import (
+    DESK_LANE,
+    DESK_UNIT,
+    Contact,
+    Conversation,
+    ConversationId,
+    InboxId,
+    OpenConversation,
+    Status,
+)
 from bridge.routing.turn import Turn
 
 CARD_WINDOW_STEP_S = 3600
@@ -16,6 +26,7 @@ only while a contact writes several messages in a row, and the card then shows a
 def follow(turn: Turn) -> None:
     """Add to a decision what its changes ask for; to be called once, when everything else is decided."""
     if turn.contact is not turn.before:
+        _note_contact(turn)
         for conversation in (*turn.contact.conversations.values(), *turn.contact.ended):
             _follow(turn, conversation)
 
@@ -36,6 +47,14 @@ def _follow(turn: Turn, conversation: Conversation) -> None:
         turn.update_card(conversation)
     if was is None or _row_face(turn.before, was) != _row_face(turn.contact, conversation):
         _note(turn, was, conversation)
+
+
+def _note_contact(turn: Turn) -> None:
+    """The journal hears of a changed name or number."""
+    before, now = turn.before, turn.contact
+    if (before.name, before.username, before.phone) != (now.name, now.username, now.phone):
+        stamp = turn.stamp(InboxId(""), ConversationId(""))
+        turn.fact(ContactNoted(**stamp, name=now.name, username=now.username, phone=now.phone))
 
 
 def _note(turn: Turn, was: Conversation | None, conversation: Conversation) -> None:

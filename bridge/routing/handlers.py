@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from bridge import commands
 from bridge.commands import Command, Mistake, Parsed
 from bridge.events import ModeChosen
+from bridge.journal import CommandNoted
 from bridge.markup import Document, is_blank
 from bridge.model import (
     DESK_LANE,
@@ -72,6 +73,15 @@ def run(turn: Turn, conversation: Conversation, given: Given) -> None:
         return
     if not (order.row.name in _SPEAKING and not is_blank(given.text)):
         _stay(turn, conversation, given)
+    turn.fact(
+        CommandNoted(
+            **turn.stamp(conversation.inbox, conversation.id),
+            command=order.row.name,
+            args=order.args,
+            by=order.by.id,
+            account=given.account,
+        )
+    )
     HANDLERS[order.row.name](turn, conversation, order)
 
 
@@ -311,7 +321,16 @@ def _note(turn: Turn, conversation: Conversation, order: Order) -> None:
         return  # it stands in the thread already, with its receipt
     turn.notice(conversation, texts.note(order.by.name, given.text))
     message = message_id(turn.lane, turn.event.id)
-    notes.said(turn, conversation, message, order.by.id, given.account, given.text, internal=True)
+    notes.said(
+        turn,
+        conversation,
+        message,
+        order.by.id,
+        given.account,
+        given.text,
+        given.post,
+        internal=True,
+    )
     turn.answer(conversation, given.account, texts.note_kept())
 
 

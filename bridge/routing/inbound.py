@@ -81,6 +81,7 @@ def _relay(
             body=shown,
             kind=event.kind,
             platform_id=event.platform_id,
+            sent_at=event.sent_at,
         )
     )
 

@@ -30,6 +30,7 @@ def said(
     author: AgentId | None,
     account: DeskUser,
     body: Document,
+    post: Post | None,
     *,
     internal: bool,
 ) -> None:
@@ -47,6 +48,7 @@ def said(
             internal=internal,
             author=author,
             account=account,
+            post=post,
         )
     )
 
@@ -67,10 +69,19 @@ def internal(
     """Words typed just now that stay on the desk; their receipt says so."""
     turn.receipt(conversation.inbox, conversation.id, post, Receipt.INTERNAL)
     message = message_id(turn.lane, turn.event.id)
-    said(turn, conversation, message, author, account, body, internal=True)
+    said(turn, conversation, message, author, account, body, post, internal=True)
 
 
 def stay_internal(turn: Turn, conversation: Conversation, draft: Draft) -> None:
     """Words that were on their way stay on the desk for good."""
     turn.receipt(conversation.inbox, conversation.id, draft.post, Receipt.INTERNAL)
-    said(turn, conversation, draft.message, draft.author, draft.account, draft.body, internal=True)
+    said(
+        turn,
+        conversation,
+        draft.message,
+        draft.author,
+        draft.account,
+        draft.body,
+        draft.post,
+        internal=True,
+    )

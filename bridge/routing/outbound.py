@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bridge.actions import Send
 from bridge.errors import Failure
-from bridge.journal import DeliveryNoted
+from bridge.journal import DeliveryNoted, PartFate
 from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike
 from bridge.model import (
     Conversation,
@@ -96,7 +96,16 @@ def _keep_failed(turn: Turn, conversation: Conversation, draft: Draft, reason: D
 
 
 def _said(turn: Turn, conversation: Conversation, draft: Draft) -> None:
-    notes.said(turn, conversation, draft.message, draft.author, draft.account, draft.body, internal=False)
+    notes.said(
+        turn,
+        conversation,
+        draft.message,
+        draft.author,
+        draft.account,
+        draft.body,
+        draft.post,
+        internal=False,
+    )
 
 
 # --------------------------------------------------------------------------------------------- holding
@@ -254,17 +263,22 @@ def advance(
     after = turn.keep(replace(after, fate=fate, problem=failure.words if failure else after.problem))
     if _accepted(after) and not _accepted(before):
         _answered(turn, after)
+    parts = _news(before, after)
+    if fate is not before.fate or parts:
+        turn.fact(
+            DeliveryNoted(
+                **turn.stamp(inbox, after.conversation),
+                message=after.id,
+                fate=fate,
+                platform_id=after.parts[0].platform_id if after.parts else None,
+                code=failure.code if failure else "",
+                words=failure.words if failure else "",
+                parts=parts,
+                total=after.total,
+            )
+        )
     if fate is before.fate:
         return after
-    turn.fact(
-        DeliveryNoted(
-            **turn.stamp(inbox, after.conversation),
-            message=after.id,
-            fate=fate,
-            platform_id=after.parts[0].platform_id if after.parts else None,
-            code=failure.code if failure else "",
-        )
-    )
     if fate in _RECEIPTS:
         for post in after.posts:
             turn.receipt(inbox, after.conversation, post, _RECEIPTS[fate])
@@ -274,6 +288,16 @@ def advance(
     elif fate is Fate.UNCERTAIN:
         _tell_uncertain(turn, inbox, after)
     return after
+
+
+def _news(before: MessageRecord, after: MessageRecord) -> tuple[PartFate, ...]:
+    """The parts of a message that something new is known of."""
+    known = dict(enumerate(before.parts))
+    return tuple(
+        PartFate(part=index, fate=part.fate, platform_id=part.platform_id)
+        for index, part in enumerate(after.parts)
+        if known.get(index) != part
+    )
 
 
 def _accepted(record: MessageRecord) -> bool:

@@ -27,6 +27,7 @@ from bridge.events import (
     ThreadVanished,
     Uncertain,
 )
+from bridge.journal import PostNoted, ThreadNoted
 from bridge.model import Fate, MessageRecord
 from bridge.routing import lifecycle, outbound, texts
 from bridge.routing.turn import Turn
@@ -52,14 +53,21 @@ def thread_opened(turn: Turn, event: ThreadOpened) -> None:
     conversation = turn.conversation(action.conversation)
     if conversation is not None:
         turn.put(replace(conversation, thread=event.place, card=event.card, opening=None, stuck=False))
+        stamp = turn.stamp(conversation.inbox, conversation.id)
+        turn.fact(ThreadNoted(**stamp, place=event.place, card=event.card))
 
 
 def posted(turn: Turn, event: Posted) -> None:
     """Something stands on the desk; a contact's message is found by its post from now on."""
     turn.end(event.action)
     action = turn.context.action
-    if isinstance(action, Relay) and event.post is not None:
-        record = turn.record(action.message)
+    if not isinstance(action, Relay | PostNotice) or event.post is None:
+        return
+    message = action.message if isinstance(action, Relay) else None
+    stamp = turn.stamp(action.inbox, action.conversation)
+    turn.fact(PostNoted(**stamp, post=event.post, message=message))
+    if message is not None:
+        record = turn.record(message)
         if record is not None and event.post not in record.posts:
             turn.keep(replace(record, posts=(*record.posts, event.post)))
 

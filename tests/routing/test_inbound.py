@@ -8,7 +8,13 @@ import pytest
 
 from bridge.actions import Answer, Emit, OpenThread, PostNotice, Relay, Send, UpdateCard
 from bridge.events import ContactChanged, ConversationNoted, unpack
-from bridge.journal import AliasesNoted, ConversationOpened, MessageNoted, StatusNoted
+from bridge.journal import (
+    AliasesNoted,
+    ContactNoted,
+    ConversationOpened,
+    MessageNoted,
+    StatusNoted,
+)
 from bridge.markup import bare, text
 from bridge.model import DESK_LANE, Direction, Status
 from tests.routing.world import CONTACT, SALES, START, SUPPORT, World
@@ -28,7 +34,7 @@ def test_the_first_message_opens_a_conversation() -> None:
     assert (emit.to, emit.unit) == (DESK_LANE, "desk")
     assert (noted.row.number, noted.row.name, noted.row.status) == (1059, "Carla", Status.ACTIVE)
     facts = [type(one) for one in decision.facts]
-    assert facts == [AliasesNoted, ConversationOpened, MessageNoted]
+    assert facts == [AliasesNoted, ConversationOpened, MessageNoted, ContactNoted]
 
 
 def test_further_messages_continue_it() -> None:
