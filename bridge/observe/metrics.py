@@ -69,6 +69,10 @@ class Metrics:
         self._streams = self._gauge("stream_length", "Events not decided yet", "shard")
         self._holds = self._gauge("holds", "Lanes that this process holds")
         self._in_hand = self._gauge("in_hand", "Events and actions in memory")
+        self._dead_waiting = self._gauge("dead_letters_waiting", "Events among the dead letters", "shard")
+        self._archived = self._counter("archived_total", "Facts written to the archive")
+        self._archive_waiting = self._gauge("archive_waiting", "Journal entries not archived yet")
+        self._archive_lag = self._gauge("archive_lag_seconds", "Age of the oldest fact not archived yet")
 
     def arrived(self, kind: str, platform: str) -> None:
         """An event was stored."""
@@ -110,6 +114,19 @@ class Metrics:
     def dead_letter(self) -> None:
         """An event was put with the dead letters."""
         self._dead.get().inc()
+
+    def dead_letters(self, shard: str, count: int) -> None:
+        """So many events of a lane lie among the dead letters."""
+        self._dead_waiting.get(shard).set(count)
+
+    def archived(self, facts: int) -> None:
+        """Facts were written to the archive."""
+        self._archived.get().inc(facts)
+
+    def archive_behind(self, waiting: int, lag_s: float) -> None:
+        """So many journal entries are not archived yet; the oldest was committed `lag_s` seconds ago."""
+        self._archive_waiting.get().set(waiting)
+        self._archive_lag.get().set(max(lag_s, 0.0))
 
     def lag(self, stage: Stage, seconds: float) -> None:
         """A message took this long for a stage. Clocks differ between machines, so less than zero counts as 0."""
