@@ -24,7 +24,7 @@ OF_PROMETHEUS = {"job", "instance", "le"}
 def labels_by_metric() -> dict[str, set[str]]:
     """The labels of every metric that a process shows."""
     collectors = Metrics().registry._collector_to_names
-    found = {}
+    found: dict[str, set[str]] = {}
     for collector, names in collectors.items():
         if isinstance(collector, MetricWrapperBase):
             found |= {SUFFIX.sub("", name): set(collector._labelnames) for name in names}
