@@ -108,6 +108,8 @@ class PostNotice(ContactAction, frozen=True, kw_only=True):
     body: Document
     buttons: tuple[Button, ...] = ()
     mention: DeskUser | None = None
+    message: MessageId | None = None
+    """The contact's message that it stands for, because that could not be shown."""
 
 
 # ------------------------------------------------------------------------------------------------ contact

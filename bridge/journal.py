@@ -65,8 +65,8 @@ class MessageNoted(Fact, frozen=True, kw_only=True):
 
 
 class PostNoted(Fact, frozen=True, kw_only=True):
-    """A post of ours stands on the desk. `message` is the contact's message that it shows (several may share a
-    post, and a message may have several); None for a notice.
+    """A post of ours stands on the desk. `message` is the contact's message that it shows, or stands for (several
+    may share a post, and a message may have several); None for any other notice.
     """
 
     post: Post
@@ -102,6 +102,35 @@ class DeliveryNoted(Fact, frozen=True, kw_only=True):
     parts: tuple[PartFate, ...] = ()
     total: int = 0
     """How many parts there are; 0 until that is known."""
+
+
+class VerdictNoted(Fact, frozen=True, kw_only=True):
+    """Somebody said what becomes of an outbound message that failed, or whose fate nobody knows."""
+
+    message: MessageId
+    verdict: str
+    """`retry` or `resend`: it is sent again, from `part` on; `arrived`: that part did arrive."""
+    part: int
+    """From 0."""
+    by: AgentId
+    account: DeskUser
+
+
+class DroppedNoted(Fact, frozen=True, kw_only=True):
+    """An operator dropped a dead letter: an event that could not be decided, and now never will be.
+
+    `cause` names the dead letter, `inbox` and `conversation` are empty where the event does not say.
+    """
+
+    kind: str
+    """Which kind of event, as far as it could be read."""
+    arrived_at: datetime
+    reason: str
+    """The operator's words."""
+    message: MessageId | None = None
+    """The contact's message that is not shown because of it."""
+    data: bytes = b""
+    """The event as it was packed, so that nothing is gone for good."""
 
 
 class CommandNoted(Fact, frozen=True, kw_only=True):
@@ -168,6 +197,8 @@ AnyFact = (
     | PostNoted
     | ThreadNoted
     | DeliveryNoted
+    | VerdictNoted
+    | DroppedNoted
     | CommandNoted
     | StatusNoted
     | AssigneeNoted

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bridge import commands
 from bridge.events import ButtonPressed, CardReacted, CommandGiven, DeskEvent
+from bridge.journal import VerdictNoted
 from bridge.model import (
     Agent,
     Conversation,
     Fate,
+    InboxId,
     MessageId,
     MessageRecord,
     Priority,
@@ -58,7 +60,7 @@ def _answered(turn: Turn, conversation: Conversation, event: ButtonPressed) -> N
     elif event.button in choices.BUTTONS:
         choices.press(turn, conversation, agent, event.author, event.button, event.token)
     elif event.button in DELIVERY:
-        _delivery(turn, conversation, event)
+        _delivery(turn, conversation, event, agent)
     else:
         _undo_hold(turn, conversation, event, agent)
 
@@ -74,7 +76,7 @@ def _undo_hold(turn: Turn, conversation: Conversation, event: ButtonPressed, age
         turn.answer(conversation, event.author, texts.taken_back(held.draft.body))
 
 
-def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed) -> None:
+def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:
     record = outbound.of_message(turn, MessageId(event.token or ""))
     if record is None:
         turn.answer(conversation, event.author, texts.forgotten())
@@ -83,11 +85,29 @@ def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed) -> N
     if record.fate is not wanted:
         turn.answer(conversation, event.author, texts.nothing_to_retry())
     elif event.button == "arrived":
+        _note_verdict(turn, record, event, agent)
         _arrived(turn, conversation, record, event)
     else:
         home = turn.conversation(record.conversation) or conversation
         if outbound.resume(turn, home, record, event.author):
+            _note_verdict(turn, turn.record(record.id) or record, event, agent)
             turn.answer(conversation, event.author, texts.sending_again())
+
+
+def _note_verdict(turn: Turn, record: MessageRecord, event: ButtonPressed, agent: Agent) -> None:
+    """For history. `record` has the parts that are known to be sent."""
+    home = turn.conversation(record.conversation)
+    inbox = home.inbox if home else InboxId("")
+    turn.fact(
+        VerdictNoted(
+            **turn.stamp(inbox, record.conversation),
+            message=record.id,
+            verdict=event.button,
+            part=len(record.parts),
+            by=agent.id,
+            account=event.author,
+        )
+    )
 
 
 def _arrived(turn: Turn, conversation: Conversation, record: MessageRecord, event: ButtonPressed) -> None:

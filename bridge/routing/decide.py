@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bridge.actions import AnyAction, Relay, Send
+from bridge.actions import AnyAction, PostNotice, Relay, Send
 from bridge.events import (
     ButtonPressed,
     CardReacted,
@@ -53,8 +53,8 @@ def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:
             return Needs(messages=(message_id(lane_of(event.contact), event.cause),))
         case ButtonPressed(token=str(token)) if event.button in buttons.DELIVERY:
             return Needs(messages=(MessageId(token),))
-        case Result() if isinstance(action, Relay | Send):
-            return Needs(messages=(action.message,))
+        case Result() if isinstance(action, Relay | Send | PostNotice):
+            return Needs(messages=(action.message,) if action.message else ())
         case _:
             return Needs()
 

@@ -29,6 +29,9 @@ from bridge.model import (
 from bridge.routing import lifecycle, notes, texts
 from bridge.routing.turn import Turn
 
+NOT_TRIED = "not_tried"
+"""`DeliveryNoted.code` of a reply that was refused here and never sent."""
+
 _RECEIPTS = {
     Fate.UNCERTAIN: Receipt.UNCERTAIN,
     Fate.ACCEPTED: Receipt.ACCEPTED,
@@ -87,9 +90,13 @@ def _keep_failed(turn: Turn, conversation: Conversation, draft: Draft, reason: D
     known = turn.record(draft.message)
     counted = known is not None and known.fate is Fate.FAILED
     record = known or _new_record(turn, conversation, draft)
-    turn.keep(replace(record, fate=Fate.FAILED, problem=texts.excerpt(reason, 500), draft=draft))
+    problem = texts.excerpt(reason, 500)
+    turn.keep(replace(record, fate=Fate.FAILED, problem=problem, draft=draft))
     if known is None:
         _said(turn, conversation, draft)
+    if not counted:
+        stamp = turn.stamp(conversation.inbox, conversation.id)
+        turn.fact(DeliveryNoted(**stamp, message=record.id, fate=Fate.FAILED, code=NOT_TRIED, words=problem))
     turn.receipt(conversation.inbox, conversation.id, draft.post, Receipt.FAILED)
     if not counted:
         turn.put(replace(turn.fresh(conversation), failed=turn.fresh(conversation).failed + 1))

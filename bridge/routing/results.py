@@ -27,7 +27,7 @@ from bridge.events import (
     ThreadVanished,
     Uncertain,
 )
-from bridge.journal import PostNoted, ThreadNoted
+from bridge.journal import DeliveryNoted, PartFate, PostNoted, ThreadNoted
 from bridge.model import Fate, MessageRecord
 from bridge.routing import lifecycle, outbound, texts
 from bridge.routing.turn import Turn
@@ -63,7 +63,7 @@ def posted(turn: Turn, event: Posted) -> None:
     action = turn.context.action
     if not isinstance(action, Relay | PostNotice) or event.post is None:
         return
-    message = action.message if isinstance(action, Relay) else None
+    message = action.message
     stamp = turn.stamp(action.inbox, action.conversation)
     turn.fact(PostNoted(**stamp, post=event.post, message=message))
     if message is not None:
@@ -113,6 +113,8 @@ def delivery_changed(turn: Turn, event: DeliveryChanged) -> None:
     found = _reported(turn, event)
     if news is None or found is None:
         turn.ignore("unknown status" if news is None else "unknown message")
+        if news is not None:
+            _note_second(turn, event, news)
         return
     record, index = found
     after = outbound.with_part(record, index, event.platform_id, news)
@@ -139,6 +141,18 @@ def _reported(turn: Turn, event: DeliveryChanged) -> tuple[MessageRecord, int] |
         return None
     known = record.parts[event.part].platform_id if event.part < len(record.parts) else ""
     return None if known else (record, event.part)
+
+
+def _note_second(turn: Turn, event: DeliveryChanged, news: Fate) -> None:
+    """Another of the platform's messages than the one we know carries this part: it was sent twice. That changes
+    nothing, but history has to know.
+    """
+    record = outbound.of_message(turn, event.message)
+    if record is None or event.platform_id in record.superseded or event.part >= len(record.parts):
+        return
+    parts = (PartFate(part=event.part, fate=news, platform_id=event.platform_id),)
+    stamp = turn.stamp(event.inbox, record.conversation)
+    turn.fact(DeliveryNoted(**stamp, message=record.id, fate=record.fate, parts=parts, total=record.total))
 
 
 # --------------------------------------------------------------------------------------------- failures
@@ -222,6 +236,7 @@ def _post_failed(turn: Turn, action: Relay | PostNotice, failure: Failure) -> No
             inbox=action.inbox,
             conversation=action.conversation,
             body=body,
+            message=action.message,
         )
         return
     turn.end(action.id)

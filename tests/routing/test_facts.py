@@ -15,6 +15,7 @@ from bridge.journal import (
     PartFate,
     PostNoted,
     ThreadNoted,
+    VerdictNoted,
     pack,
     unpack,
 )
@@ -127,3 +128,61 @@ def test_a_command_is_noted_by_whichever_door_but_not_its_words() -> None:
     for who, line in (("vic", "!claim"), ("ana", "!mode everyone"), ("ana", "!clam")):
         world.write(who, line)
         assert not noted(world, CommandNoted)
+
+
+def test_a_message_that_cannot_be_shown_is_noted_with_what_stands_for_it() -> None:
+    """The notice in its stead is its post."""
+    world = World().start()
+    world.receive("Strange")
+    relay = world.one(Relay)
+    world.failed(relay)
+    stand_in = world.pending[relay.id]
+    assert isinstance(stand_in, PostNotice)
+    world.did(stand_in)
+    (fact,) = noted(world, PostNoted)
+    assert (fact.message, fact.post.id) == (relay.message, f"post-{relay.id}")
+    assert world.records[relay.message].posts == (fact.post,)
+
+
+def test_a_reply_that_was_refused_here_is_noted_as_failed() -> None:
+    """It was never tried, and history says why; once, however often it is refused again."""
+    world = World().start(assignee="ana")
+    world.pass_time(90_000)
+    wrote = world.write("ana", "Too late")
+    (fact,) = noted(world, DeliveryNoted)
+    assert (fact.message, fact.fate, fact.code) == (world.message(wrote), Fate.FAILED, "not_tried")
+    assert "24" in fact.words or "window" in fact.words
+    world.press("ana", "retry", world.message(wrote))
+    assert not noted(world, DeliveryNoted)
+    assert not noted(world, VerdictNoted), "it was refused again, so nothing became of it"
+
+
+def test_what_people_say_of_a_failed_or_doubtful_message_is_noted() -> None:
+    """Retry, Resend and It arrived, by whom, and from which part on."""
+    world = World().start(assignee="ana")
+    wrote = world.write("ana", "Hello Carla")
+    send = world.one(Send)
+    world.sent(send, parts=2)
+    world.failed(world.pending[send.id], part=1)
+    world.press("ana", "retry", world.message(wrote))
+    (fact,) = noted(world, VerdictNoted)
+    assert (fact.message, fact.verdict, fact.part) == (world.message(wrote), "retry", 1)
+    assert (fact.by, fact.account) == ("ana", account("ana"))
+    again = world.one(Send)
+    world.unknown(again, part=1)
+    world.press("ana", "arrived", world.message(wrote))
+    (fact,) = noted(world, VerdictNoted)
+    assert (fact.verdict, fact.part) == ("arrived", 1)
+
+
+def test_a_second_platform_message_for_a_part_is_noted() -> None:
+    """The platform reports on one that we do not know although it carries our id: it was sent twice."""
+    world = World().start(assignee="ana")
+    wrote = world.write("ana", "Hello Carla")
+    send = world.one(Send)
+    world.did(send)
+    world.status(world.message(wrote), 0, "delivered", "another one")
+    (fact,) = noted(world, DeliveryNoted)
+    assert fact.parts == (PartFate(part=0, fate=Fate.DELIVERED, platform_id="another one"),)
+    assert fact.fate is Fate.ACCEPTED, "what is known of the message itself stays"
+    assert world.record(wrote).fate is Fate.ACCEPTED
