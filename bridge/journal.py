@@ -182,6 +182,8 @@ class ContactNoted(Fact, frozen=True, kw_only=True):
     name: str = ""
     username: str | None = None
     phone: str | None = None
+    address: str | None = None
+    """What to send to, opaque to everybody but the contact-side adapter."""
 
 
 class AliasesNoted(Fact, frozen=True, kw_only=True):
@@ -189,6 +191,15 @@ class AliasesNoted(Fact, frozen=True, kw_only=True):
 
     aliases: tuple[str, ...]
     merged: ContactId | None = None
+
+
+class ContactStored(Fact, frozen=True, kw_only=True):
+    """The whole state of a contact that has been quiet for long: once it is archived, a stub may stand in its
+    stead. It is no news of the contact: nothing happened to them. `at` tells one storing from another.
+    """
+
+    state: bytes
+    """The packed `model.Contact`."""
 
 
 AnyFact = (
@@ -206,6 +217,7 @@ AnyFact = (
     | PriorityNoted
     | ContactNoted
     | AliasesNoted
+    | ContactStored
 )
 
 _encoder = msgspec.msgpack.Encoder()

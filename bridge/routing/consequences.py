@@ -50,11 +50,17 @@ def _follow(turn: Turn, conversation: Conversation) -> None:
 
 
 def _note_contact(turn: Turn) -> None:
-    """The journal hears of a changed name or number."""
+    """The journal hears of a changed name, number or address."""
     before, now = turn.before, turn.contact
-    if (before.name, before.username, before.phone) != (now.name, now.username, now.phone):
+    if _who(before) != _who(now):
         stamp = turn.stamp(InboxId(""), ConversationId(""))
-        turn.fact(ContactNoted(**stamp, name=now.name, username=now.username, phone=now.phone))
+        turn.fact(
+            ContactNoted(**stamp, name=now.name, username=now.username, phone=now.phone, address=now.address)
+        )
+
+
+def _who(contact: Contact) -> tuple[str | None, ...]:
+    return contact.name, contact.username, contact.phone, contact.address
 
 
 def _note(turn: Turn, was: Conversation | None, conversation: Conversation) -> None:

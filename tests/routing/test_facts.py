@@ -45,6 +45,7 @@ def test_a_name_or_number_is_noted_when_it_changes() -> None:
     world.receive(username="carla")
     (fact,) = noted(world, ContactNoted)
     assert (fact.name, fact.username, fact.phone) == ("Carla", "carla", "4915112345678")
+    assert fact.address == "4915112345678"
     world.receive(phone=None)
     assert not noted(world, ContactNoted)
     world.receive(name="Carla Maier")

@@ -77,13 +77,24 @@ contacts = Table(
     Column("name", Text, nullable=False, default=""),
     Column("username", Text),
     Column("phone", Text),  # digits
+    Column("address", Text),  # what to send to, as the contact-side adapter spells it
     Column("merged_into", Text),  # the contact that this one was joined into
     Column("first_at", BigInteger, nullable=False),
-    Column("last_at", BigInteger, nullable=False),  # the latest fact about it
+    Column("last_at", BigInteger, nullable=False),  # the latest fact about it but for `ContactStored`
     Column("seq", BigInteger, nullable=False),  # the fact that made it; its document in the full-text index
     Index(None, "phone"),
     Index(None, "last_at"),
     Index(None, "seq", unique=True),
+)
+
+contact_states = Table(
+    "contact_states",  # whole states, as of the latest `ContactStored`: what a stub in Redis stands for
+    metadata,
+    Column("contact", Text, primary_key=True),
+    Column(
+        "at", BigInteger, nullable=False
+    ),  # of that fact; later than the contact's `last_at`: it is at rest
+    Column("state", LargeBinary, nullable=False),  # the packed `model.Contact`
 )
 
 aliases = Table(
@@ -295,7 +306,7 @@ commands = Table(
 )
 
 PROJECTIONS: tuple[Table, ...] = (
-    *(contacts, aliases, conversations, threads, episodes, messages, deliveries, posts),
+    *(contacts, contact_states, aliases, conversations, threads, episodes, messages, deliveries, posts),
     *(assignments, status_changes, priority_changes, tag_changes, tags, commands),
 )
 """What `rebuild` empties and makes anew from the journal, in an order in which a reader finds what it refers to."""
