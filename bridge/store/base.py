@@ -117,6 +117,10 @@ class Commit(Value, frozen=True, kw_only=True):
     timers: tuple[TimerWrite, ...] = ()
     cleared: tuple[str, ...] = ()
     messages: tuple[MessageWrite, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    """Conversations whose recent history goes; `recent` is added after that."""
+    unnumbered: tuple[str, ...] = ()
+    """Conversations that are no longer found by their number."""
     recent: tuple[RecentWrite, ...] = ()
     journal: tuple[bytes, ...] = ()
     rows: tuple[RowWrite, ...] = ()

@@ -24,8 +24,8 @@ SEEN_SETS = 3
 """The current one and those of the eight days before it."""
 _LOOK_AHEAD_S = 600
 """So long before its beginning the next set counts too: the lane's last holder may have been a little ahead."""
-_SHAPE = struct.Struct(">11H2IHI")
-"""Eleven counts, seconds that seen sets and kept keys live, length of recent history and journal."""
+_SHAPE = struct.Struct(">12H2IHI")
+"""Twelve counts, seconds that seen sets and kept keys live, length of recent history and journal."""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,10 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
     kept = _kept(commit)
     removals = [row for row in commit.rows if row.data is None or row.before != row.after]
     writes = [(row, row.data) for row in commit.rows if row.data is not None]
+    dropped = [keys.recent(lane, one) for one in commit.forgotten]
+    dropped += [keys.number(lane, one) for one in commit.unnumbered]
     names += [key for key, _ in kept]
+    names += dropped
     names += [keys.recent(lane, line.conversation) for line in commit.recent]
     names += [keys.rows(row.before, lane) for row in removals]
     names += [keys.rows(row.after, lane) for row, _ in writes]
@@ -101,6 +104,7 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
         len(commit.timers),
         len(commit.cleared),
         len(kept),
+        len(dropped),
         len(commit.recent),
         len(commit.journal),
         len(removals),
@@ -151,6 +155,7 @@ def _check_size(commit: Commit) -> None:
     lists = (
         *(commit.actions, commit.done, commit.timers, commit.cleared),
         *(commit.messages, commit.recent, commit.journal, commit.rows),
+        (*commit.forgotten, *commit.unnumbered),
     )
     if any(len(one) > MOST_OF_A_KIND for one in lists):
         raise CommitTooLargeError(f"a decision on {commit.unit} writes more than {MOST_OF_A_KIND} of a kind")

@@ -95,6 +95,26 @@ async def test_everything_of_a_commit_is_there_afterwards(store: LiveStore, hold
     assert [one.event for one in await store.range(LANE, "0", 10)] == [b"tick\0\xff"]
 
 
+async def test_what_a_commit_drops_is_gone(store: LiveStore, hold: Hold, redis: Redis) -> None:
+    """Recent history and the way from a number, of the conversations named; lines of the same commit stay."""
+    assert await store.commit(full(hold))
+    assert await store.commit(
+        Commit(
+            hold=hold,
+            unit="u",
+            version=1,
+            state=b"stub",
+            forgotten=("c", "d"),
+            unnumbered=("1-64",),
+            recent=(RecentWrite(conversation="d", data=b"new"),),
+        )
+    )
+    assert await store.load(LANE, "u") == Record(version=2, data=b"stub")
+    assert await store.recent(LANE, "c", 5) == []
+    assert await store.recent(LANE, "d", 5) == [b"new"]
+    assert await redis("EXISTS", keys.number(LANE, "1-64")) == 0
+
+
 async def test_every_key_of_a_lane_carries_its_tag(
     store: LiveStore, hold: Hold, valkey_server: ValkeyServer
 ) -> None:

@@ -3,7 +3,7 @@
 -- server refuses the script before it starts (it has a #! line and no allow-oom).
 --
 -- KEYS 1 hold  2 record  3 pending actions  4 busy  5 stream  6 due  7 timers  8 tries  9 journal
---      then: seen sets (the first takes this event), keys to set, recent lists, lists to take a row from, lists to
+--      then: seen sets (the first takes this event), keys to set, keys to drop, recent lists, lists to take a row from, lists to
 --      put one into, counter and number
 -- ARGV 1 hold value  2 expected version (8 bytes or none)  3 new record  4 unit  5 event's hash  6 stream entry
 --      7 action that must be pending  8 sixteen-bit and 32-bit numbers in one string: how many of each of what
@@ -19,8 +19,8 @@ local function drop_entry()
   end
 end
 
-local seen, added, ended, timers, cleared, sets, recents, facts, removals, rows, numbers, seen_s, set_s,
-  recent_length, journal_length = struct.unpack('>HHHHHHHHHHHIIHI', ARGV[8])
+local seen, added, ended, timers, cleared, sets, drops, recents, facts, removals, rows, numbers, seen_s, set_s,
+  recent_length, journal_length = struct.unpack('>HHHHHHHHHHHHIIHI', ARGV[8])
 local key, arg = 10, 9
 for i = key, key + seen - 1 do
   if call('SISMEMBER', KEYS[i], ARGV[5]) == 1 then
@@ -69,10 +69,14 @@ if cleared > 0 then
   arg = arg + cleared
 end
 
--- Message records and what leads to them; lines of recent history.
+-- Message records and what leads to them; what goes; lines of recent history.
 for _ = 1, sets do
   call('SET', KEYS[key], ARGV[arg], 'EX', set_s)
   key, arg = key + 1, arg + 1
+end
+if drops > 0 then
+  call('DEL', unpack(KEYS, key, key + drops - 1))
+  key = key + drops
 end
 for _ = 1, recents do
   if call('RPUSH', KEYS[key], ARGV[arg]) > recent_length then
