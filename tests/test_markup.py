@@ -70,6 +70,12 @@ def test_lines_have_no_line_break_in_them(document: Document) -> None:
 
 
 @given(documents)
+def test_bare_is_the_lines_in_one_string(document: Document) -> None:
+    """However it is found: a line of plain characters is not laid out at all."""
+    assert markup.bare(document) == "\n".join(markup.lines(document))
+
+
+@given(documents)
 def test_plain_shows_the_same_lines_with_their_signs(document: Document) -> None:
     """`plain` adds quote signs, bullets and numbers before a line, and changes nothing else."""
     lines = markup.lines(document)

@@ -106,11 +106,15 @@ def lines(document: Document) -> list[str]:
 
 def bare(document: Document) -> str:
     """`lines` in one string; the text whose visible characters `drop_prefix` counts."""
+    if _is_bare(document):
+        return visible(document[0])
     return "\n".join(lines(document))
 
 
 def plain(document: Document) -> str:
     """The document for a reader without formatting: as `bare`, with ``> `` before quotes, bullets and numbers."""
+    if _is_bare(document):
+        return visible(document[0])
     return "\n".join(_joined(row) for row in _rows(document, signs=True))
 
 
@@ -167,6 +171,16 @@ def visible(node: Node) -> str:
             return node.fallback
         case _:
             return ""
+
+
+def _is_bare(document: Document) -> bool:
+    """True for one line of plain characters, which is what most messages are: nothing has to be laid out."""
+    return (
+        len(document) == 1
+        and isinstance(only := document[0], Text)
+        and only.text.isascii()
+        and only.text.isprintable()
+    )
 
 
 _Row = list[tuple[str, Node]]

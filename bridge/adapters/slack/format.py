@@ -68,6 +68,7 @@ _DATE_FORMAT = "{date_short_pretty} {time}"
 _MARK_OPENS = re.compile(r"(?<![^\W_])([*_~`])(?=\S)")
 _MARK_CLOSES = re.compile(r"(?<=[^\s\u200b])([*_~`])(?![^\W_])")
 _EMOJI_OPENS = re.compile(r":(?=[\w+'-]+:)")
+_ANY_SIGN = re.compile(r"[*_~`:@>]")
 _BROADCAST = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
 _QUOTE_OPENS = re.compile(r"(?m)^(?=>)")
 
@@ -82,7 +83,10 @@ def literal(text: str) -> str:
 
     mrkdwn has no way to keep marks, emoji names, quotes and bare ``@here`` literal but a zero-width space in them.
     """
-    text = _QUOTE_OPENS.sub(GUARD, clean(text))
+    text = clean(text)
+    if not _ANY_SIGN.search(text):
+        return escape(text)
+    text = _QUOTE_OPENS.sub(GUARD, text)
     text = _MARK_CLOSES.sub(rf"{GUARD}\1", _MARK_OPENS.sub(rf"\1{GUARD}", text))
     return escape(_BROADCAST.sub(f"@{GUARD}", _EMOJI_OPENS.sub(f":{GUARD}", text)))
 

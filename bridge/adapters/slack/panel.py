@@ -60,7 +60,9 @@ def cut(text: str, limit: int) -> str:
 
 def one_line(text: str) -> str:
     """`text` on one line and without invisible characters, so that a name cannot hide or reorder anything."""
-    shown = "".join(sign for sign in clean(text) if sign.isspace() or strip_invisible(sign))
+    shown = clean(text)
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(sign for sign in shown if sign.isspace() or strip_invisible(sign))
     return " ".join(shown.split())
 
 

@@ -186,4 +186,5 @@ def _date(node: Instant, style: dict[str, bool]) -> Iterator[Element]:
 
 
 def _literal(text: str) -> str:
-    return _OVERRIDES.sub("", clean(text))
+    text = clean(text)
+    return text if text.isascii() else _OVERRIDES.sub("", text)
