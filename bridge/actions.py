@@ -53,7 +53,7 @@ class Repeat(enum.StrEnum):
     """No, and only a status webhook or a person can tell whether it happened."""
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, gc=False):
     """Base. `id` is `<event id>/<index>`; `seq` rises within a contact (or within the desk lane)."""
 
     line: ClassVar[Line]

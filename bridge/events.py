@@ -31,7 +31,7 @@ from bridge.model import (
 )
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, gc=False):
     """Base. `at` is when it happened as far as we know (arrival, unless the platform's own time is meant)."""
 
     id: EventId

@@ -29,7 +29,7 @@ from bridge.model import (
 )
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, gc=False):
     """Base. `cause` is the event that was decided; `at` its time."""
 
     at: datetime

@@ -1,7 +1,8 @@
 """The nouns: contact, inbox, conversation, message, agent. Plain frozen data, no I/O.
 
 Everything here is a frozen `msgspec.Struct`: it packs small (Redis holds millions of these), it has no
-behaviour beyond reading itself, and a change is `msgspec.structs.replace(old, field=new)`.
+behaviour beyond reading itself, and a change is `msgspec.structs.replace(old, field=new)`. Such a value is made of
+older ones, so it never takes part in a cycle: the collector need not look at it (`gc=False`).
 Identifiers are opaque outside the place that makes them, and distinct types so that they cannot be mixed up.
 Times are aware UTC datetimes; a name that ends in `_s` is seconds.
 """
@@ -42,7 +43,7 @@ DESK_UNIT = "desk"
 """The one unit of the desk lane."""
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of the model's values."""
 
 

@@ -53,7 +53,7 @@ _message = msgspec.msgpack.Decoder(MessageRecord).decode
 UnitState = Contact | DeskState
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a decision sees of the world outside its unit."""
 
     now: datetime
@@ -62,7 +62,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     counter: int
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A decision, ready to be written, and what follows from it once it is."""
 
     commit: Commit

@@ -27,49 +27,49 @@ class MentionKind(StrEnum):
     """Ourselves; at the start of a text another way to type a command."""
 
 
-class Text(msgspec.Struct, frozen=True, array_like=True, tag="t"):
+class Text(msgspec.Struct, frozen=True, array_like=True, tag="t", gc=False):
     """Literal characters, never to be read as markup; a newline breaks the line."""
 
     text: str
 
 
-class Bold(msgspec.Struct, frozen=True, array_like=True, tag="b"):
+class Bold(msgspec.Struct, frozen=True, array_like=True, tag="b", gc=False):
     """Strong text."""
 
     children: tuple[Node, ...]
 
 
-class Italic(msgspec.Struct, frozen=True, array_like=True, tag="i"):
+class Italic(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
     """Emphasised text."""
 
     children: tuple[Node, ...]
 
 
-class Strike(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+class Strike(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     """Text that is struck through."""
 
     children: tuple[Node, ...]
 
 
-class Code(msgspec.Struct, frozen=True, array_like=True, tag="c"):
+class Code(msgspec.Struct, frozen=True, array_like=True, tag="c", gc=False):
     """Monospaced characters inside a line."""
 
     text: str
 
 
-class Pre(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+class Pre(msgspec.Struct, frozen=True, array_like=True, tag="f", gc=False):
     """A monospaced block on lines of its own."""
 
     text: str
 
 
-class Quote(msgspec.Struct, frozen=True, array_like=True, tag="q"):
+class Quote(msgspec.Struct, frozen=True, array_like=True, tag="q", gc=False):
     """A quotation on lines of its own."""
 
     children: tuple[Node, ...]
 
 
-class ListBlock(msgspec.Struct, frozen=True, array_like=True, tag="l"):
+class ListBlock(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
     """A list on lines of its own; a nested list is a further `ListBlock` with a larger `indent`."""
 
     ordered: bool
@@ -78,14 +78,14 @@ class ListBlock(msgspec.Struct, frozen=True, array_like=True, tag="l"):
     start: int = 1
 
 
-class Link(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+class Link(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=False):
     """A hyperlink. An empty `label` means that the reader sees the `url` itself."""
 
     url: str
     label: str = ""
 
 
-class Mention(msgspec.Struct, frozen=True, array_like=True, tag="m"):
+class Mention(msgspec.Struct, frozen=True, array_like=True, tag="m", gc=False):
     """Somebody or something named by a platform id; `label` is the name the platform sent along, or empty.
 
     For `MentionKind.EVERYONE` the id is the platform's word (``here``, ``channel``, ``everyone``).
@@ -96,14 +96,14 @@ class Mention(msgspec.Struct, frozen=True, array_like=True, tag="m"):
     label: str = ""
 
 
-class Emoji(msgspec.Struct, frozen=True, array_like=True, tag="e"):
+class Emoji(msgspec.Struct, frozen=True, array_like=True, tag="e", gc=False):
     """An emoji by its platform name (skin tone included); `unicode` is None for a custom one."""
 
     name: str
     unicode: str | None = None
 
 
-class Instant(msgspec.Struct, frozen=True, array_like=True, tag="d"):
+class Instant(msgspec.Struct, frozen=True, array_like=True, tag="d", gc=False):
     """A point in time, in Unix seconds, that a platform shows in its reader's zone; else `fallback` is shown."""
 
     unix: int

@@ -12,7 +12,7 @@ from bridge.actions import AnyAction, ContactAction, Line, OpenThread
 from bridge.model import ActionId, LaneId
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True):
+class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is known of the latest attempt at an action; stored beside it before the attempt is made."""
 
     at: float
@@ -38,7 +38,7 @@ def unpack_mark(data: bytes | None) -> Mark:
     return _decoder.decode(data) if data else NO_MARK
 
 
-class LineKey(msgspec.Struct, frozen=True, order=True):
+class LineKey(msgspec.Struct, frozen=True, order=True, gc=False):
     """Names a line within the deployment."""
 
     lane: LaneId

@@ -13,7 +13,7 @@ import msgspec
 from bridge.model import ActionId, AgentId, ContactId, LaneId, Place, ThreadRef
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of the store's values."""
 
 
