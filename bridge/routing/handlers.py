@@ -146,8 +146,9 @@ def _text_of(word: str, rest: str, body: Document) -> Document:
     """The text in a body, which is either the text alone, or the whole command line."""
     shown = speech.command_line(body)
     first, after = commands.split_word(shown)
-    whole = bool(rest) and first.lower() == word.lower() and shown.split() != rest.split()
-    return speech.after_word(body) if whole and (after or rest) else body
+    # Without a text on the line, a body that says more than the command's name is the text.
+    alone = shown.split() == rest.split() if rest else bool(after)
+    return body if alone or first.lower() != word.lower() else speech.after_word(body)
 
 
 def words_of(ordered: speech.Ordered, role: Role) -> Document | None:

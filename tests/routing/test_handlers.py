@@ -164,6 +164,32 @@ def test_resolve(door: str) -> None:
     assert world.answers() == ["#1059 is resolved already."]
 
 
+@pytest.mark.parametrize("line", ["resolve", "close", "done", "Close"])
+def test_a_commands_own_name_is_no_text(line: str) -> None:
+    """Doors that bring the whole line as a body, too: without last words nothing goes to the contact."""
+    world = World().start()
+    world.command("lea", line, text(line))
+    assert world.conversation.status in {Status.RESOLVED, Status.CLOSED}
+    assert not world.all(Send)
+
+
+@pytest.mark.parametrize(
+    "line,body,sent",
+    [
+        ("resolve Bye", "resolve Bye", "Bye"),
+        ("resolve Bye", "Bye", "Bye"),
+        ("resolve resolve it", "resolve it", "resolve it"),
+        ("resolve resolve it", "resolve resolve it", "resolve it"),
+        ("resolve", "Bye then", "Bye then"),
+    ],
+)
+def test_a_body_is_the_text_or_the_whole_line(line: str, body: str, sent: str) -> None:
+    """Whichever a door brings, the contact gets the text."""
+    world = World().start()
+    world.command("lea", line, text(body))
+    assert bare(world.one(Send).body) == sent
+
+
 def test_resolve_with_last_words() -> None:
     """They go out first, with their formatting, in every mode."""
     world = World(mode=Mode.EXPLICIT).start()

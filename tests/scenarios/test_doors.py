@@ -183,6 +183,18 @@ async def test_the_cards_menu(shop: Shop) -> None:
     assert talk.heard == []
 
 
+async def test_resolving_without_last_words_says_nothing_to_the_contact(shop: Shop) -> None:
+    """By slash commands that stand for it and by the one for everything: the word itself is no text."""
+    talk = await shop.talk()
+    carla = shop.person("carla")
+    for command, line in (("/resolve", f"#{talk.number}"), ("/wa", f"#{talk.number} resolve")):
+        await carla.slash(command, line, "general")
+        await talk.card_shows("Resolved")
+        await carla.slash("/wa", f"#{talk.number} reopen", "general")
+        await talk.card_shows("Active")
+    await talk.heard_nothing_but()
+
+
 async def test_an_agent_cannot_close_by_the_menu(shop: Shop) -> None:
     """Every door asks for the same right."""
     talk = await shop.talk()
