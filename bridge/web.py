@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 log = structlog.get_logger(__name__)
+
+
+class _NotTheirs(logging.Filter):
+    """Keeps clients' broken requests out of the log, where anybody could write with them; the answer says enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError | ConnectionError | web.RequestPayloadError):
+            return True
+        log.debug("http.broken_request", error=type(error).__name__)
+        return False
+
+
+_server_log = logging.getLogger(__name__)
+_server_log.addFilter(_NotTheirs())
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Check = Callable[[], Awaitable[str | None]]
 """One thing readiness depends on: None when it is well, else what is wrong, for an operator."""
 
 CHECK_TIMEOUT_S = 2.0
+LINGERING_S = 2.0
+"""How long what is left of a refused body is still read and thrown away, so that the client can read our answer."""
 
 
 class Rendered(Protocol):
@@ -38,6 +57,7 @@ def build(
     `check_timeout_s` counts as a problem.
     """
     app = web.Application(client_max_size=max_body_bytes)
+    app.on_response_prepare.append(_guarded)
     for (method, path), handler in routes.items():
         app.router.add_route(method, path, handler)
 
@@ -66,6 +86,12 @@ def build(
     return app
 
 
+async def _guarded(_request: web.Request, response: web.StreamResponse) -> None:
+    """Nobody shall guess a page into an answer, or read from it what exactly runs here."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = "threadline"
+
+
 async def _problems(checks: Mapping[str, Check], timeout_s: float) -> dict[str, str]:
     async def one(check: Check) -> str | None:
         try:
@@ -85,7 +111,15 @@ async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
     """Listen; the runner (to clean up) and the port, which differs from `port` when that is 0. Raises `OSError`
     when the port is taken; then nothing is left to clean up.
     """
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        # Signatures are made over what is sent, and nobody shall make us unpack anything.
+        auto_decompress=False,
+        lingering_time=LINGERING_S,
+        logger=_server_log,
+    )
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)
     try:

@@ -29,6 +29,7 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.adapters.base import Inlet, Placed
+from bridge.adapters.body import UnreadableError, read_body
 from bridge.adapters.slack.adapter import Identity, SlackDesk
 from bridge.adapters.slack.interactions import Interactions
 from bridge.adapters.slack.messages import MessageReader, thread_of
@@ -45,6 +46,7 @@ MAX_BODY = 1024 * 1024
 """Bytes of a request's body that are read (Slack: a view has at most 250 KB)."""
 
 _ANYTHING = re.compile(".*")
+_STAMP = re.compile(r"\d{1,12}", re.ASCII)
 _HELP = (
     "I carry messages between customers and your team. Work in the threads of your channel: answer there, type "
     "!help for what you can do, or use /wa with a conversation's number from anywhere."
@@ -268,12 +270,13 @@ class Arrivals:
     async def handle(self, request: web.Request) -> web.Response:
         """`POST /webhooks/slack`: events, interactivity and commands.
 
-        401 without a valid signature of the last five minutes over the raw bytes, 413 over 1 MiB, 400 for what
-        is not Slack's format, 5xx when the event could not be stored.
+        401 without a valid signature of the last five minutes over the raw bytes, 413 over 1 MiB (and what else
+        `adapters.body` refuses), 400 for what is not Slack's format, 5xx when the event could not be stored.
         """
-        raw = await _read(request)
-        if raw is None:
-            return web.Response(status=413)
+        try:
+            raw = await read_body(request, MAX_BODY)
+        except UnreadableError as problem:
+            return problem.answer()
         if not self._signed(raw, request.headers):
             return web.Response(status=401)
         try:
@@ -285,7 +288,7 @@ class Arrivals:
     def _signed(self, raw: bytes, headers: Mapping[str, str]) -> bool:
         stamp = headers.get("X-Slack-Request-Timestamp", "")
         signature = headers.get("X-Slack-Signature", "")
-        if self._verifier is None or not (stamp.isascii() and stamp.isdigit() and signature.isascii()):
+        if self._verifier is None or not (_STAMP.fullmatch(stamp) and signature.isascii()):
             return False
         try:
             return bool(self._verifier.is_valid(body=raw, timestamp=stamp, signature=signature))
@@ -384,20 +387,6 @@ async def _on_error(error: Exception) -> BoltResponse:
     where = traceback.format_tb(error.__traceback__)
     log.error("slack.handler_failed", error=type(error).__name__, where="".join(where))
     return BoltResponse(status=500)
-
-
-async def _read(request: web.Request) -> bytes | None:
-    """The body, or None when it is too large; never reads more than is allowed."""
-    if (request.content_length or 0) > MAX_BODY:
-        return None
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.content.iter_chunked(64 * 1024):
-        size += len(chunk)
-        if size > MAX_BODY:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _bolt_request(raw: bytes, request: web.Request) -> AsyncBoltRequest:

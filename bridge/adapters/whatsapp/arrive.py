@@ -1,8 +1,8 @@
 """WhatsApp's webhook: check the raw bytes, turn them into events, store these, and only then answer.
 
 Answers: 200 everything that could be stored is stored, and what we do not know is counted · 401 the signature is
-missing or wrong · 413 too large · 400 signed, but no JSON (Meta never sends that; whoever does must see it) ·
-503 the store did not take it, so WhatsApp sends it again. Anything but 200 is sent again for days, so nothing that
+missing or wrong · 400, 408, 413, 415 the body cannot be read (`adapters.body`) · 400 signed, but no JSON (Meta never
+sends that; whoever does must see it) · 503 the store did not take it, so WhatsApp sends it again. Anything but 200 is sent again for days, so nothing that
 would fail again in the same way may answer otherwise. (WhatsApp: webhooks/create-webhook-endpoint.)
 """
 
@@ -19,6 +19,7 @@ import structlog
 from aiohttp import web
 
 from bridge.adapters.base import Inlet
+from bridge.adapters.body import UnreadableError, read_body
 from bridge.adapters.whatsapp import wire
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.reader import Oddity, Reader
@@ -130,10 +131,11 @@ class WhatsAppWebhook:
 
     async def post(self, request: web.Request) -> web.Response:
         """A delivery; see the module for the answers."""
-        raw = await self._body(request)
-        if raw is None:
-            self._odd(Oddity.TOO_LARGE)
-            return web.Response(status=413, text=f"The body is larger than {self._max_body} bytes.\n")
+        try:
+            raw = await read_body(request, self._max_body)
+        except UnreadableError as problem:
+            self._odd(Oddity.TOO_LARGE if problem.status == 413 else Oddity.UNREADABLE, problem.words)
+            return problem.answer()
         signed = request.headers.get("X-Hub-Signature-256")
         reader = self._signer(signed, raw)
         if reader is None:
@@ -163,21 +165,6 @@ class WhatsAppWebhook:
                 text="Could not be stored; please deliver it again.\n",
             )
         return web.Response()
-
-    async def _body(self, request: web.Request) -> bytes | None:
-        """The raw body, or None when it is too large (whatever its length header says)."""
-        if (request.content_length or 0) > self._max_body:
-            return None
-        first = await request.content.readany()
-        if request.content.at_eof():
-            return first if len(first) <= self._max_body else None
-        chunks, size = [first], len(first)
-        while chunk := await request.content.readany():
-            size += len(chunk)
-            if size > self._max_body:
-                return None
-            chunks.append(chunk)
-        return b"".join(chunks)
 
     def _signer(self, header: str | None, raw: bytes) -> Reader | None:
         """The reader for the numbers of the app whose secret signed `raw`."""

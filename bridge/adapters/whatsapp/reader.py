@@ -28,6 +28,8 @@ class Oddity(enum.StrEnum):
 
     BAD_HANDSHAKE = "bad_handshake"
     TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    """A body that was compressed, broke off, took too long or was no HTTP."""
     BAD_SIGNATURE = "bad_signature"
     NOT_JSON = "not_json"
     NOT_STORED = "not_stored"

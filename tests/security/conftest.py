@@ -1,0 +1,37 @@
+"""Doors to knock at, and shops with all kinds of people in them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+import structlog
+
+from tests.security.door import Door
+
+
+@pytest.fixture(scope="module")
+def restored_logging() -> Iterator[None]:
+    """Logging is global: put back what other tests use."""
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+    yield
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+    structlog.reset_defaults()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing_door(restored_logging: None) -> AsyncIterator[Door]:
+    """Both webhooks on a port, for all tests of a module."""
+    async with Door() as open_door:
+        yield open_door
+
+
+@pytest.fixture
+def door(standing_door: Door) -> Door:
+    """The module's door, with nothing arrived and nothing logged yet."""
+    standing_door.forget()
+    return standing_door
