@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import MutableMapping, Sequence
 from typing import Any, TextIO
 
 import orjson
@@ -26,7 +27,8 @@ def configure_logging(level: str, log_format: str = "auto", stream: TextIO | Non
     """Send our logs and those of the libraries to `stream` (standard error) in one form.
 
     `level` is `debug`, `info`, `warning` or `error`; `log_format` is `json`, `console`, or `auto`: console on a
-    terminal and JSON elsewhere. Phone numbers are masked and secrets removed in both. Call it once, at start.
+    terminal and JSON elsewhere. In both, phone numbers are masked, secrets removed, and characters that would act on
+    a terminal are shown escaped. Call it once, at start.
     """
     out = stream or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -53,7 +55,16 @@ def _shared() -> Sequence[Processor]:
 def _rendering(as_json: bool, out: TextIO) -> Sequence[Processor]:  # noqa: FBT001 - two ways, decided above
     if as_json:
         return [structlog.processors.JSONRenderer(serializer=_dumps)]
-    return [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    return [_on_own_lines, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+
+
+def _on_own_lines(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Only an entry starts at the start of a line: foreign words in a message or an error cannot pass for one."""
+    entry["event"] = str(entry.get("event", "")).replace("\n", "\\n")
+    for name in ("exception", "stack"):
+        if isinstance(entry.get(name), str):
+            entry[name] = textwrap.indent(entry[name], "    ")
+    return entry
 
 
 def _dumps(entry: Any, **_options: Any) -> str:  # noqa: ANN401 - structlog's own signature

@@ -1,4 +1,4 @@
-"""Hiding phone numbers and secrets in whatever is about to be written down. Pure."""
+"""Hiding phone numbers and secrets in whatever is about to be written down, and disarming it. Pure."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _SECRET = re.compile(
     r"|\bEAA[A-Za-z0-9]{8,}"  # Meta: access tokens
     r"|(?<=://)[^/@\s]+(?=@)"  # user and password in an address
     r"|(?i:(?<=bearer )\S+)"
+    r"|(?<=://hooks\.)[\w.-]+/\S+"  # whoever knows a hook's address can post to it
 )
 # WhatsApp: a message id is base64 that holds the contact's phone number. Events, and the actions and results that
 # follow from them (`/0`, `/r`), are named after it.
@@ -49,6 +50,12 @@ SAFE_FIELDS = frozenset(
         "ts",
         "unit",
     }
+)
+
+# Controls but for tab and line feed, marks of direction, line separators, what shows nothing, lone surrogates.
+_ACTS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
 _LARGEST_PLAIN_NUMBER = 99_999_999
@@ -82,8 +89,21 @@ def clean(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> Mut
     return entry
 
 
+def escape(text: str) -> str:
+    """Show what would steer a terminal, reorder what is read or hide in it, instead of letting it act.
+
+    Line breaks and tabs stay; the renderers take care of them.
+    """
+    return text if text.isascii() and text.isprintable() else _ACTS.sub(_as_escape, text)
+
+
+def _as_escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def _safe(value: object) -> object:
-    return _mask_ids(value) if isinstance(value, str) else _masked(value, 0)
+    return escape(_mask_ids(value)) if isinstance(value, str) else _masked(value, 0)
 
 
 def _masked(value: object, depth: int) -> object:
@@ -93,10 +113,10 @@ def _masked(value: object, depth: int) -> object:
         return value if abs(value) <= _LARGEST_PLAIN_NUMBER else mask_text(str(value))
     if isinstance(value, Mapping) and depth < _DEEPEST:
         return {
-            mask_text(str(key)): _masked(inner, depth + 1)
+            escape(mask_text(str(key))): _masked(inner, depth + 1)
             for key, inner in value.items()
             if not _SECRET_FIELD.search(str(key))
         }
     if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
         return [_masked(inner, depth + 1) for inner in value]
-    return mask_text(value if isinstance(value, str) else repr(value))
+    return escape(mask_text(value if isinstance(value, str) else repr(value)))
