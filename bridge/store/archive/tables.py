@@ -94,7 +94,9 @@ contact_states = Table(
     Column(
         "at", BigInteger, nullable=False
     ),  # of that fact; later than the contact's `last_at`: it is at rest
+    Column("seq", BigInteger, nullable=False),  # that fact
     Column("state", LargeBinary, nullable=False),  # the packed `model.Contact`
+    Index(None, "seq", unique=True),
 )
 
 aliases = Table(
