@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 
@@ -17,3 +20,29 @@ def mask_phone(number: str) -> str:
     rest = len(digits) - len(prefix)
     shown = 4 if rest > 7 else min(2, rest // 2)
     return f"{plus}{prefix}{'•' * (rest - shown)}{digits[len(digits) - shown :]}"
+
+
+def without_country(digits: str) -> str | None:
+    """The number as people of its country dial it, less any leading zero: `600111222` of `34600111222`. None when it
+    cannot be a phone number.
+    """
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return None
+    return str(phonenumbers.national_significant_number(number))
+
+
+def international(typed: str) -> str | None:
+    """The digits of a number typed with its country code in any spelling: `+34 (600) 111-222`, `0034 600 111 222`,
+    `tel:+34-600-111-222`. None when it has none or cannot be a phone number.
+    """
+    plain = re.sub(r"^[a-z]+:", "", typed.strip(), flags=re.IGNORECASE)
+    plus = "+" + plain[2:] if plain.startswith("00") else plain
+    if not plus.startswith("+"):
+        return None
+    try:
+        number = phonenumbers.parse(plus)
+    except phonenumbers.NumberParseException:
+        return None
+    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
