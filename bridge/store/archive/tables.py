@@ -83,6 +83,7 @@ contacts = Table(
     Column("last_at", BigInteger, nullable=False),  # the latest fact about it but for `ContactStored`
     Column("seq", BigInteger, nullable=False),  # the fact that made it; its document in the full-text index
     Index(None, "phone"),
+    Index(None, "merged_into"),
     Index(None, "last_at"),
     Index(None, "seq", unique=True),
 )

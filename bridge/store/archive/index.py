@@ -1,0 +1,202 @@
+"""The full-text index: one document a message and one a contact, beside the tables, in each engine's own way.
+
+Whoever writes `messages` and `contacts` keeps it up to date in the same transaction. SQLite: FTS5, without a copy
+of the words, which is why what is taken out has to be told with the words it was put in with. PostgreSQL: a
+`tsvector` and GIN. Both get the tokens of `words` and make none themselves: the `tsvector` is written as such, so the
+parser and the dictionaries of PostgreSQL have no say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, RowMapping, Select, TextClause, delete, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.store.archive import words
+from bridge.store.archive.tables import contacts, messages, settings
+
+Row = Mapping[str, Any] | RowMapping
+"""A row of `messages` or `contacts`, by column names."""
+
+VERSION_SETTING = "words"
+"""The row of `settings` that says with which version of `words` the index was made."""
+FILL_BATCH = 2_000
+_GIN = "CREATE INDEX ix_{0}_words ON {0} USING gin (words) WITH (gin_pending_list_limit = 256)"
+# What is not sorted in yet is read through by every search, so only little of it (kB) may pile up.
+_DDL = {
+    "sqlite": (
+        # `ascii` parts at ASCII signs alone, and the tokens have none; sizes of documents are for ranking only.
+        "CREATE VIRTUAL TABLE message_words USING fts5(words, content='', columnsize=0, tokenize='ascii')",
+        "CREATE VIRTUAL TABLE contact_words USING fts5(words, columnsize=0, tokenize='ascii')",
+    ),
+    "postgresql": (
+        "CREATE TABLE message_words (seq BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
+        _GIN.format("message_words"),
+        "CREATE TABLE contact_words (seq BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
+        _GIN.format("contact_words"),
+    ),
+}
+_ADD_MESSAGE = {
+    "sqlite": text("INSERT INTO message_words(rowid, words) VALUES (:seq, :words)"),
+    "postgresql": text(
+        "INSERT INTO message_words(seq, words) VALUES (:seq, CAST(CAST(:words AS text) AS tsvector))"
+    ),
+}
+_ADD_CONTACT = {
+    "sqlite": text("INSERT INTO contact_words(rowid, words) VALUES (:seq, :words)"),
+    "postgresql": text(
+        "INSERT INTO contact_words(seq, words) VALUES (:seq, CAST(CAST(:words AS text) AS tsvector))"
+    ),
+}
+_TAKE_OUT = text("INSERT INTO message_words(message_words, rowid, words) VALUES ('delete', :seq, :words)")
+_FORGET_CONTACT = {
+    "sqlite": text("DELETE FROM contact_words WHERE rowid = :seq"),
+    "postgresql": text("DELETE FROM contact_words WHERE seq = :seq"),
+}
+_FORGET_MESSAGE = text("DELETE FROM message_words WHERE seq = :seq")
+
+
+def ddl(dialect: str) -> tuple[str, ...]:
+    """The statements that make the empty index; `dialect` is `sqlite` or `postgresql`."""
+    return _DDL[dialect]
+
+
+# -------------------------------------------------------------------------------------------- documents
+
+
+def message_document(row: Row) -> list[str]:
+    """What is indexed of a message: its words, and marks of everything it is looked for within."""
+    direction = "note" if row["internal"] else row["direction"]
+    marks = (
+        contact_mark(row["contact"]),
+        conversation_mark(row["conversation"]),
+        inbox_mark(row["inbox"]),
+        direction_mark(direction),
+    )
+    return words.document((row["text"],), marks)
+
+
+def contact_document(row: Row) -> list[str]:
+    """What is indexed of a contact: name, username, and number with and without the country's code."""
+    number = f"+{row['phone']}" if row["phone"] else ""
+    return words.document((row["name"], row["username"] or "", number))
+
+
+def contact_mark(contact: str) -> str:
+    """Of the messages and notes of a contact."""
+    return words.mark("c", contact)
+
+
+def conversation_mark(conversation: str) -> str:
+    """Of the messages and notes of a conversation."""
+    return words.mark("v", conversation)
+
+
+def inbox_mark(inbox: str) -> str:
+    """Of the messages and notes of an inbox."""
+    return words.mark("i", inbox)
+
+
+def direction_mark(direction: str) -> str:
+    """Of what came `in`, went `out`, or is a `note`."""
+    return words.mark("d", direction)
+
+
+# ---------------------------------------------------------------------------------------------- writing
+
+
+async def add_messages(connection: AsyncConnection, rows: Iterable[Row]) -> None:
+    """Index messages (rows of the table) that are not in the index yet."""
+    await _add(connection, _ADD_MESSAGE, ((row["seq"], message_document(row)) for row in rows))
+
+
+async def remove_messages(connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Take messages out of the index; `rows` as they are in the table, from which they may then be deleted."""
+    if connection.dialect.name == "sqlite":
+        gone = [{"seq": row["seq"], "words": " ".join(message_document(row))} for row in rows]
+        await _each(connection, _TAKE_OUT, gone)
+    else:
+        await _each(connection, _FORGET_MESSAGE, [{"seq": row["seq"]} for row in rows])
+
+
+async def put_contacts(connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Index contacts (rows of the table) as they are now, whatever the index holds of them."""
+    await remove_contacts(connection, [row["seq"] for row in rows])
+    found = ((row["seq"], contact_document(row)) for row in rows)
+    await _add(connection, _ADD_CONTACT, ((seq, tokens) for seq, tokens in found if tokens))
+
+
+async def remove_contacts(connection: AsyncConnection, seqs: Sequence[int]) -> None:
+    """Take contacts out of the index."""
+    gone = [{"seq": seq} for seq in seqs]
+    await _each(connection, _FORGET_CONTACT[connection.dialect.name], gone)
+
+
+async def _add(
+    connection: AsyncConnection,
+    insertion: Mapping[str, TextClause],
+    documents: Iterable[tuple[int, list[str]]],
+) -> None:
+    dialect = connection.dialect.name
+    made = " ".join if dialect == "sqlite" else _vector
+    rows = [{"seq": seq, "words": made(tokens)} for seq, tokens in documents]
+    await _each(connection, insertion[dialect], rows)
+
+
+async def _each(
+    connection: AsyncConnection, statement: TextClause, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    if rows:
+        await connection.execute(statement, rows)
+
+
+def _vector(tokens: Sequence[str]) -> str:
+    """A `tsvector` as PostgreSQL reads it. No token has a quote or a backslash."""
+    places: dict[str, list[str]] = {}
+    for place, token in enumerate(tokens, 1):
+        places.setdefault(token, []).append(str(place))
+    return " ".join(f"'{token}':{','.join(found)}" for token, found in places.items())
+
+
+# ------------------------------------------------------------------------------------------ making anew
+
+
+async def clear(connection: AsyncConnection) -> None:
+    """Empty the index, for a rebuild that adds everything again; says with which words it is then made."""
+    if connection.dialect.name == "sqlite":
+        await connection.execute(text("INSERT INTO message_words(message_words) VALUES ('delete-all')"))
+        await connection.execute(text("DELETE FROM contact_words"))
+    else:
+        await connection.execute(text("TRUNCATE message_words, contact_words"))
+    await connection.execute(delete(settings).where(settings.c.name == VERSION_SETTING))
+    await connection.execute(insert(settings).values(name=VERSION_SETTING, value=str(words.VERSION)))
+
+
+async def is_current(connection: AsyncConnection) -> bool:
+    """Whether the index was made with the words of this release; if not, `fill` it before anything is written."""
+    made_with = select(settings.c.value).where(settings.c.name == VERSION_SETTING)
+    return (await connection.execute(made_with)).scalar_one_or_none() == str(words.VERSION)
+
+
+async def fill(connection: AsyncConnection, batch: int = FILL_BATCH) -> int:
+    """Index everything anew, in the transaction of `connection`; how many messages there are."""
+    await clear(connection)
+    count = 0
+    async for rows in _pages(connection, select(messages), messages.c.seq, batch):
+        await add_messages(connection, rows)
+        count += len(rows)
+    async for rows in _pages(connection, select(contacts), contacts.c.seq, batch):
+        await put_contacts(connection, rows)
+    return count
+
+
+async def _pages(
+    connection: AsyncConnection, statement: Select[Any], key: Column[Any], batch: int
+) -> AsyncIterator[Sequence[RowMapping]]:
+    page = statement.order_by(key).limit(batch)
+    found = (await connection.execute(page)).mappings().all()
+    while found:
+        yield found
+        found = (await connection.execute(page.where(key > found[-1][key.name]))).mappings().all()
