@@ -47,11 +47,13 @@ from bridge.routing.decision import Context
 from bridge.scheduler import Scheduler
 from bridge.settings import InboxSettings, ProcessRole, Settings
 from bridge.store import keys
+from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis
 from bridge.store.health import claim_shards
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
+from bridge.store.replicated import Copies
 from bridge.web import Check, Handler, build, serve
 
 log = structlog.get_logger(__name__)
@@ -121,6 +123,13 @@ def owner_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
+def open_redis(settings: Settings) -> JoinedRedis | ClusterRedis:
+    """The Redis of the settings; connects at the first command."""
+    timing = Timing(answer_s=settings.redis.timeout_s)
+    kind = ClusterRedis if settings.redis.cluster else JoinedRedis
+    return kind(settings.redis.url, timing)
+
+
 # ---------------------------------------------------------------------------------- the platforms' sides
 
 
@@ -174,8 +183,8 @@ def whatsapp_webhook(settings: Settings, inlet: Inlet, count: Callable[[str], No
 class CountedInlet(LiveInlet):
     """The store's inlet; what it has stored is counted."""
 
-    def __init__(self, redis: Redis, policies: Policies, metrics: Metrics, replicas: int) -> None:
-        super().__init__(redis, policies, replicas=replicas)
+    def __init__(self, redis: Redis, policies: Policies, metrics: Metrics, copies: Copies) -> None:
+        super().__init__(redis, policies, copies=copies)
         self._metrics = metrics
 
     async def append(self, events: Sequence[Placed]) -> None:
@@ -195,14 +204,16 @@ class Bridge:
         self.owner = owner_name()
         self.port = settings.web.port
         self._policies = policies(settings)
-        self.redis: Redis = JoinedRedis(settings.redis.url, Timing(answer_s=settings.redis.timeout_s))
+        self.redis = open_redis(settings)
+        copies = Copies(replicas=settings.redis.replicas)
         self.store = LiveStore(
             self.redis,
             shards=settings.shards,
             hold_s=settings.engine.hold_ttl_s,
             alive_s=max(3.0, settings.engine.hold_ttl_s * 2 / 3),
+            copies=copies,
         )
-        self.inlet = CountedInlet(self.redis, self._policies, self.metrics, settings.redis.replicas)
+        self.inlet = CountedInlet(self.redis, self._policies, self.metrics, copies)
         self.channel = whatsapp_channel(settings)
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -403,7 +414,7 @@ class Bridge:
         while True:
             with contextlib.suppress(StoreUnavailableError):
                 every = lanes(self.settings)
-                lengths = await self.redis.batch([("XLEN", keys.stream(lane)) for lane in every])
+                lengths = await asyncio.gather(*[self.redis("XLEN", keys.stream(lane)) for lane in every])
                 for lane, length in zip(every, lengths, strict=True):
                     self.metrics.stream_length(lane, length)
             await asyncio.sleep(STREAMS_EVERY_S)
@@ -411,8 +422,9 @@ class Bridge:
     # ---------------------------------------------------------------------------------------- readiness
 
     async def _check_redis(self) -> str | None:
+        """Every lane's place has to answer: in a cluster they are on several servers."""
         try:
-            await self.store.now_ms()
+            await asyncio.gather(*[self.redis("EXISTS", keys.hold(lane)) for lane in lanes(self.settings)])
         except StoreUnavailableError as problem:
             return str(problem)
         return None

@@ -16,13 +16,13 @@ from rich.text import Text
 
 from bridge.adapters.slack.check import check as check_slack
 from bridge.adapters.whatsapp.check import check_webhook
-from bridge.app import numbers, policies, slack_desk, whatsapp_channel, whatsapp_webhook
+from bridge.app import numbers, open_redis, policies, slack_desk, whatsapp_channel, whatsapp_webhook
 from bridge.errors import Finding, Level
 from bridge.observe import configure_logging
 from bridge.settings import ProcessRole, Settings
+from bridge.store.connection import Redis
 from bridge.store.health import inspect
 from bridge.store.inlet import LiveInlet
-from bridge.store.joined import JoinedRedis, Timing
 from bridge.web import build, serve
 
 WEBHOOK = "/webhooks/whatsapp"
@@ -41,7 +41,7 @@ async def check(settings: Settings, console: Console | None = None) -> int:
 
 async def findings(settings: Settings) -> list[Finding]:
     """Everything that was found, the settings first. Takes as long as the slowest answer, at most half a minute."""
-    redis = JoinedRedis(settings.redis.url, Timing(answer_s=settings.redis.timeout_s))
+    redis = open_redis(settings)
     try:
         groups = await asyncio.gather(
             _tried("redis", inspect(redis, shards=settings.shards, replicas=settings.redis.replicas)),
@@ -124,7 +124,7 @@ async def _slack(settings: Settings) -> Sequence[Finding]:
 # ------------------------------------------------------------------------------ the webhook's way to us
 
 
-async def _webhook(settings: Settings, redis: JoinedRedis) -> list[Finding]:
+async def _webhook(settings: Settings, redis: Redis) -> list[Finding]:
     """Post a signed delivery in which nothing happens: to the running bridge, else to handlers made for this."""
     address = f"http://{_ANYWHERE.get(settings.web.host, settings.web.host)}:{settings.web.port}"
     if ProcessRole.WEB in settings.roles and settings.web.port and await _answers(f"{address}/healthz"):
@@ -151,7 +151,7 @@ class _NoMetrics:
         return b""
 
 
-async def _webhook_of_our_own(settings: Settings, redis: JoinedRedis) -> list[Finding]:
+async def _webhook_of_our_own(settings: Settings, redis: Redis) -> list[Finding]:
     hook = whatsapp_webhook(settings, LiveInlet(redis, policies(settings)), lambda _oddity: None)
     app: web.Application = build(
         {("POST", WEBHOOK): hook.post}, {}, _NoMetrics(), settings.web.max_body_bytes

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.browser import find_chromium
 from tests.support.valkey import ValkeyServer
+from tests.support.valkey_cluster import ValkeyCluster
 
 NO_CHROMIUM = "no Chromium was found"
 
@@ -34,6 +35,17 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeySe
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyCluster]:
+    """Three nodes for all tests of this process that need a cluster."""
+    cluster = ValkeyCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
 
 
 @pytest.fixture

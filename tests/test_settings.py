@@ -209,6 +209,26 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "url, wrong",
+    [
+        ("redis://host:6379/3", "names a database, and redis.cluster is set: a cluster has no other than 0"),
+        (
+            "rediss://u:p@host/?db=2",
+            "names a database, and redis.cluster is set: a cluster has no other than 0",
+        ),
+        ("unix:///run/redis.sock", "is a socket file, and redis.cluster is set"),
+    ],
+)
+def test_a_cluster_has_one_database_and_no_socket(url: str, wrong: str) -> None:
+    """The address is refused with what is wrong about it, and not repeated; without a number or with 0 it is well."""
+    environ = COMPLETE | {"THREADLINE_REDIS__CLUSTER": "true", "THREADLINE_REDIS__URL": url}
+    assert problems(environ) == {"redis.url": wrong}
+    assert load_settings(None, environ | {"THREADLINE_REDIS__CLUSTER": "false"}).redis.url == url
+    for well in ("redis://host", "redis://u:p3@host:7000/0", "rediss://host/?db=0"):
+        assert load_settings(None, environ | {"THREADLINE_REDIS__URL": well}).redis.cluster
+
+
 def test_with_nothing_at_all_each_required_key_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

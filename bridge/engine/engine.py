@@ -164,11 +164,18 @@ class Engine:
         surplus = len(self._working()) - share
         for run in self._working()[: max(0, surplus)]:
             self._begin_to_give_up(run)
+        problem: StoreUnavailableError | None = None
         for lane in self._lanes:
             if self._stopping or len(self._working()) >= share:
-                return
+                break
             if lane not in self._runs:
-                await self._take(lane)
+                try:
+                    await self._take(lane)
+                except StoreUnavailableError as away:
+                    # In a cluster the others may be elsewhere, where all is well.
+                    problem = away
+        if problem is not None:
+            raise problem
 
     async def _take(self, lane: LaneId) -> None:
         hold = await self._store.acquire(lane, self._owner)

@@ -18,6 +18,9 @@ from bridge.settings.tree import EngineSettings, SlackMode
 # Kubernetes gives every container such variables for each service; one named "threadline" has our prefix.
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$")
 
+_TRUE = {"true", "1", "yes", "on", "t", "y"}
+"""What pydantic takes for true in a variable."""
+
 _PLAIN_WORDS = {
     "string_type": "is not text; put it in quotes",
     "string_pattern_mismatch": "does not look right",
@@ -49,7 +52,13 @@ def from_pydantic(error: ValidationError, tree: Mapping[str, Any]) -> list[Probl
 def missing_and_clashing(tree: Mapping[str, Any]) -> list[Problem]:
     """What one field alone cannot know: settings that others make necessary, or contradict."""
     inboxes = tree.get("inboxes")
-    return [*_slack_needs(_table(tree, "slack")), *_none_at_all(inboxes), *_twice(inboxes), *_deadline(tree)]
+    return [
+        *_slack_needs(_table(tree, "slack")),
+        *_none_at_all(inboxes),
+        *_twice(inboxes),
+        *_cluster(_table(tree, "redis")),
+        *_deadline(tree),
+    ]
 
 
 def unknown_variable(name: str, path: fields.Path) -> Problem:
@@ -179,6 +188,18 @@ def _twice(entries: object) -> Iterator[Problem]:
             if count > 1:
                 wrong = f'is "{value[:60]}" in {count} inboxes'
                 yield Problem(f"inboxes.{name}", "", wrong, "another one in each inbox", "")
+
+
+def _cluster(redis: Mapping[str, Any]) -> Iterator[Problem]:
+    """A cluster has one database, and is reached over the network."""
+    field, url = fields.field_at(("redis", "url")), str(redis.get("url", ""))
+    if field is None or str(redis.get("cluster", False)).lower() not in _TRUE:
+        return
+    if url.startswith("unix://"):
+        yield _problem(("redis", "url"), field, "is a socket file, and redis.cluster is set", {})
+    elif re.search(r"^rediss?://[^/]*/0*[1-9]|[?&]db=0*[1-9]", url):
+        wrong = "names a database, and redis.cluster is set: a cluster has no other than 0"
+        yield _problem(("redis", "url"), field, wrong, {})
 
 
 def _deadline(tree: Mapping[str, Any]) -> Iterator[Problem]:

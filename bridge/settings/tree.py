@@ -161,6 +161,9 @@ class RedisSettings(Section):
         examples=["redis://127.0.0.1:6379/0", "rediss://user:password@redis.example.com:6380/0"],
         json_schema_extra={"secret": True},
     )
+    cluster: bool = Field(
+        default=False, description="whether the address is that of a node of a cluster (Redis Cluster)"
+    )
     timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="seconds to wait for an answer before it counts as a failure"
     )

@@ -138,7 +138,7 @@ class LaneStore(Protocol):
         """Take the lane if nobody holds it (Redis time decides). None: somebody does."""
 
     async def renew(self, holds: Sequence[Hold]) -> dict[LaneId, Hold]:
-        """Prolong holds; those missing from the answer are lost."""
+        """Prolong holds; those missing from the answer are lost, those whose place did not answer are as before."""
 
     async def release(self, hold: Hold) -> None:
         """Give the lane up at once; harmless when it is lost already."""

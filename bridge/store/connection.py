@@ -1,8 +1,9 @@
 """What the store needs of Redis, and what its refusals mean.
 
-Two implementations: `joined.JoinedRedis` (one shared connection, the commands of one loop turn leave in one
-write; what production uses) and `library.LibraryRedis` (redis-py, the reference). Replies are those of RESP2:
-bytes, int, None, lists; a status is bytes. Nothing is ever repeated behind the caller's back.
+Three implementations: `joined.JoinedRedis` (one shared connection, the commands of one loop turn leave in one
+write; what production uses), `cluster.ClusterRedis` (one of these for each node of a cluster) and
+`library.LibraryRedis` (redis-py, the reference). Replies are those of RESP2: bytes, int, None, lists; a status is
+bytes. A command that may have been carried out is never repeated behind the caller's back.
 """
 
 from __future__ import annotations
@@ -29,10 +30,27 @@ _UNAVAILABLE = {
     "NOREPLICAS": "Redis has too few replicas to take writes (min-replicas-to-write)",
     "BUSY": "Redis is busy with a script that does not end",
     "TRYAGAIN": "the Redis cluster is moving these keys",
+    "CROSSSLOT": "Redis is a node of a cluster: set redis.cluster = true in the settings",
+    "UNBLOCKED": "Redis became a replica",
     "NOAUTH": "Redis wants a password: put it into the address",
     "WRONGPASS": "Redis does not accept the user or password of the address",
     "NOPERM": "the Redis user lacks a permission that the bridge needs",
 }
+
+
+class RedirectError(StoreUnavailableError):
+    """A node of a cluster names another one. The command was certainly not carried out."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"Redis is a node of a cluster: set redis.cluster = true in the settings ({text})")
+        code, slot, where = text.split(" ")[:3]
+        host, _, port = where.rpartition(":")
+        self.only_now = code == "ASK"
+        """The slot is still moving: for this one command ask there, the next one here again."""
+        self.slot = int(slot)
+        self.host = host
+        """Empty: that of the node which answered."""
+        self.port = int(port)
 
 
 class RedisReplyError(BridgeError):
@@ -46,6 +64,8 @@ class RedisReplyError(BridgeError):
 def reply_error(text: str) -> BridgeError:
     """The exception for an error reply."""
     code = text.partition(" ")[0]
+    if code in {"MOVED", "ASK"}:
+        return RedirectError(text)
     if code in _UNAVAILABLE:
         return StoreUnavailableError(f"{_UNAVAILABLE[code]} ({text})")
     if text.startswith("ERR max number of clients reached"):
@@ -60,6 +80,10 @@ class Redis(Protocol):
     `StoreUnknownError` when the connection broke while they were under way, `RedisReplyError` otherwise.
     """
 
+    @property
+    def spread(self) -> bool:
+        """Whether lanes may be on different servers: a command may then name keys of one lane only."""
+
     def __call__(self, *args: Arg) -> Awaitable[Reply]:
         """Run one command; await the reply. Several can be gathered; their order is not promised."""
 
@@ -67,7 +91,7 @@ class Redis(Protocol):
         """Run commands in this order on one connection, in one round trip.
 
         Others may run in between; when one
-        is refused the others run all the same and the first refusal is raised.
+        is refused the others run all the same and the first refusal is raised. All keys are of one lane.
         """
 
     async def blocking(self, *args: Arg, wait_s: float) -> Reply:

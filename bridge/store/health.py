@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from bridge.errors import BridgeError, Finding, StoreUnavailableError
 from bridge.store import keys
+from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis, RedisReplyError
 
 _LEAST_VERSION = (7, 0)
@@ -25,21 +28,51 @@ async def claim_shards(redis: Redis, shards: int) -> None:
         )
 
 
-async def inspect(redis: Redis, *, shards: int | None = None, replicas: int = 0) -> list[Finding]:
-    """Look at version, persistence, eviction, replicas and the stored number of shards. Writes nothing."""
+async def inspect(
+    redis: Redis | ClusterRedis, *, shards: int | None = None, replicas: int = 0
+) -> list[Finding]:
+    """Look at version, persistence, eviction, replicas and the stored number of shards; in a cluster, at every
+    primary. Writes nothing.
+    """
+    found = await (_cluster(redis, replicas) if isinstance(redis, ClusterRedis) else _server(redis, replicas))
+    if shards is None or any(one.name == "redis" for one in found):
+        return found
+    return [*found, await _shards(redis, shards)]
+
+
+async def _cluster(redis: ClusterRedis, replicas: int) -> list[Finding]:
+    try:
+        nodes = await redis.primaries()
+    except StoreUnavailableError as error:
+        return [Finding.error("redis", str(error), "start Redis, or correct its address in the settings")]
+    found = [Finding.ok("redis.cluster", f"{len(nodes)} primaries: {', '.join(nodes)}")]
+    if not await redis.covers_all():
+        advice = "look at CLUSTER NODES: customers whose slots nobody has are not heard"
+        found = [Finding.error("redis.cluster", "a part is down: nobody has some of the slots", advice)]
+    for name, node in nodes.items():
+        found += [
+            msgspec.structs.replace(one, found=f"{one.found} ({name})")
+            for one in await _server(node, replicas, in_cluster=True)
+        ]
+    return found
+
+
+async def _server(redis: Redis, replicas: int, *, in_cluster: bool = False) -> list[Finding]:
     try:
         info = _fields(await redis("INFO"))
     except StoreUnavailableError as error:
         return [Finding.error("redis", str(error), "start Redis, or correct its address in the settings")]
     except RedisReplyError as error:
         return [Finding.error("redis", str(error), "allow the user the INFO command")]
+    if info.get("cluster_enabled") == "1" and not in_cluster:
+        advice = "set redis.cluster = true"
+        return [Finding.error("redis", "the address is that of a node of a cluster", advice)]
     return [
         _version(info),
         *_persistence(info, await _config(redis, "appendfsync")),
         _eviction(info.get("maxmemory_policy") or await _config(redis, "maxmemory-policy")),
         _writable(info),
         _replicas(info, replicas),
-        *([] if shards is None else [await _shards(redis, shards)]),
     ]
 
 
@@ -98,9 +131,12 @@ def _replicas(info: dict[str, str], wanted: int) -> Finding:
     return Finding.ok("redis.replicas", f"{have} replicas")
 
 
-async def _shards(redis: Redis, shards: int) -> Finding:
-    stored = await redis("GET", keys.SHARDS)
+async def _shards(redis: Redis | ClusterRedis, shards: int) -> Finding:
     name = "redis.shards"
+    try:
+        stored = await redis("GET", keys.SHARDS)
+    except StoreUnavailableError as error:
+        return Finding.error(name, str(error), "see that all of Redis answers")
     if stored is None:
         return Finding.ok(name, f"a new database, for {shards} shards")
     if int(stored) != shards:

@@ -11,7 +11,7 @@ import structlog
 
 from bridge import events as wire
 from bridge.adapters.base import Claim, Placed
-from bridge.errors import BridgeError, StoreUnavailableError
+from bridge.errors import BridgeError
 from bridge.model import (
     AgentId,
     Contact,
@@ -33,6 +33,7 @@ from bridge.store import keys
 from bridge.store.commit import VERSION_BYTES
 from bridge.store.connection import Redis, Reply, script_source
 from bridge.store.live import read_record
+from bridge.store.replicated import Copies, replicated
 
 _log = structlog.get_logger(__name__)
 
@@ -46,17 +47,14 @@ class LiveInlet:
     """See `adapters.base.Inlet`.
 
     `policies` are those of the settings; modes chosen from chat and the roster
-    come from the desk lane, as of the last `refresh`. With `replicas` above 0, `append` returns only once so
-    many replicas have the events, too.
+    come from the desk lane, as of the last `refresh`. `append` returns only once the wanted `copies` of the events
+    exist, too.
     """
 
-    def __init__(
-        self, redis: Redis, policies: Policies, *, replicas: int = 0, replicas_within_s: float = 1.0
-    ) -> None:
+    def __init__(self, redis: Redis, policies: Policies, *, copies: Copies | None = None) -> None:
         self._redis = redis
         self._settings = policies
-        self._replicas = replicas
-        self._replicas_within_s = replicas_within_s
+        self._copies = copies or Copies()
         self._append = redis.script(script_source("append"))
         self._version = b""
         self._roster = Roster()
@@ -140,23 +138,13 @@ class LiveInlet:
             await self._append_lane(lane, fields)
         else:
             await asyncio.gather(*[self._append_lane(lane, fields) for lane, fields in lanes.items()])
-        if self._replicas:
-            await self._replicated()
 
     async def _append_lane(self, lane: LaneId, fields: Sequence[str | bytes]) -> None:
         if len(fields) == 2:
             await self._redis("XADD", keys.stream(lane), "*", "u", fields[0], "e", fields[1])
         else:
             await self._append((keys.stream(lane),), fields)
-
-    async def _replicated(self) -> None:
-        """WAIT looks at what its own connection wrote last, so something is written first."""
-        within_ms = max(1, int(self._replicas_within_s * 1000))
-        _, have = await self._redis.batch([("SET", keys.BARRIER, ""), ("WAIT", self._replicas, within_ms)])
-        if have < self._replicas:
-            raise StoreUnavailableError(
-                f"only {have} of {self._replicas} Redis replicas had the events within {within_ms} ms"
-            )
+        await replicated(self._redis, lane, self._copies)
 
     # ------------------------------------------------------------------------------------------ looking up
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Sequence
 import msgspec
 
 from bridge.errors import BridgeError, StoreUnavailableError, StoreUnknownError
-from bridge.store.address import parse_address
+from bridge.store.address import Address, parse_address
 from bridge.store.connection import Arg, Reply, Script
 from bridge.store.link import Link, open_link, pack
 
@@ -35,9 +35,11 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 class JoinedRedis:
     """See `connection.Redis`. Belongs to one event loop; connects at the first command."""
 
-    def __init__(self, url: str, timing: Timing | None = None) -> None:
+    spread = False
+
+    def __init__(self, where: str | Address, timing: Timing | None = None) -> None:
         """Raises ValueError when the address cannot be read."""
-        self._address = parse_address(url)
+        self._address = parse_address(where) if isinstance(where, str) else where
         self._timing = timing or Timing()
         self._link: Link | None = None
         self._up = asyncio.Event()
@@ -58,21 +60,26 @@ class JoinedRedis:
 
     async def batch(self, commands: Sequence[Sequence[Arg]]) -> list[Reply]:
         """Run commands in order, in one write."""
-        packed = [pack(tuple(command)) for command in commands]
-        link = await self._ready()
-        replies = await asyncio.gather(*map(link.send, packed), return_exceptions=True)
+        replies = await self.replies(commands)
         for reply in replies:
             if isinstance(reply, BaseException):
                 raise reply
         return replies
 
-    async def blocking(self, *args: Arg, wait_s: float) -> Reply:
-        """Run a command that waits, on a connection of its own."""
+    async def replies(self, commands: Sequence[Sequence[Arg]]) -> list[Reply | BaseException]:
+        """Like `batch`, with each refusal in its place among the replies."""
+        packed = [pack(tuple(command)) for command in commands]
+        link = await self._ready()
+        return await asyncio.gather(*map(link.send, packed), return_exceptions=True)
+
+    async def blocking(self, *args: Arg, wait_s: float, asking: bool = False) -> Reply:
+        """Run a command that waits, on a connection of its own; `asking`: as `connection.RedirectError` wants."""
         link = await self._borrow()
         self._waiting.add(link)
         try:
             async with asyncio.timeout(wait_s + self._timing.answer_s):
-                reply = await link.send(pack(args))
+                sent = [link.send(pack(one)) for one in ((("ASKING",), args) if asking else (args,))]
+                *_, reply = await asyncio.gather(*sent)
         except TimeoutError:
             link.close()
             raise StoreUnknownError(f"Redis at {self._address} did not answer in time") from None
@@ -82,9 +89,14 @@ class JoinedRedis:
             raise
         finally:
             self._waiting.discard(link)
-        if link.usable and not self._closed:
-            self._idle.append(link)
+            if link.usable and not self._closed:
+                self._idle.append(link)
         return reply
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
 
     def script(self, source: str) -> Script:
         """A Lua script to be called by its hash."""

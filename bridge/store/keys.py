@@ -12,8 +12,6 @@ WORKERS = "workers"
 """Sorted set of workers by the Redis time (ms) up to which they count as alive."""
 SHARDS = "threadline:shards"
 """The number of shards this database was begun with."""
-BARRIER = "threadline:barrier"
-"""Written before `WAIT`, so that the wait covers everything written so far by anybody."""
 
 
 def stream(lane: LaneId) -> str:
@@ -29,6 +27,11 @@ def hold(lane: LaneId) -> str:
 def fence(lane: LaneId) -> str:
     """Counter of the holds there have been."""
     return f"{{{lane}}}:fence"
+
+
+def barrier(lane: LaneId) -> str:
+    """Written before `WAIT`, so that the wait covers everything that anybody wrote into the lane so far."""
+    return f"{{{lane}}}:barrier"
 
 
 def unit(lane: LaneId, name: str) -> str:

@@ -17,6 +17,8 @@ from bridge.store.connection import Arg, Reply, Script, reply_error
 class LibraryRedis:
     """See `connection.Redis`: a pool of redis-py connections, one command at a time on each."""
 
+    spread = False
+
     def __init__(
         self, url: str, *, connections: int = 16, answer_s: float = 5.0, connect_s: float = 2.0
     ) -> None:

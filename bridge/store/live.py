@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bridge.errors import FenceLostError, StaleVersionError
+from bridge.errors import FenceLostError, StaleVersionError, StoreUnavailableError
 from bridge.model import ActionId, AgentId, ContactId, LaneId, Place, ThreadRef
 from bridge.store import keys
 from bridge.store.base import Commit, Entry, Hold, Pending, Record
 from bridge.store.clock import Clock, RedisClock
 from bridge.store.commit import VERSION_BYTES, Bounds, arrange, hold_value, seen_period
 from bridge.store.connection import Redis, Reply, script_source
+from bridge.store.reads import LaneReads, entry_of, read_together
+from bridge.store.replicated import Copies, replicated
 
 _FENCE_LOST = -1
 _STALE = -2
@@ -27,7 +29,9 @@ _FIRST_NUMBER = 1_000
 
 
 class LiveStore:
-    """See `base.LaneStore`. `hold_s` is how long a hold lasts without `renew`, `alive_s` a `beat`."""
+    """See `base.LaneStore`. `hold_s` is how long a hold lasts without `renew`, `alive_s` a `beat`; an attempt may be
+    made only once the wanted `copies` of its mark exist.
+    """
 
     def __init__(
         self,
@@ -38,8 +42,10 @@ class LiveStore:
         alive_s: float = 10.0,
         bounds: Bounds | None = None,
         clock: Clock | None = None,
+        copies: Copies | None = None,
     ) -> None:
         self._redis = redis
+        self._copies = copies or Copies()
         self._first_counter = -(-_FIRST_NUMBER // shards)
         self._hold_s = hold_s
         self._alive_s = alive_s
@@ -47,6 +53,7 @@ class LiveStore:
         self._redis_clock = RedisClock()
         self._clock = clock or self._redis_clock
         self._dated: dict[LaneId, int] = {}
+        self._reads = LaneReads(redis)
         script = redis.script
         self._acquire = script(script_source("acquire"))
         self._renew = script(script_source("renew"))
@@ -80,12 +87,18 @@ class LiveStore:
         asked = time.monotonic()
         life_ms = int(self._hold_s * 1000)
         answers = await asyncio.gather(
-            *[self._renew((keys.hold(hold.lane),), (_value(hold), life_ms)) for hold in holds]
+            *[self._renew((keys.hold(hold.lane),), (_value(hold), life_ms)) for hold in holds],
+            return_exceptions=True,
         )
+        problems = [answer for answer in answers if isinstance(answer, BaseException)]
+        if problems and (len(problems) == len(holds) or not _unavailable(problems)):
+            raise problems[0]
+        longer = {hold.lane: msgspec.structs.replace(hold, until=asked + self._hold_s) for hold in holds}
         return {
-            hold.lane: msgspec.structs.replace(hold, until=asked + self._hold_s)
-            for hold, kept in zip(holds, answers, strict=True)
-            if kept
+            # Where a part of a cluster is away its lanes are kept as long as they were known to be ours.
+            hold.lane: hold if isinstance(answer, BaseException) else longer[hold.lane]
+            for hold, answer in zip(holds, answers, strict=True)
+            if answer
         }
 
     async def release(self, hold: Hold) -> None:
@@ -114,21 +127,14 @@ class LiveStore:
         if not after:
             await asyncio.sleep(block_s)
             return []
-        lanes = {keys.stream(lane).encode(): lane for lane in after}
-        reply = await self._redis.blocking(
-            *("XREAD", "COUNT", count, "BLOCK", max(1, int(block_s * 1000)), "STREAMS"),
-            *lanes,
-            *after.values(),
-            wait_s=block_s,
-        )
-        return [
-            _entry(lanes[name], entry_id, fields) for name, found in reply or () for entry_id, fields in found
-        ]
+        if self._redis.spread:
+            return await self._reads.read(after, count, block_s)
+        return await read_together(self._redis, after, count, block_s)
 
     async def range(self, lane: LaneId, after: str, count: int) -> list[Entry]:
         """Entries of one lane, without waiting."""
         reply = await self._redis("XRANGE", keys.stream(lane), f"({after}", "+", "COUNT", count)
-        return [_entry(lane, entry_id, fields) for entry_id, fields in reply]
+        return [entry_of(lane, entry_id, fields) for entry_id, fields in reply]
 
     async def load(self, lane: LaneId, unit: str) -> Record:
         """A unit's state."""
@@ -221,7 +227,10 @@ class LiveStore:
     async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> bool:
         """Record that an attempt is about to be made. False: some of the actions have ended, the rest is marked."""
         names = (keys.hold(hold.lane), keys.actions(hold.lane, unit))
-        return bool(_held(await self._mark(names, (_value(hold), mark, *actions)), hold) == 1)
+        marked = _held(await self._mark(names, (_value(hold), mark, *actions)), hold) == 1
+        # A mark that a failover undoes would have a successor make the attempt once more.
+        await replicated(self._redis, hold.lane, self._copies)
+        return bool(marked)
 
     async def park(self, hold: Hold, unit: str, line: str, after_s: float) -> None:
         """Put a unit's line aside."""
@@ -259,6 +268,10 @@ def read_record(stored: bytes | None) -> Record:
     return Record(version=int.from_bytes(stored[:VERSION_BYTES], "big"), data=stored[VERSION_BYTES:])
 
 
+def _unavailable(problems: Sequence[BaseException]) -> bool:
+    return all(isinstance(problem, StoreUnavailableError) for problem in problems)
+
+
 def _value(hold: Hold) -> str:
     return hold_value(hold.owner, hold.fence)
 
@@ -272,10 +285,6 @@ def _held(answer: Reply, hold: Hold) -> Reply:
     if answer == 0:
         raise _lost(hold)
     return answer
-
-
-def _entry(lane: LaneId, entry_id: bytes, fields: Sequence[bytes]) -> Entry:
-    return Entry(lane=lane, id=entry_id.decode(), unit=fields[1].decode(), event=fields[3])
 
 
 def _split(line: bytes) -> tuple[str, str]:

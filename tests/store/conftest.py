@@ -1,13 +1,14 @@
-"""What the store's tests share: both connections, stores and inlets over them, and a look at everything stored."""
+"""What the store's tests share: every connection, stores and inlets over them, and a look at everything stored."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
-import redis as redis_py
 
 from bridge.model import InboxId, InboxPolicy, Policies
+from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
@@ -15,17 +16,39 @@ from bridge.store.library import LibraryRedis
 from bridge.store.live import LiveStore
 from tests.support.relay import Relay
 from tests.support.valkey import ValkeyServer
+from tests.support.valkey_cluster import ValkeyCluster
 
-Open = Callable[[str], Redis]
+Database = ValkeyServer | ValkeyCluster
+KINDS: dict[str, type[JoinedRedis | LibraryRedis | ClusterRedis]] = {
+    "joined": JoinedRedis,
+    "library": LibraryRedis,
+    "cluster": ClusterRedis,
+}
 
 INBOX = InboxPolicy(id=InboxId("support"), name="Support", desk="slack", channel="C1")
 POLICIES = Policies(shards=16, inboxes={INBOX.id: INBOX})
 
 
-@pytest.fixture(params=[JoinedRedis, LibraryRedis], ids=["joined", "library"])
-async def redis(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterator[Redis]:
+@pytest.fixture(params=["joined", "library", "cluster"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each implementation in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(kind: str, request: pytest.FixtureRequest) -> Database:
+    """An empty server, or an empty cluster, as the implementation needs it."""
+    found: Database = request.getfixturevalue("valkey_cluster" if kind == "cluster" else "valkey_server")
+    for server in servers(found):
+        with contextlib.closing(server.client()) as client:
+            client.flushall()
+    return found
+
+
+@pytest.fixture
+async def redis(kind: str, database: Database) -> AsyncIterator[Redis]:
     """Each implementation in turn, on an empty database."""
-    connection: Redis = request.param(redis_url)
+    connection = KINDS[kind](database.url)
     yield connection
     await connection.aclose()
 
@@ -67,10 +90,15 @@ async def wired(relay: Relay) -> AsyncIterator[JoinedRedis]:
     await connection.aclose()
 
 
-def everything(server: ValkeyServer) -> dict[bytes, bytes]:
+def servers(database: Database) -> Sequence[ValkeyServer]:
+    """Those that can be written to."""
+    return database.primaries() if isinstance(database, ValkeyCluster) else [database]
+
+
+def everything(database: Database) -> dict[bytes, bytes]:
     """All keys with their serialised values, to prove that nothing was written."""
-    client: redis_py.Redis = server.client()
-    try:
-        return {key: client.dump(key) or b"" for key in client.scan_iter(count=1000)}
-    finally:
-        client.close()
+    found: dict[bytes, bytes] = {}
+    for server in servers(database):
+        with contextlib.closing(server.client()) as client:
+            found |= {key: client.dump(key) or b"" for key in client.scan_iter(count=1000)}
+    return found

@@ -57,6 +57,8 @@ class Turns:
 class Paced:
     """One process's connection, whose commands wait for their turns."""
 
+    spread = False
+
     def __init__(self, redis: Redis, turns: Turns, process: int) -> None:
         self._redis, self._turns, self._process = redis, turns, process
 

@@ -29,7 +29,7 @@ from bridge.store.connection import Redis
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.library import LibraryRedis
 from bridge.store.live import LiveStore
-from tests.store.conftest import everything
+from tests.store.conftest import Database, everything
 from tests.support.relay import Relay
 from tests.support.valkey import ValkeyServer, free_port
 from tests.support.waiting import until
@@ -115,9 +115,7 @@ async def test_what_a_commit_drops_is_gone(store: LiveStore, hold: Hold, redis: 
     assert await redis("EXISTS", keys.number(LANE, "1-64")) == 0
 
 
-async def test_every_key_of_a_lane_carries_its_tag(
-    store: LiveStore, hold: Hold, valkey_server: ValkeyServer
-) -> None:
+async def test_every_key_of_a_lane_carries_its_tag(store: LiveStore, hold: Hold, database: Database) -> None:
     """A commit is one slot of a cluster."""
     await store.emit(LANE, "u", b"event")
     await store.commit(full(hold))
@@ -125,38 +123,38 @@ async def test_every_key_of_a_lane_carries_its_tag(
     await store.park(hold, "u", "thread", 5)
     await store.count_try(hold, "1-1")
     await store.bury(hold, (await store.range(LANE, "0", 1))[0], "why")
-    found = everything(valkey_server)
+    found = everything(database)
     assert len(found) > 15
     assert all(key.startswith(b"{s1}:") for key in found), sorted(found)
 
 
-async def test_an_event_is_decided_once(store: LiveStore, hold: Hold, valkey_server: ValkeyServer) -> None:
+async def test_an_event_is_decided_once(store: LiveStore, hold: Hold, database: Database) -> None:
     """A repeated event writes nothing but its entry's removal, whatever version it was decided on."""
     assert await store.commit(full(hold))
-    before = everything(valkey_server)
+    before = everything(database)
     await store.emit(LANE, "u", b"event")
     (entry,) = await store.range(LANE, "0", 10)
     await store.count_try(hold, entry.id)
     for version in (0, 1):
         assert not await store.commit(full(hold, version=version, entry=entry.id))
-    after = everything(valkey_server)
+    after = everything(database)
     after.pop(keys.stream(LANE).encode())
     assert after == before
     assert await store.range(LANE, "0", 10) == []
 
 
 async def test_another_version_is_refused_and_nothing_written(
-    store: LiveStore, hold: Hold, valkey_server: ValkeyServer
+    store: LiveStore, hold: Hold, database: Database
 ) -> None:
     """A decision on an older or newer state than the stored one leaves no trace, and can be made anew."""
     await store.emit(LANE, "u", b"event")
     (entry,) = await store.range(LANE, "0", 10)
     await store.commit(full(hold))
-    before = everything(valkey_server)
+    before = everything(database)
     for version in (0, 2, 7):
         with pytest.raises(StaleVersionError):
             await store.commit(full(hold, version=version, event="e2", entry=entry.id))
-    assert everything(valkey_server) == before
+    assert everything(database) == before
     assert await store.commit(full(hold, version=1, event="e2", entry=entry.id))
     assert (await store.load(LANE, "u")).version == 2
 
@@ -240,7 +238,7 @@ async def test_rows_move_between_lists(store: LiveStore, hold: Hold, redis: Redi
         assert (await rows(""), await rows("ben")) == (nobody, ben)
 
 
-async def test_what_is_kept_is_bounded(redis: Redis) -> None:
+async def test_what_is_kept_is_bounded(redis: Redis, database: Database) -> None:
     """Recent lines, journal, message records and decided events have a length or an end."""
     store = LiveStore(redis, bounds=Bounds(journal_entries=100, recent_lines=5))
     hold = await store.acquire(LANE, "me")
@@ -264,7 +262,7 @@ async def test_what_is_kept_is_bounded(redis: Redis) -> None:
     assert 100 <= await redis("XLEN", keys.journal(LANE)) < 300
     for key in (keys.message(LANE, "m"), keys.platform(LANE, "p")):
         assert 47 * 3600 < await redis("TTL", key) <= 48 * 3600
-    (seen,) = await redis("KEYS", "{s1}:seen:*")
+    (seen,) = (key for key in everything(database) if key.startswith(b"{s1}:seen:"))
     assert await redis("SCARD", seen) == 400
     assert 12 * DAY_S < await redis("TTL", seen) <= 13 * DAY_S
 
@@ -298,14 +296,16 @@ async def test_repeats_are_known_for_eight_days(
     assert (await store.commit(Commit(hold=hold, unit="u", version=1, state=b"", event_id="e"))) is decided
 
 
-async def test_days_follow_redis_and_not_this_machine(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_days_follow_redis_and_not_this_machine(
+    redis: Redis, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A wall clock that is years off here changes nothing: the day comes from Redis."""
     monkeypatch.setattr("time.time", lambda: 1.0)
     store = LiveStore(redis)
     hold = await store.acquire(LANE, "me")
     assert hold is not None
     await store.commit(Commit(hold=hold, unit="u", version=0, state=b"", event_id="e"))
-    (seen,) = await redis("KEYS", "{s1}:seen:*")
+    (seen,) = (key for key in everything(database) if key.startswith(b"{s1}:seen:"))
     assert seen.decode() == keys.seen(LANE, seen_period(await store.now_ms() / 1000))
 
 

@@ -1,6 +1,7 @@
-"""The contract of a connection, over both implementations."""
+"""The contract of a connection, over every implementation."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -8,6 +9,7 @@ from bridge.errors import StoreUnavailableError
 from bridge.store.connection import Redis, RedisReplyError, reply_error
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.library import LibraryRedis
+from tests.store.conftest import Database, servers
 from tests.support.valkey import ValkeyServer, free_port
 from tests.support.waiting import until
 
@@ -18,7 +20,8 @@ async def test_replies_are_those_of_the_wire(redis: Redis) -> None:
     assert await redis("GET", "k") == b"\x00\xff"
     assert await redis("GET", "none") is None
     assert await redis("INCRBY", "n", 3) == 3
-    assert await redis("MGET", "k", "none") == [b"\x00\xff", None]
+    await redis("SET", "{t}:k", "v")
+    assert await redis("MGET", "{t}:k", "{t}:none") == [b"v", None]
     assert await redis("HGETALL", "none") == []
 
 
@@ -42,8 +45,8 @@ async def test_a_batch_keeps_its_order_on_one_connection(redis: Redis) -> None:
 async def test_a_refused_command_of_a_batch_is_raised_after_all_ran(redis: Redis) -> None:
     """The first refusal is raised; the commands around it took effect; the connection goes on."""
     with pytest.raises(RedisReplyError, match="WRONGTYPE"):
-        await redis.batch([("SET", "k", 1), ("LPUSH", "k", 1), ("SET", "l", 2)])
-    assert await redis("MGET", "k", "l") == [b"1", b"2"]
+        await redis.batch([("SET", "{t}:k", 1), ("LPUSH", "{t}:k", 1), ("SET", "{t}:l", 2)])
+    assert await redis("MGET", "{t}:k", "{t}:l") == [b"1", b"2"]
 
 
 async def test_a_mistake_of_ours_is_a_reply_error(redis: Redis) -> None:
@@ -57,23 +60,25 @@ async def test_a_mistake_of_ours_is_a_reply_error(redis: Redis) -> None:
     assert await redis("GET", "k") == b"v"
 
 
-async def test_a_blocking_read_keeps_nobody_waiting(redis: Redis) -> None:
+async def test_a_blocking_read_keeps_nobody_waiting(redis: Redis, database: Database) -> None:
     """Other commands run while a blocking one waits, and it gets what they bring."""
     waiting = asyncio.create_task(redis.blocking("BLPOP", "l", 5, wait_s=5))
-    await until(lambda: _blocked(redis), what="the blocked client")
+    await until(lambda: _blocked(database) == 1, what="the blocked client")
     await redis("RPUSH", "l", "x")
     assert await waiting == [b"l", b"x"]
     assert await redis.blocking("BLPOP", "l", 0.01, wait_s=0.01) is None
 
 
-async def test_a_cancelled_blocking_read_takes_nothing_from_the_next(redis: Redis) -> None:
+async def test_a_cancelled_blocking_read_takes_nothing_from_the_next(
+    redis: Redis, database: Database
+) -> None:
     """After a cancelled wait its late reply reaches nobody, and its place on the server is given up."""
     waiting = asyncio.create_task(redis.blocking("BLPOP", "l", 5, wait_s=5))
-    await until(lambda: _blocked(redis), what="the blocked client")
+    await until(lambda: _blocked(database) == 1, what="the blocked client")
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await until(lambda: _unblocked(redis), what="the end of the wait")
+    await until(lambda: _blocked(database) == 0, what="the end of the wait")
     await redis("RPUSH", "l", "x")
     assert await redis.blocking("BLPOP", "l", 1, wait_s=1) == [b"l", b"x"]
 
@@ -87,11 +92,13 @@ async def test_a_cancelled_command_takes_nothing_from_the_next(redis: Redis) -> 
     assert await redis("ECHO", "next") == b"next"
 
 
-async def test_a_script_is_loaded_when_the_server_forgot_it(redis: Redis) -> None:
+async def test_a_script_is_loaded_when_the_server_forgot_it(redis: Redis, database: Database) -> None:
     """It runs by hash, and once more in full after the server's scripts were flushed."""
     script = redis.script("return {KEYS[1], ARGV[1]}")
     assert await script(["k"], ["a"]) == [b"k", b"a"]
-    await redis("SCRIPT", "FLUSH")
+    for server in servers(database):
+        with contextlib.closing(server.client()) as client:
+            client.script_flush()
     assert await script(["k"], ["b"]) == [b"k", b"b"]
     assert await script(["k"], ["c"]) == [b"k", b"c"]
 
@@ -190,9 +197,10 @@ async def _works(redis: Redis) -> bool:
         return False
 
 
-async def _blocked(redis: Redis) -> bool:
-    return b"blocked_clients:1" in await redis("INFO", "clients")
-
-
-async def _unblocked(redis: Redis) -> bool:
-    return b"blocked_clients:0" in await redis("INFO", "clients")
+def _blocked(database: Database) -> int:
+    """How many clients wait in a blocking command."""
+    count = 0
+    for server in servers(database):
+        with contextlib.closing(server.client()) as client:
+            count += client.info("clients")["blocked_clients"]
+    return count

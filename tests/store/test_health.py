@@ -8,16 +8,16 @@ from bridge.errors import Level, StoreUnavailableError
 from bridge.store.connection import Redis
 from bridge.store.health import ShardCountError, claim_shards, inspect
 from bridge.store.joined import JoinedRedis, Timing
-from tests.store.conftest import everything
+from tests.store.conftest import Database, everything
 from tests.support.valkey import ValkeyServer, free_port
 
 
-async def test_a_fit_server_has_nothing_to_complain_about(redis: Redis, valkey_server: ValkeyServer) -> None:
+async def test_a_fit_server_has_nothing_to_complain_about(redis: Redis, database: Database) -> None:
     """Every finding is well, and looking writes nothing."""
     found = await inspect(redis, shards=16)
     assert {one.level for one in found} == {Level.OK}
     assert all(not one.advice for one in found)
-    assert everything(valkey_server) == {}
+    assert everything(database) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""Holds, fences and who is alive, over both connections."""
+"""Holds, fences and who is alive, over every connection."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -13,8 +14,7 @@ from bridge.model import ActionId, LaneId
 from bridge.store.base import Commit, Entry, Hold
 from bridge.store.connection import Redis
 from bridge.store.live import LiveStore
-from tests.store.conftest import everything
-from tests.support.valkey import ValkeyServer
+from tests.store.conftest import Database, everything, servers
 from tests.support.waiting import until
 
 LANE = LaneId("s1")
@@ -92,7 +92,7 @@ async def test_a_late_release_does_not_take_the_successors_hold(store: LiveStore
 @pytest.mark.parametrize("successor", [True, False], ids=["taken over", "expired"])
 @pytest.mark.parametrize("name", WRITES)
 async def test_who_lost_the_lane_writes_nothing(
-    name: str, successor: bool, redis: Redis, valkey_server: ValkeyServer
+    name: str, successor: bool, redis: Redis, database: Database
 ) -> None:
     """A paused holder that wakes up after its hold's end is refused, and not one key changes."""
     store = LiveStore(redis)
@@ -100,10 +100,10 @@ async def test_who_lost_the_lane_writes_nothing(
     await redis("DEL", "{s1}:hold")
     if successor:
         assert await store.acquire(LANE, "a") is not None
-    before = everything(valkey_server)
+    before = everything(database)
     with pytest.raises(FenceLostError):
         await WRITES[name](store, hold)
-    assert everything(valkey_server) == before
+    assert everything(database) == before
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -113,11 +113,13 @@ async def test_the_holder_may_do_each_of_these(name: str, store: LiveStore, redi
 
 
 async def test_a_database_that_lost_its_data_does_not_revive_old_holds(
-    store: LiveStore, redis: Redis
+    store: LiveStore, database: Database
 ) -> None:
     """Fences begin anew then, so the owner is compared as well."""
     old = await _acquire(store, LANE, "a")
-    await redis("FLUSHALL")
+    for server in servers(database):
+        with contextlib.closing(server.client()) as client:
+            client.flushall()
     new = await _acquire(store, LANE, "b")
     assert new.fence == old.fence
     with pytest.raises(FenceLostError):

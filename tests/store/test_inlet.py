@@ -38,7 +38,8 @@ from bridge.store.connection import Redis
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
-from tests.store.conftest import INBOX, POLICIES, everything
+from bridge.store.replicated import Copies
+from tests.store.conftest import INBOX, POLICIES, Database, everything
 from tests.support.relay import Relay
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import until
@@ -126,15 +127,13 @@ async def test_aliases_that_the_platform_links_stay_one_person(inlet: LiveInlet,
     assert await inlet.claim(["bsuid:p:2", "phone:p:50"]) == Claim(contact=contact)
 
 
-async def test_known_never_writes_and_claim_needs_an_alias(
-    inlet: LiveInlet, valkey_server: ValkeyServer
-) -> None:
+async def test_known_never_writes_and_claim_needs_an_alias(inlet: LiveInlet, database: Database) -> None:
     """Statuses and echoes look contacts up without minting any."""
     assert await inlet.known(["phone:p:1"]) is None
     assert await inlet.known([]) is None
     with pytest.raises(ValueError, match="alias"):
         await inlet.claim([])
-    assert everything(valkey_server) == {}
+    assert everything(database) == {}
 
 
 async def test_a_known_contact_costs_one_round_trip(wired: JoinedRedis, relay: Relay) -> None:
@@ -220,7 +219,7 @@ async def test_without_its_replicas_an_append_is_not_answered(
     """With `replicas` set, too few of them is an error; with enough it succeeds, and the replica has the event."""
     primary = JoinedRedis(restartable_valkey.url)
     await primary("CONFIG", "SET", "repl-diskless-sync-delay", 0)
-    inlet = LiveInlet(primary, POLICIES, replicas=1, replicas_within_s=0.1)
+    inlet = LiveInlet(primary, POLICIES, copies=Copies(replicas=1, within_s=0.1))
     with pytest.raises(StoreUnavailableError, match="0 of 1"):
         await inlet.append([event("e1")])
     replica = ValkeyServer(tmp_path / "replica")
@@ -229,7 +228,7 @@ async def test_without_its_replicas_an_append_is_not_answered(
         follower = JoinedRedis(replica.url)
         await follower("REPLICAOF", "127.0.0.1", restartable_valkey.port)
         await until(lambda: _follows(follower), timeout_s=20, what="the replica")
-        patient = LiveInlet(primary, POLICIES, replicas=1, replicas_within_s=5)
+        patient = LiveInlet(primary, POLICIES, copies=Copies(replicas=1, within_s=5))
         await patient.append([event("e2")])
         assert await follower("XLEN", "{s1}:in") == 2
         await follower.aclose()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import StoreUnavailableError, StoreUnknownError
+from bridge.store.connection import RedisReplyError
 from bridge.store.joined import JoinedRedis, Timing
 from tests.support.relay import Relay
 from tests.support.valkey import ValkeyServer
@@ -138,6 +139,15 @@ async def test_a_demoted_primary_is_left(restartable_valkey: ValkeyServer, tmp_p
         await connection("SET", "k", "v")
     assert await connection("CLIENT", "ID") != before
     await connection.aclose()
+
+
+async def test_a_refused_blocking_read_does_not_cost_its_connection(joined: JoinedRedis) -> None:
+    """The next one goes over the same connection."""
+    await joined("SET", "k", "v")
+    for _ in range(3):
+        with pytest.raises(RedisReplyError, match="WRONGTYPE"):
+            await joined.blocking("BLPOP", "k", 1, wait_s=1)
+    assert len(joined._idle) == 1
 
 
 async def test_closing_fails_what_is_under_way(wired: JoinedRedis, relay: Relay) -> None:

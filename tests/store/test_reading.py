@@ -1,4 +1,4 @@
-"""Streams, timers, parked lines and pace, over both connections."""
+"""Streams, timers, parked lines and pace, over every connection."""
 
 from __future__ import annotations
 

@@ -34,9 +34,11 @@ class ValkeyServer:
     data survive `kill` and `start`, as after a crash of the machine's process.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **extra: str) -> None:
+        """`extra` are further settings of the server, with underscores for dashes."""
         self.folder = folder
         self.port = free_port()
+        self._extra = {f"--{name.replace('_', '-')}": value for name, value in extra.items()}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,6 +67,7 @@ class ValkeyServer:
             "--appendonly": "yes",
             "--appendfsync": "always",
             "--maxmemory-policy": "noeviction",
+            **self._extra,
         }
         command = [str(get_binary_path()), *(word for pair in arguments.items() for word in pair)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
