@@ -49,6 +49,7 @@ from bridge.settings import InboxSettings, ProcessRole, Settings
 from bridge.store import keys
 from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis
+from bridge.store.dead import DeadLetters
 from bridge.store.health import claim_shards
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
@@ -410,13 +411,18 @@ class Bridge:
         return handle
 
     async def _measure_streams(self) -> None:
-        """Show how many events wait in each lane; every worker looks at all, for one may be held by nobody."""
+        """Show how many events and dead letters wait in each lane; every worker looks at all, for one may be held
+        by nobody.
+        """
+        every = lanes(self.settings)
+        dead = DeadLetters(self.redis, every)
         while True:
             with contextlib.suppress(StoreUnavailableError):
-                every = lanes(self.settings)
                 lengths = await asyncio.gather(*[self.redis("XLEN", keys.stream(lane)) for lane in every])
                 for lane, length in zip(every, lengths, strict=True):
                     self.metrics.stream_length(lane, length)
+                for lane, count in (await dead.waiting()).items():
+                    self.metrics.dead_letters(lane, count)
             await asyncio.sleep(STREAMS_EVERY_S)
 
     # ---------------------------------------------------------------------------------------- readiness

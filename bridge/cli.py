@@ -163,6 +163,80 @@ def bench(
     _run(run(Options(messages=messages, runs=runs, rate=rate)))
 
 
+replay = typer.Typer(
+    help="Dead letters: events that could not be decided. List, show, retry or drop them.",
+    no_args_is_help=True,
+)
+app.add_typer(replay, name="replay")
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+LetterArgument = Annotated[str, typer.Argument(metavar="ID", help="From the list, as s7:1700000000000-0.")]
+ForceOption = Annotated[
+    bool, typer.Option(help="Also what this release cannot read, or what is held back by an older one.")
+]
+
+
+@replay.command("list")
+def replay_list(
+    *,
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 100,
+) -> None:
+    """List the dead letters, oldest first."""
+    from bridge.replay import show_all  # noqa: PLC0415 - keeps --help quick
+
+    _run(show_all(_settings(config), as_json=json_output, limit=limit))
+
+
+@replay.command("show")
+def replay_show(
+    letter: LetterArgument,
+    *,
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+    unmasked: Annotated[bool, typer.Option(help="Show phone numbers in full.")] = False,
+) -> None:
+    """Show all of one dead letter, and what can be done about it."""
+    from bridge.replay import show  # noqa: PLC0415 - keeps --help quick
+
+    _run(show(_settings(config), letter, as_json=json_output, unmasked=unmasked))
+
+
+@replay.command("retry")
+def replay_retry(
+    letters: Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="One or several ids.")] = None,
+    *,
+    config: ConfigOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Retry all of them, in order.")] = False,
+    force: ForceOption = False,
+    wait: Annotated[float, typer.Option(min=0, max=600, help="Seconds to wait for the outcome.")] = 10.0,
+) -> None:
+    """Put dead letters back under the same event ids, and say what became of them."""
+    from bridge.replay import retry  # noqa: PLC0415 - keeps --help quick
+
+    if bool(letters) == everything:
+        raise typer.BadParameter("name the dead letters to retry, or say --all", param_hint="ID")
+    _run(retry(_settings(config), letters or [], everything=everything, force=force, wait_s=wait))
+
+
+@replay.command("drop")
+def replay_drop(
+    letter: LetterArgument,
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal.")],
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    force: ForceOption = False,
+) -> None:
+    """Drop a dead letter for good."""
+    from bridge.replay import drop  # noqa: PLC0415 - keeps --help quick
+
+    if not reason.strip():
+        raise typer.BadParameter("say why, for whoever asks later", param_hint="--reason")
+    sure = (lambda _question: True) if yes else typer.confirm
+    _run(drop(_settings(config), letter, reason=reason.strip(), force=force, sure=sure))
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

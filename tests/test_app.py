@@ -35,7 +35,7 @@ async def test_what_arrives_and_what_waits_is_shown(stack: Stack) -> None:
     def metrics() -> str:
         return bridge.metrics.render().decode()
 
-    await until(lambda: 'stream_length{shard="s0"} 0.0' in metrics(), 8, "the lengths of the streams")
+    await until(lambda: 'letters_waiting{shard="desk"} 0.0' in metrics(), 8, "the lengths of the streams")
     shown = metrics()
     assert 'threadline_events_total{kind="MessageReceived",platform="wa"} 1.0' in shown
     assert 'threadline_webhook_requests_total{status="200"} 1.0' in shown

@@ -37,6 +37,7 @@ from tests.support.waiting import until
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 30.0
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
+REPLAY = ("list", "show", "retry", "drop")
 SECRETS = {
     "THREADLINE_WHATSAPP__ACCESS_TOKEN": "EAAG-deep-secret-one",
     "THREADLINE_WHATSAPP__APP_SECRET": "deep-secret-two",
@@ -147,12 +148,14 @@ async def ready(port: int) -> dict[str, str]:
 # --------------------------------------------------------------------------------------------------- help
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_and_option_explains_itself(name: str) -> None:
+@pytest.mark.parametrize("words", [*((name,) for name in COMMANDS), *(("replay", one) for one in REPLAY)])
+def test_every_command_and_option_explains_itself(words: tuple[str, ...]) -> None:
     """`--help` works for each, and says a sentence about the command and each option."""
-    shown_help = CliRunner().invoke(app, [name, "--help"])
+    shown_help = CliRunner().invoke(app, [*words, "--help"])
     assert shown_help.exit_code == 0
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]  # as above
+    command = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]  # type: ignore[attr-defined]  # as above
     assert (command.help or "").split("\n")[0].endswith((".", "…", "needed"))
     options = [one for one in command.params if isinstance(one, TyperOption)]
     assert [one.name for one in options if not one.help] == []

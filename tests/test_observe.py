@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.observe import Metrics, Stage, configure_logging, mask_text
+from bridge.observe.masking import mask_tree
 from bridge.phone import mask_phone
 
 PACKAGE = Path(__file__).parents[1] / "bridge"
@@ -90,6 +91,26 @@ def test_what_is_no_number_of_a_person_stays_readable(text: str) -> None:
 def test_tokens_are_removed_from_any_text(text: str) -> None:
     """An error of a library may quote the request it made."""
     assert "geheim" not in mask_text(text)
+
+
+def test_plain_data_is_masked_but_for_what_ids_are_made_of() -> None:
+    """Whoever looks at an event sees its words and ids, and no number; a secret way to answer never."""
+    tree = {
+        "contact": "7-9f3c01234567",
+        "post": {"channel": "C1", "id": "1700000000.000100"},
+        "aliases": ["phone:1:34600111222"],
+        "body": [["t", "Call +34 600 111 222"]],
+        "reply_handle": "https://secret",
+        "files": 2,
+    }
+    masked = mask_tree(tree)
+    assert masked == {
+        **tree,
+        "aliases": ["phone:1:34•••••1222"],
+        "body": [["t", "Call +34•••••1222"]],
+        "reply_handle": "[removed]",
+    }
+    assert mask_tree(tree, numbers=False) == {**tree, "reply_handle": "[removed]"}
 
 
 WAMID = "wamid.HBgLMTU1NTAxMDAzMTEVAgARGBI0ODhBMzk3QzY3NEVBMDY4REIA"

@@ -52,7 +52,11 @@ def test_every_command_line_exists(name: str) -> None:
     for line in re.findall(r"(?:^|`|bin/)\s*threadline ([a-z][^`\n]*)", text_of(name), flags=re.MULTILINE):
         word, *rest = line.split()
         assert word in known, line
-        options = {option for one in known[word].params for option in one.opts}
+        command = known[word]
+        if below := getattr(command, "commands", None):
+            assert rest[:1] == [] or rest[0] in below, line
+            command = below[rest[0]] if rest else command
+        options = {option for one in command.params for option in one.opts}
         assert [one for one in rest if one.startswith("--") and one.split("=")[0] not in options] == [], line
 
 
@@ -91,7 +95,7 @@ def test_every_metric_is_described_and_exists() -> None:
 
 def test_every_log_event_named_is_one() -> None:
     """What an operator is told to look for is really logged."""
-    text = text_of("docs/operations.md")
+    text = text_of("docs/operations.md") + text_of("docs/monitoring.md")
     events = re.findall(r"`((?:lane|bridge|event|line|store|platform|slack|roster)\.[a-z_]+)`", text)
     settings = {".".join(path) for path, _ in fields.values()}
     code = source()

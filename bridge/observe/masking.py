@@ -24,6 +24,8 @@ _SECRET = re.compile(
 # WhatsApp: a message id is base64 that holds the contact's phone number. Events, and the actions and results that
 # follow from them (`/0`, `/r`), are named after it.
 _MESSAGE_ID = re.compile(r"\bwamid\.[\w+/-]+?=*(?=(?:/(?:\d{1,6}|r))*(?![\w+/=-]))", re.ASCII)
+# A desk's ids hold instants: seconds with a fraction.
+_INSTANT = re.compile(r"(?<!\d)\d{10}\.\d{6}(?!\d)")
 _SECRET_FIELD = re.compile(r"token|secret|password|authorization|api_key|signature|cookie", re.IGNORECASE)
 
 # Ids are made of digits too, and are what one searches logs for.
@@ -74,6 +76,26 @@ def _mask_ids(text: str) -> str:
 
 def _hashed(found: re.Match[str]) -> str:
     return f"wamid.#{hashlib.blake2b(found[0].encode(), digest_size=6).hexdigest()}"
+
+
+def mask_tree(value: object, *, numbers: bool = True, name: str = "") -> object:
+    """Plain data for a person who may see everything but phone numbers (and these with `numbers` False).
+
+    Fields that are named like an id keep their digits; how to answer somebody (`reply_handle`) is always removed.
+    """
+    if name == "reply_handle":
+        return REMOVED
+    if isinstance(value, Mapping):
+        return {key: mask_tree(inner, numbers=numbers, name=str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_tree(inner, numbers=numbers, name=name) for inner in value]
+    return _leaf(value, name, numbers=numbers) if isinstance(value, str) else value
+
+
+def _leaf(value: str, name: str, *, numbers: bool) -> str:
+    if not numbers:
+        return _SECRET.sub(REMOVED, value)
+    return _mask_ids(value) if name in SAFE_FIELDS or _INSTANT.search(value) else mask_text(value)
 
 
 def clean(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -445,7 +445,8 @@ def buried_alert(number: int | None, kind: str) -> Document:
     """To the people with rights: a dead letter."""
     where = f" of #{number}" if number else ""
     return say(
-        "An event{where} ({kind}) failed again and again and lies among the dead letters. The logs say why.",
+        "An event{where} ({kind}) failed again and again and lies among the dead letters. "
+        "`threadline replay list` shows it; the logs say why.",
         where=where,
         kind=kind or "unknown",
     )

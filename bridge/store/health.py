@@ -20,11 +20,19 @@ class ShardCountError(BridgeError):
 
 async def claim_shards(redis: Redis, shards: int) -> None:
     """Write the number of shards into a new database, or see that it is the one stored. Raises ShardCountError."""
-    before = await redis("SET", keys.SHARDS, shards, "NX", "GET")
-    if before is not None and int(before) != shards:
+    _same(await redis("SET", keys.SHARDS, shards, "NX", "GET"), shards)
+
+
+async def expect_shards(redis: Redis, shards: int) -> None:
+    """See that the number of shards is the one stored, if there is one. Writes nothing. Raises ShardCountError."""
+    _same(await redis("GET", keys.SHARDS), shards)
+
+
+def _same(stored: bytes | None, shards: int) -> None:
+    if stored is not None and int(stored) != shards:
         raise ShardCountError(
-            f"this Redis database was begun with {int(before)} shards and the settings say {shards}: "
-            f"set shards to {int(before)}, or use an empty database"
+            f"this Redis database was begun with {int(stored)} shards and the settings say {shards}: "
+            f"set shards to {int(stored)}, or use an empty database"
         )
 
 
