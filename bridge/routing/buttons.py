@@ -78,7 +78,9 @@ def _undo_hold(turn: Turn, conversation: Conversation, event: ButtonPressed, age
 
 def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:
     record = outbound.of_message(turn, MessageId(event.token or ""))
-    if record is None:
+    # The token is the client's word: it may name a message of somebody else's.
+    home = turn.conversation(record.conversation) if record is not None else None
+    if record is None or home is None:
         turn.answer(conversation, event.author, texts.forgotten())
         return
     wanted = Fate.FAILED if event.button == "retry" else Fate.UNCERTAIN

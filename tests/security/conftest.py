@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,6 +11,9 @@ import pytest_asyncio
 import structlog
 
 from tests.security.door import Door
+from tests.security.strangers import AGENTS, Forger, crowded
+from tests.support.talk import Shop, open_shop
+from tests.support.valkey import ValkeyServer
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +39,19 @@ def door(standing_door: Door) -> Door:
     """The module's door, with nothing arrived and nothing logged yet."""
     standing_door.forget()
     return standing_door
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop(valkey_server: ValkeyServer, restored_logging: None) -> AsyncIterator[Shop]:
+    """A shop over signed HTTP with strangers in its channels, for all tests of a module."""
+    with contextlib.closing(valkey_server.client()) as client:
+        client.flushall()
+    settings = {"everyone": {"mode": "everyone"}}
+    async with open_shop(valkey_server.url, arrange=crowded, inboxes=settings, agents=AGENTS) as running:
+        yield running
+
+
+@pytest.fixture
+def forger(shop: Shop) -> Forger:
+    """Somebody whose Slack client says what it likes."""
+    return Forger(shop)

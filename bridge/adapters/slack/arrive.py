@@ -245,11 +245,14 @@ class Arrivals:
             return BoltResponse(status=200)
         async with self._orders.turn(_order_key(request.body)):
             try:
-                await self._desk.identity()
+                identity = await self._desk.identity()
             except PlatformError as error:
                 # Bolt would answer 200 to what it cannot authorise, and the event would be lost.
                 log.warning("slack.not_identified", code=error.failure.code)
                 return BoltResponse(status=503)
+            if not concerns(request.body, identity.team):
+                log.warning("slack.another_workspace", team=request.body.get("team_id"))
+                return BoltResponse(status=200)
             return await self.app.async_dispatch(request)
 
     async def _tracked(self, request: AsyncBoltRequest) -> BoltResponse:
@@ -348,6 +351,17 @@ def _order_key(body: Json) -> str:
     inner = event.get("message") or event.get("previous_message") or event
     inner = inner if isinstance(inner, dict) else event
     return f"{event.get('channel')}|{inner.get('thread_ts') or inner.get('ts') or event.get('event_ts')}"
+
+
+def concerns(body: Json, team: str) -> bool:
+    """False for an event of another workspace that has installed the same app: its people are not ours."""
+    grants = body.get("authorizations")
+    named = (
+        {grant.get("team_id") for grant in grants if isinstance(grant, dict)}
+        if isinstance(grants, list)
+        else set()
+    )
+    return "event" not in body or body.get("team_id") in {None, team} or team in named
 
 
 def trouble(event: Json, identity: Identity) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,6 +29,7 @@ _NOT_REPEATABLE = frozenset({"chat.postMessage"})
 # Slack takes JSON for methods that write and forms everywhere (Slack: Web API, POST bodies).
 _JSON_METHODS = frozenset({"reactions.add", "conversations.open"})
 _JSON_FAMILIES = ("chat.", "views.")
+_HOOK = re.compile(r"https://hooks\.slack(?:-gov)?\.com/[!-~]+")
 _WAITED_OUT_S = 2.0
 _DEFAULT_RETRY_AFTER_S = 1.0
 
@@ -47,6 +49,8 @@ class Caller:
         """`base_url` ends in `/api/`; `session` is shared and closed by its owner."""
         self._session = session
         self._base_url = base_url
+        scheme, _, rest = base_url.partition("://")
+        self._origin = f"{scheme}://{rest.partition('/')[0]}/"
         self._token = token
         self._timeout_s = timeout_s
         self._now = now
@@ -95,7 +99,12 @@ class Caller:
         return body, answered
 
     async def respond(self, url: str, payload: Mapping[str, Any]) -> bool:
-        """Post to a `response_url`; False when Slack does not take it there any more (used up, expired)."""
+        """Post to a `response_url`; False when Slack does not take it there any more (used up, expired).
+
+        Only to Slack's own addresses: it came from outside, and through people's clients.
+        """
+        if not (_HOOK.fullmatch(url) or url.startswith(self._origin)):
+            return False
         status, _, raw = await self._post(
             url, orjson.dumps(payload), {"Content-Type": "application/json"}, None, repeatable=True
         )

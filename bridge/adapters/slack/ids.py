@@ -16,7 +16,11 @@ METADATA_TYPE = "threadline"
 """`event_type` of the metadata on our posts (Slack: message metadata)."""
 
 _HANDLE_LIFE_S = 29 * 60
-_VALUE_FIELDS = 3
+# What comes back on a button is the client's word, so it has to look like what `Ref.encode` makes.
+_REF = re.compile(
+    r"(?P<contact>\d{1,4}-[0-9a-f]{1,64})\|(?P<conversation>\d{1,4}-\d{1,15})\|(?P<token>[!-~]{0,200})",
+    re.ASCII,
+)
 _TS = re.compile(r"\d{1,10}(?:\.\d{1,6})?", re.ASCII)
 
 
@@ -34,22 +38,32 @@ class Ref(Struct, frozen=True):
     @classmethod
     def decode(cls, value: str) -> Ref | None:
         """None when the value was not made by `encode`."""
-        fields = value.split("|", _VALUE_FIELDS - 1)
-        if len(fields) != _VALUE_FIELDS or not fields[0] or not fields[1]:
+        found = _REF.fullmatch(value)
+        if found is None:
             return None
-        token = Token(fields[2]) if fields[2] else None
-        return cls(contact=ContactId(fields[0]), conversation=ConversationId(fields[1]), token=token)
+        token = Token(found["token"]) if found["token"] else None
+        contact, conversation = ContactId(found["contact"]), ConversationId(found["conversation"])
+        return cls(contact=contact, conversation=conversation, token=token)
+
+    def within(self, shards: int) -> bool:
+        """Can both have been made in a deployment of so many shards? Others have no lane to be decided in."""
+        return all(int(one.partition("-")[0]) < shards for one in (self.contact, self.conversation))
 
 
-def desk_user(user: str) -> DeskUser:
-    """The account of Slack user `user` (`U…` or `W…`)."""
-    return DeskUser(f"{DESK}:{user}")
+def desk_user(user: str, team: object = None, home: str = "") -> DeskUser:
+    """The account of Slack user `user` (`U…` or `W…`).
+
+    Slack: a user id holds within its workspace only. So somebody of a `team` that is not `home`, where both are
+    known, is another person than the one with this id here.
+    """
+    foreign = isinstance(team, str) and team and home and team != home
+    return DeskUser(f"{DESK}:{user}@{team}" if foreign else f"{DESK}:{user}")
 
 
 def slack_user(account: DeskUser) -> str | None:
     """The Slack user id of an account, or None when it belongs to another desk."""
     desk, _, user = account.partition(":")
-    return user if desk == DESK and user else None
+    return (user.partition("@")[0] or None) if desk == DESK else None
 
 
 def agent_id(account: DeskUser) -> AgentId:

@@ -18,14 +18,14 @@ from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.slack import modals, panel
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.format import escape, from_slack
-from bridge.adapters.slack.ids import DESK, Ref, desk_user, interaction_event, reply_handle, slash_event
+from bridge.adapters.slack.ids import DESK, Ref, interaction_event, reply_handle, slash_event
 from bridge.adapters.slack.modals import Origin
 from bridge.adapters.slack.roster import Names
 from bridge.commands import Mistake
 from bridge.errors import PlatformError
 from bridge.events import ButtonPressed, CommandGiven
 from bridge.markup import Document, clean
-from bridge.model import EventId, OpenConversation, Place, Role, Struct, lane_of
+from bridge.model import DeskUser, EventId, InboxId, OpenConversation, Place, Role, Struct, lane_of
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +37,7 @@ COMMANDS = (*(slash for row in commands.COMMANDS for slash in row.slash), comman
 """Slash commands; the manifest registers the same."""
 
 _MODAL_TIMEOUT_S = 2.5
+_AGENTS_ONLY = "Only agents can do this. Ask an admin to add you."
 _EXAMPLES = "/wa assign #1042 @ben, /wa resolve #1042, /wa note #1042 called back, no answer"
 
 
@@ -57,6 +58,20 @@ class Interactions:
         self._names = names
         self._now = now
 
+    def _account(self, body: Json) -> DeskUser:
+        return self._names.account(*_who(body))
+
+    def _ours(self, ref: Ref | None) -> Ref | None:
+        """What a button or modal names, if that can be one of our conversations."""
+        return ref if ref is not None and ref.within(self._inlet.policies().shards) else None
+
+    def _works_in(self, body: Json, inbox: InboxId) -> bool:
+        """Is the person an agent of this inbox?"""
+        agent = self._inlet.roster().find(self._account(body))
+        return (
+            agent is not None and agent.role >= Role.AGENT and (not agent.inboxes or inbox in agent.inboxes)
+        )
+
     # --------------------------------------------------------------------------------------- buttons
 
     async def action(self, body: Json) -> list[Placed]:
@@ -72,22 +87,21 @@ class Interactions:
             return []
         if name == panel.MENU:
             chosen = str((action.get("selected_option") or {}).get("value") or "")
-            entry, ref = panel.menu_entry(chosen)
+            entry, named = panel.menu_entry(chosen)
+            ref = self._ours(named)
             return await self._chosen(body, entry, ref) if ref is not None else []
-        ref = Ref.decode(str(action.get("value") or ""))
+        ref = self._ours(Ref.decode(str(action.get("value") or "")))
         if ref is None:
             return []
         if name == "assign" and ref.token is None:
             await self._ask(body, "assign", ref)
             return []
-        user = _user(body)
         pressed = ButtonPressed(
             id=interaction_event(body, str(action.get("action_id"))),
             at=self._now(),
             contact=ref.contact,
             conversation=ref.conversation,
-            author=desk_user(user),
-            author_name=await self._names.of(user),
+            **await self._names.author(*_who(body)),
             place=_place(body),
             reply_handle=reply_handle(body.get("response_url"), self._now()),
             button=name,
@@ -124,11 +138,7 @@ class Interactions:
             return []
         handle = reply_handle(body.get("response_url"), self._now())
         event_id = interaction_event(body, entry)
-        return [
-            await self._given(
-                event_id, _user(body), ref, _place(body), handle, entry, from_slack(None, entry)
-            )
-        ]
+        return [await self._given(event_id, body, ref, _place(body), handle, entry, from_slack(None, entry))]
 
     # --------------------------------------------------------------------------------------- modals
 
@@ -155,6 +165,9 @@ class Interactions:
         if contact is None or conversation is None:
             await self._say(body, "This conversation is over. The contact's later ones are in other threads.")
             return
+        if not self._works_in(body, conversation.inbox):
+            await self._say(body, _AGENTS_ONLY)
+            return
         policy = self._inlet.policies().inboxes.get(conversation.inbox)
         inbox = policy.name if policy else str(conversation.inbox)
         await self._open(body, modals.details_modal(contact, conversation, inbox))
@@ -177,7 +190,8 @@ class Interactions:
         if view.get("callback_id") != modals.COMMAND or origin is None:
             return Told()
         said = modals.read_submission(view, origin)
-        if said.errors or said.ref is None:
+        ref = self._ours(said.ref)
+        if said.errors or ref is None:
             return Told(errors=said.errors)
         place = (
             Place(desk=DESK, channel=origin.channel, thread=origin.thread or None) if origin.channel else None
@@ -185,9 +199,7 @@ class Interactions:
         event_id = interaction_event(body, str(view.get("id")))
         return Told(
             placed=[
-                await self._given(
-                    event_id, _user(body), said.ref, place, origin.handle or None, said.line, said.body
-                )
+                await self._given(event_id, body, ref, place, origin.handle or None, said.line, said.body)
             ]
         )
 
@@ -234,17 +246,16 @@ class Interactions:
             return Told()
         line = f"{command} {rest}".strip()
         handle = reply_handle(body.get("response_url"), self._now())
-        user = str(body.get("user_id"))
         words = from_slack(None, line)
         return Told(
-            placed=[await self._given(slash_event(body), user, known, _place(body), handle, line, words)]
+            placed=[await self._given(slash_event(body), body, known, _place(body), handle, line, words)]
         )
 
     async def _pick(self, body: Json, command: str, args: str) -> Told:
         """No number: let the person choose among their conversations and those of nobody."""
-        agent = self._inlet.roster().find(desk_user(str(body.get("user_id"))))
+        agent = self._inlet.roster().find(self._account(body))
         if agent is None or agent.role < Role.AGENT:
-            return Told(words="Only agents can do this. Ask an admin to add you.")
+            return Told(words=_AGENTS_ONLY)
         mine = await self._inlet.open_of(agent.id)
         free = tuple(
             row for row in await self._inlet.open_of(None) if not agent.inboxes or row.inbox in agent.inboxes
@@ -261,7 +272,7 @@ class Interactions:
     async def _given(
         self,
         event_id: EventId,
-        user: str,
+        cause: Json,
         ref: Ref,
         place: Place | None,
         handle: str | None,
@@ -273,8 +284,7 @@ class Interactions:
             at=self._now(),
             contact=ref.contact,
             conversation=ref.conversation,
-            author=desk_user(user),
-            author_name=await self._names.of(user),
+            **await self._names.author(*_who(cause)),
             place=place,
             reply_handle=handle,
             line=line,
@@ -308,8 +318,10 @@ def help_text(word: str) -> str:
     return "\n".join((*lines, about))
 
 
-def _user(body: Json) -> str:
-    return str((body.get("user") or {}).get("id"))
+def _who(body: Json) -> tuple[str, object]:
+    """The user who acted, and the team that Slack says they are of."""
+    user = body.get("user") or {}
+    return str(user.get("id") or body.get("user_id")), user.get("team_id") or body.get("team_id")
 
 
 def _place(body: Json) -> Place | None:

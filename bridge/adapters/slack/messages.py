@@ -16,12 +16,11 @@ from bridge.adapters.slack.ids import (
     DESK,
     delete_event,
     delivered_event,
-    desk_user,
     edit_event,
     message_event,
     ts_time,
 )
-from bridge.adapters.slack.roster import Names
+from bridge.adapters.slack.roster import Author, Names
 from bridge.events import (
     CardReacted,
     StaffDeleted,
@@ -72,8 +71,7 @@ class MessageReader:
             at=ts_time(post.id) or self._now(),
             contact=ContactId(""),
             conversation=ConversationId(""),
-            author=desk_user(str(event["user"])),
-            author_name=await self._names.of(str(event["user"]), event),
+            **await self._author(event),
             place=place,
             post=post,
             body=words(event, identity),
@@ -97,8 +95,7 @@ class MessageReader:
             at=self._now(),
             contact=ContactId(""),
             conversation=ConversationId(""),
-            author=desk_user(str(new["user"])),
-            author_name=await self._names.of(str(new["user"]), new),
+            **await self._author(new),
             place=place,
             post=Post(desk=DESK, channel=channel, id=ts),
             body=words(new, identity),
@@ -119,8 +116,7 @@ class MessageReader:
             at=self._now(),
             contact=ContactId(""),
             conversation=ConversationId(""),
-            author=desk_user(str(old["user"])),
-            author_name=await self._names.of(str(old["user"]), old),
+            **await self._author(old),
             place=place,
             post=Post(desk=DESK, channel=channel, id=ts),
             cause=message_event(channel, ts),
@@ -143,6 +139,11 @@ class MessageReader:
         )
         return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=vanished)]
 
+    async def _author(self, message: Json) -> Author:
+        """Who wrote a message; in a shared channel it says the team that they are of."""
+        team = message.get("user_team") or message.get("source_team")
+        return await self._names.author(str(message["user"]), team, message)
+
     async def reaction(self, body: Json, identity: Identity, *, added: bool) -> list[Placed]:
         """An emoji on, or off, one of our cards; others are of no interest."""
         event = _object(body.get("event"))
@@ -162,8 +163,7 @@ class MessageReader:
             at=self._now(),
             contact=ref.contact,
             conversation=ref.conversation,
-            author=desk_user(user),
-            author_name=await self._names.of(user),
+            **await self._names.author(user, None),
             place=place,
             emoji=emoji.translate(_VARIATION),
             added=added,

@@ -6,18 +6,19 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from bridge.adapters.base import Inlet
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.ids import agent_id, desk_user
 from bridge.adapters.slack.panel import one_line
 from bridge.errors import FailureKind, PlatformError
-from bridge.model import Agent, InboxId, Role, Struct
+from bridge.model import Agent, DeskUser, InboxId, Role, Struct
 
 _PAGE = 200
 _KEPT = 5000
 _FRESH_S = 1800.0
+_FRESH_FOR_RIGHTS_S = 240.0
 _SILENCE_S = 10.0
 
 
@@ -51,7 +52,7 @@ class Profile(Struct, frozen=True):
 
 
 class Profiles:
-    """Users by id, as Slack last told (Slack: users.info); bounded, and read again when older than half an hour."""
+    """Users by id, as Slack last told (Slack: users.info); bounded, and read again when they are old."""
 
     def __init__(self, caller: Caller, team: str = "", now: Callable[[], float] = time.monotonic) -> None:
         self._caller = caller
@@ -63,13 +64,13 @@ class Profiles:
         """Read it again the next time."""
         self._known.pop(user, None)
 
-    async def get(self, user: str) -> Profile:
-        """The profile; an empty one for a user that Slack does not show us.
+    async def get(self, user: str, fresh_s: float = _FRESH_S) -> Profile:
+        """The profile, read again when older than `fresh_s`; an empty one for a user that Slack does not show us.
 
         Raises `PlatformError` when Slack cannot be asked and nothing older is known.
         """
         read_at, known = self._known.get(user, (0.0, None))
-        if known is not None and self._now() - read_at < _FRESH_S:
+        if known is not None and self._now() - read_at < fresh_s:
             return known
         try:
             answer = await self._caller.call("users.info", {"user": user})
@@ -106,6 +107,13 @@ def profile_of(user: Mapping[str, Any], team: str) -> Profile:
     )
 
 
+class Author(TypedDict):
+    """The fields of a `DeskEvent` that say whose it is."""
+
+    author: DeskUser
+    author_name: str
+
+
 class Names:
     """How people are called: from the roster, else from Slack, within a time that an answer can wait."""
 
@@ -115,9 +123,20 @@ class Names:
         self._patience_s = patience_s
         self._silent_until = 0.0
 
-    async def of(self, user: str, message: Mapping[str, Any] | None = None) -> str:
-        """The name of a user, or "" when it cannot be had in time. Never raises `PlatformError`."""
-        agent = self._inlet.roster().find(desk_user(user))
+    def account(self, user: str, team: object) -> DeskUser:
+        """The account of a user whom Slack says to be of `team` (None: it does not say)."""
+        return desk_user(user, team, self._profiles.team)
+
+    async def author(self, user: str, team: object, message: Mapping[str, Any] | None = None) -> Author:
+        """Who did something, as events say it."""
+        return {
+            "author": self.account(user, team),
+            "author_name": await self.of(user, message, team=team),
+        }
+
+    async def of(self, user: str, message: Mapping[str, Any] | None = None, *, team: object = None) -> str:
+        """The name of a user of `team`, or "" when it cannot be had in time. Never raises `PlatformError`."""
+        agent = self._inlet.roster().find(self.account(user, team))
         if agent is not None:
             return agent.name
         inlined = (message or {}).get("user_profile")
@@ -165,7 +184,8 @@ class RosterReader:
                 inboxes.setdefault(user, []).append(inbox)
         agents = []
         for user in sorted({*roles, *inboxes}):
-            profile = await self._profiles.get(user)
+            # Whoever was made a guest or left must not stay an agent for long.
+            profile = await self._profiles.get(user, _FRESH_FOR_RIGHTS_S)
             if profile.member:
                 agents.append(_agent(user, profile, roles.get(user), inboxes.get(user, [])))
         self.problems = tuple(problems)

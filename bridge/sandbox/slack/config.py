@@ -59,8 +59,9 @@ DEFAULT_BOT_EVENTS: tuple[str, ...] = (
 )
 """Event subscriptions of the app unless the configuration says otherwise."""
 
-Role = Literal["member", "guest", "admin", "owner", "outsider"]
-"""A person's standing; `guest` is restricted, `outsider` comes from another team by Slack Connect."""
+Role = Literal["member", "guest", "single_guest", "admin", "owner", "outsider"]
+"""A person's standing; `guest` is restricted to some channels, `single_guest` to one, `outsider` comes from another
+team by Slack Connect."""
 
 
 @dataclass

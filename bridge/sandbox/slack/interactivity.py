@@ -43,8 +43,8 @@ class Interactivity:
     def head(self, kind: str, user: str, *, full: bool = True) -> Json:
         """The keys that every interactive payload begins with."""
         config, ws = self._backend.config, self._backend.ws
-        name = ws.people[user].name
-        who = {"id": user, "username": name, "team_id": config.team_id} | ({"name": name} if full else {})
+        name, team = ws.people[user].name, wire.team_of(ws, user)
+        who = {"id": user, "username": name, "team_id": team} | ({"name": name} if full else {})
         return {
             "type": kind,
             "user": who,

@@ -10,6 +10,12 @@ OUTSIDE_TEAM = "T0OUTSIDE1"
 """The team that people with the role `outsider` belong to."""
 
 
+def team_of(ws: Workspace, user_id: str) -> str:
+    """The team that a person belongs to."""
+    person = ws.people.get(user_id)
+    return OUTSIDE_TEAM if person and person.role == "outsider" else ws.config.team_id
+
+
 def bot_profile(bot: Bot, team_id: str) -> Json:
     """`bot_profile` of an app's post."""
     return {
@@ -152,11 +158,12 @@ def user_json(ws: Workspace, person: PersonConfig, *, with_email: bool) -> Json:
         "image_48": f"https://assets.example.com/{person.name}48.png",
         "image_192": f"https://assets.example.com/{person.name}192.png",
         "status_text_canonical": "",
-        "team": ws.config.team_id,
+        "team": team_of(ws, person.id),
     }
     if with_email:
         profile["email"] = person.email
     return _account(ws, person.id, person.name, deleted=person.deleted) | {
+        "team_id": team_of(ws, person.id),
         "real_name": real,
         "tz": person.tz,
         "tz_label": person.tz_label,
@@ -164,7 +171,8 @@ def user_json(ws: Workspace, person: PersonConfig, *, with_email: bool) -> Json:
         "profile": profile,
         "is_admin": person.role in ("admin", "owner"),
         "is_owner": person.role == "owner",
-        "is_restricted": person.role == "guest",
+        "is_restricted": person.role in ("guest", "single_guest"),
+        "is_ultra_restricted": person.role == "single_guest",
         "is_stranger": person.role == "outsider",
     }
 

@@ -137,6 +137,7 @@ async def test_a_note_from_the_card_keeps_its_words_literal(rig: Rig) -> None:
 
 async def test_the_shortcut_shows_the_conversation(any_rig: Rig) -> None:
     """Details open for a message in a thread, without the full number; elsewhere the person is told."""
+    staff(any_rig)
     place = await any_rig.thread()
     ben = any_rig.sandbox.slack.person("ben")
     reply = await ben.replies("support", place.thread or "", "hello")

@@ -9,7 +9,7 @@ import pytest
 from bridge.adapters.slack.check import check
 from bridge.adapters.slack.ids import agent_id, desk_user
 from bridge.adapters.slack.manifest import scopes
-from bridge.adapters.slack.roster import People, profile_of
+from bridge.adapters.slack.roster import People, Profiles, RosterReader, profile_of
 from bridge.errors import FailureKind, Finding, Level, PlatformError
 from bridge.model import Agent, InboxId, Role
 from bridge.sandbox.faults import Fault
@@ -142,3 +142,17 @@ async def test_a_dead_token_ends_the_check(make_rig: MakeRig) -> None:
     rig = await make_rig(mode="http")
     rig.sandbox.faults.add(Fault("slack.auth.test", "error", -1, params={"error": "account_inactive"}))
     assert bad(await check(rig.desk, "http", {})) == ["slack.token"]
+
+
+async def test_a_change_of_standing_is_seen_within_minutes(make_rig: MakeRig) -> None:
+    """Somebody who was made a guest, or has left, is no agent at the next reading that is some minutes later."""
+    rig = await make_rig()
+    clock = [0.0]
+    profiles = Profiles(rig.desk.caller, "T0TEAM0001", now=lambda: clock[0])
+    reader = RosterReader(rig.desk.caller, profiles, People(agents=("U0BEN00001", "U0CARLA001")), {})
+    assert list(by_name(await reader.read())) == ["ben", "carla"]
+    people = rig.sandbox.slack.workspace.people
+    people["U0BEN00001"].role = "single_guest"
+    people["U0CARLA001"].deleted = True
+    clock[0] = 300.0
+    assert await reader.read() == ()
