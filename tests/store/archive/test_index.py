@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,14 @@ LOOK = {
 }
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    """A server for the tests of this module."""
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 async def connection(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncConnection]:
     """A transaction on an empty archive, of each engine."""
     if request.param == "sqlite":
         url = f"sqlite+aiosqlite:///{tmp_path / 'archive.sqlite3'}"
     else:
-        address = await request.getfixturevalue("postgres").new_database()
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        address = await server.new_database()
         url = address.replace("postgresql://", "postgresql+asyncpg://")
     engine = create_async_engine(url)
     async with engine.begin() as opened:
@@ -54,7 +46,14 @@ async def connection(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 
 def a_message(seq: int, words: str, **other: Any) -> dict[str, Any]:
     """A row of `messages`."""
-    row = {"seq": seq, "id": f"0-{seq}", "conversation": "0-63", "contact": "0-abc", "inbox": "support"}
+    row = {
+        "seq": seq,
+        "id": f"0-{seq}",
+        "conversation": "0-63",
+        "episode": 1,
+        "contact": "0-abc",
+        "inbox": "support",
+    }
     row |= {"direction": "in", "internal": False, "kind": "text", "text": words, "at": seq, **other}
     return row
 
