@@ -162,7 +162,7 @@ class Chain:
                 await self._bury(entry)
                 return
             try:
-                await self._commit(unpack(entry.event), entry=entry, tried=counted)
+                await self._commit(unpack(entry.event), entry=entry)
             except FenceLostError:
                 raise
             except Exception:
@@ -195,18 +195,13 @@ class Chain:
         self.lane.metrics.dead_letter()
 
     async def _commit(
-        self,
-        event: AnyEvent,
-        *,
-        entry: Entry | None = None,
-        tried: bool = False,
-        action: AnyAction | None = None,
+        self, event: AnyEvent, *, entry: Entry | None = None, action: AnyAction | None = None
     ) -> Outcome | None:
         """Decide on `event` and commit. None when it had been decided before. Waits out an unavailable store."""
         unsure = False
         while True:
             try:
-                outcome = await self._try_commit(event, entry, action, tried=tried)
+                outcome = await self._try_commit(event, entry, action)
             except StaleVersionError:
                 self.lane.forget(self.unit)
             except StoreUnavailableError as problem:
@@ -221,7 +216,7 @@ class Chain:
                 return outcome
 
     async def _try_commit(
-        self, event: AnyEvent, entry: Entry | None, action: AnyAction | None, *, tried: bool
+        self, event: AnyEvent, entry: Entry | None, action: AnyAction | None
     ) -> Outcome | None:
         lane = self.lane
         version, state = await self._load()
@@ -242,14 +237,13 @@ class Chain:
             messages=records,
             action=action,
             entry=entry.id if entry else None,
-            tried=tried,
         )
         if outcome.opened:
             # Used up before the commit is known: a number may be skipped, but never given twice.
             lane.counter += 1
         if not await lane.store.commit(outcome.commit):
             return None
-        lane.remember(self.unit, version + (outcome.state is not state), outcome.state)
+        lane.remember(self.unit, version + 1, outcome.state)
         lane.remember_records(outcome.messages)
         lane.sink.submit(lane.name, self.unit, outcome.actions, outcome.ended)
         lane.observe(event, entry, outcome, records)

@@ -110,11 +110,8 @@ def settle(  # noqa: PLR0913 - everything one decision depends on, named
     messages: Mapping[MessageId, MessageRecord] | None = None,
     action: AnyAction | None = None,
     entry: str | None = None,
-    tried: bool = False,
 ) -> Outcome:
-    """Decide on `event`, which stands in the stream as `entry` (and was `tried`, so that its tries are counted), and
-    lay out everything the commit has to write.
-    """
+    """Decide on `event` and lay out everything the commit has to write."""
     context = Context(
         now=snapshot.now,
         policies=snapshot.policies,
@@ -131,28 +128,22 @@ def settle(  # noqa: PLR0913 - everything one decision depends on, named
         "event_id": None if answered else event.id,
         "requires": answered,
         "entry": entry,
-        "tried": tried,
     }
     if isinstance(state, DeskState):
-        return _lay_out_desk(decide_desk(state, event, context), base, state)  # type: ignore[arg-type]
-    return _lay_out(decide(state, event, context), base, context, state)  # type: ignore[arg-type]
+        return _lay_out_desk(decide_desk(state, event, context), base)  # type: ignore[arg-type]
+    return _lay_out(decide(state, event, context), base, context)  # type: ignore[arg-type]
 
 
 def _pack_actions(actions: Sequence[AnyAction]) -> tuple[tuple[ActionId, bytes], ...]:
     return tuple((action.id, actions_codec.pack(action)) for action in actions)
 
 
-def _encoded(after: UnitState, before: UnitState) -> bytes | None:
-    """The state to write; None where nothing changed it, as with most results."""
-    return None if after is before else _encode(after)
-
-
-def _lay_out(decision: Decision, base: dict[str, Any], context: Context, before: Contact) -> Outcome:
+def _lay_out(decision: Decision, base: dict[str, Any], context: Context) -> Outcome:
     known = context.messages
     actions = (*decision.actions, *decision.replaced)
     commit = Commit(
         **base,
-        state=_encoded(decision.state, before),
+        state=_encode(decision.state),
         actions=_pack_actions(actions),
         done=decision.done,
         timers=tuple(
@@ -176,7 +167,7 @@ def _lay_out(decision: Decision, base: dict[str, Any], context: Context, before:
     )
 
 
-def _lay_out_desk(decision: DeskDecision, base: dict[str, Any], before: DeskState) -> Outcome:
+def _lay_out_desk(decision: DeskDecision, base: dict[str, Any]) -> Outcome:
     rows = tuple(
         RowWrite(
             before=row.before or "",
@@ -188,7 +179,7 @@ def _lay_out_desk(decision: DeskDecision, base: dict[str, Any], before: DeskStat
     )
     commit = Commit(
         **base,
-        state=_encoded(decision.state, before),
+        state=_encode(decision.state),
         actions=_pack_actions(decision.actions),
         done=decision.done,
         rows=rows,

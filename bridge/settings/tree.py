@@ -73,6 +73,24 @@ def _redis_address(text: str) -> str:
     return text
 
 
+def _archive_address(text: str) -> str:
+    if text.startswith("sqlite:"):
+        if not text.startswith("sqlite:///") or not text.removeprefix("sqlite:///"):
+            raise ValueError("names no file, as sqlite:///threadline.sqlite3 does")
+        return text
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("does not start with sqlite:/// or postgresql://")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        # Whose words would repeat the address, and with it the password.
+        raise ValueError("has a port that is no number") from None
+    if not parts.path.strip("/"):
+        raise ValueError("names no database, as postgresql://user:password@host/threadline does")
+    return text
+
+
 Secret = Annotated[SecretStr, AfterValidator(_clean)]
 Digits = Annotated[str, Field(pattern=r"^\d{5,}$")]
 SlackChannel = Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")]
@@ -172,6 +190,22 @@ class RedisSettings(Section):
         ge=0,
         le=10,
         description="how many replicas have to have what arrives before the platform hears that we have it",
+    )
+
+
+class ArchiveSettings(Section):
+    """The SQL database that remembers: history, lists, search. SQLite on one host, PostgreSQL for several."""
+
+    # Kept out of repr and errors like a secret, because the address may hold a password.
+    url: Annotated[str, AfterValidator(_archive_address)] = Field(
+        default="sqlite:///threadline.sqlite3",
+        repr=False,
+        description="the database's address: a file (sqlite:///relative or sqlite:////absolute) or a PostgreSQL",
+        examples=[
+            "sqlite:////var/lib/threadline/archive.sqlite3",
+            "postgresql://user:password@db/threadline",
+        ],
+        json_schema_extra={"secret": True},
     )
 
 
@@ -353,6 +387,7 @@ class Settings(BaseSettings):
         description="at least one [[inboxes]] table", examples=["[[inboxes]]"]
     )
     redis: RedisSettings = RedisSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     shards: int = Field(
         default=16,
         ge=1,

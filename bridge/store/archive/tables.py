@@ -81,7 +81,9 @@ contacts = Table(
     Column("merged_into", Text),  # the contact that this one was joined into
     Column("first_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),  # the latest fact about it but for `ContactStored`
-    Column("seq", BigInteger, nullable=False),  # the fact that made it; its document in the full-text index
+    # The fact that made it, and its document in the full-text index. Negative: of the contact that it was joined
+    # into, when that was heard of first.
+    Column("seq", BigInteger, nullable=False),
     Index(None, "phone"),
     Index(None, "merged_into"),
     Index(None, "last_at"),
@@ -113,7 +115,7 @@ conversations = Table(
     "conversations",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("number", BigInteger, nullable=False, unique=True),
+    Column("number", BigInteger, nullable=False),
     Column("contact", Text, nullable=False),
     Column("inbox", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -123,11 +125,13 @@ conversations = Table(
     Column("desk", Text),  # where it is answered now
     Column("channel", Text),
     Column("thread", Text),
+    Column("episode", Integer, nullable=False),  # the latest one, from 1
     Column("opened_at", BigInteger, nullable=False),
     Column("status_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),  # the latest message either way, notes not counted
     Column("last_inbound_at", BigInteger),
     Column("last_outbound_at", BigInteger),
+    Index(None, "number"),
     Index(None, "contact"),
     Index(None, "status", "last_at"),
 )
@@ -169,6 +173,7 @@ messages = Table(
     Column("seq", Seq, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
     Column("conversation", Text, nullable=False),
+    Column("episode", Integer, nullable=False),  # of the conversation; 0 where its opening is not known
     Column("contact", Text, nullable=False),
     Column("inbox", Text, nullable=False),
     Column("direction", Text, nullable=False),  # `in` or `out`
@@ -308,8 +313,42 @@ commands = Table(
     Index(None, "at"),
 )
 
+verdicts = Table(
+    "verdicts",  # what people said becomes of a message that failed, or whose fate nobody knows
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=False),
+    Column("conversation", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("inbox", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("verdict", Text, nullable=False),  # `retry`, `resend`, `arrived`
+    Column("part", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "message"),
+)
+
+dropped = Table(
+    "dropped",  # dead letters that an operator dropped
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=False),
+    Column("conversation", Text, nullable=False),  # empty where the event does not say; the inbox likewise
+    Column("contact", Text, nullable=False),
+    Column("inbox", Text, nullable=False),
+    Column("cause", Text, nullable=False),  # names the dead letter
+    Column("kind", Text, nullable=False),  # of the event
+    Column("arrived_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("message", Text),  # the contact's message that is not shown because of it
+    Column("data", LargeBinary, nullable=False),  # the event as it was packed
+    Column("at", BigInteger, nullable=False),
+    Index(None, "contact"),
+    Index(None, "at"),
+)
+
 PROJECTIONS: tuple[Table, ...] = (
     *(contacts, contact_states, aliases, conversations, threads, episodes, messages, deliveries, posts),
-    *(assignments, status_changes, priority_changes, tag_changes, tags, commands),
+    *(assignments, status_changes, priority_changes, tag_changes, tags, commands, verdicts, dropped),
 )
 """What `rebuild` empties and makes anew from the journal, in an order in which a reader finds what it refers to."""

@@ -1,0 +1,1 @@
+"""How the archive's schema came to be, one step a file in `versions`. Run by `bridge.store.archive.schema`."""

@@ -1,0 +1,554 @@
+"""From facts to the rows of every table but the journal. Pure: what is stored comes in, what changes goes out.
+
+`wanted` names the stored rows that a batch of facts builds on, `project` applies the facts to them in order. Cutting
+the same facts into other batches gives the same rows, which is why a rebuild from the journal equals the first run.
+
+Order holds within a lane only. All facts of a conversation and of a message are of one lane; of two contacts that
+were joined each has its own, so what is said about the other one (`merged`, aliases) must come out alike in either
+order: a contact that is not known yet is made from what is said about it, and of two claims to an alias the later wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from bridge.journal import (
+    AliasesNoted,
+    AnyFact,
+    AssigneeNoted,
+    CommandNoted,
+    ContactNoted,
+    ContactStored,
+    ConversationOpened,
+    DeliveryNoted,
+    DroppedNoted,
+    MessageNoted,
+    PostNoted,
+    PriorityNoted,
+    StatusNoted,
+    TagsNoted,
+    ThreadNoted,
+    VerdictNoted,
+)
+from bridge.markup import Document, Text, plain
+from bridge.model import Direction, Fate, Priority, Status
+from bridge.store.archive.instants import micros
+
+Row = dict[str, Any]
+Part = tuple[str, int, str]
+"""Message, part, and the platform's id: the key of a delivery."""
+
+_ACCEPTED = frozenset({Fate.ACCEPTED, Fate.DELIVERED, Fate.READ})
+_STAMPS = {
+    Fate.ACCEPTED: "accepted_at",
+    Fate.DELIVERED: "delivered_at",
+    Fate.READ: "read_at",
+    Fate.FAILED: "failed_at",
+}
+_body_encoder = msgspec.msgpack.Encoder()
+_body_decoder: msgspec.msgpack.Decoder[Document] = msgspec.msgpack.Decoder(Document)
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """A fact with its number in the journal."""
+
+    seq: int
+    fact: AnyFact
+
+
+class Wanted(msgspec.Struct):
+    """Keys of the stored rows that a batch builds on."""
+
+    contacts: set[str] = msgspec.field(default_factory=set)
+    conversations: set[str] = msgspec.field(default_factory=set)
+    """Their episodes are wanted, too."""
+    messages: set[str] = msgspec.field(default_factory=set)
+    sent: set[str] = msgspec.field(default_factory=set)
+    """Messages whose deliveries are wanted."""
+
+
+class Stored(msgspec.Struct):
+    """The rows that `Wanted` names, as far as there are any, by their keys. `project` changes them."""
+
+    contacts: dict[str, Row] = msgspec.field(default_factory=dict)
+    conversations: dict[str, Row] = msgspec.field(default_factory=dict)
+    episodes: dict[tuple[str, int], Row] = msgspec.field(default_factory=dict)
+    messages: dict[str, Row] = msgspec.field(default_factory=dict)
+    deliveries: dict[Part, Row] = msgspec.field(default_factory=dict)
+
+
+class Reworded(msgspec.Struct, frozen=True):
+    """A stored message whose words changed: `INDEXED_OF_MESSAGE` before and after."""
+
+    before: Row
+    after: Row
+
+
+class Changes(msgspec.Struct):
+    """What a batch changes. Rows are complete where nothing else is said; those of one table have distinct keys."""
+
+    contacts: dict[str, Row] = msgspec.field(default_factory=dict)
+    """New or changed; `aliases`, `conversations`, `episodes`, `deliveries` likewise."""
+    aliases: dict[str, Row] = msgspec.field(default_factory=dict)
+    """Claims: the stored row stays when its `at` is later; `states` likewise."""
+    states: dict[str, Row] = msgspec.field(default_factory=dict)
+    """Rows of `contact_states`."""
+    conversations: dict[str, Row] = msgspec.field(default_factory=dict)
+    episodes: dict[tuple[str, int], Row] = msgspec.field(default_factory=dict)
+    messages: dict[str, Row] = msgspec.field(default_factory=dict)
+    """New ones."""
+    fates: dict[int, Row] = msgspec.field(default_factory=dict)
+    """News of stored messages: `of` (its `seq`), `fate`, `parts`, `code`, `problem`."""
+    rewritten: dict[int, Row] = msgspec.field(default_factory=dict)
+    """Stored messages that were noted again: `of` (its `seq`) and what `MESSAGE_WORDS` names."""
+    deliveries: dict[Part, Row] = msgspec.field(default_factory=dict)
+    threads: dict[tuple[str, ...], Row] = msgspec.field(default_factory=dict)
+    """Left alone when there already; `posts` likewise."""
+    posts: dict[tuple[str, ...], Row] = msgspec.field(default_factory=dict)
+    tags: dict[str, list[Row]] = msgspec.field(default_factory=dict)
+    """By conversation: all that it has now."""
+    logs: dict[str, list[Row]] = msgspec.field(default_factory=dict)
+    """New rows of the tables that only grow, by the table's name."""
+    renamed: dict[str, Row] = msgspec.field(default_factory=dict)
+    """Those of `contacts` whose name, username or number is new."""
+    reworded: list[Reworded] = msgspec.field(default_factory=list)
+
+
+INDEXED_OF_MESSAGE = ("seq", "conversation", "contact", "inbox", "direction", "internal", "text")
+"""The columns of a message that the full-text index is made from."""
+MESSAGE_WORDS = ("internal", "kind", "author", "account", "text", "body")
+"""The columns of a message that a second `MessageNoted` about it replaces."""
+
+
+def storable(text: str) -> str:
+    """`text` as both engines can keep it: PostgreSQL knows no NUL in a text."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def packed_body(body: Document) -> bytes | None:
+    """Formatted text for the column `body`; None where the plain text says it all."""
+    return None if all(isinstance(node, Text) for node in body) else _body_encoder.encode(body)
+
+
+def document(text: str, body: bytes | None) -> Document:
+    """The formatted text of a message's row: the inverse of `packed_body`."""
+    if body is not None:
+        return _body_decoder.decode(body)
+    return (Text(text),) if text else ()
+
+
+def wanted(facts: Iterable[AnyFact]) -> Wanted:
+    """The stored rows that these facts build on."""
+    keys = Wanted()
+    for fact in facts:
+        if isinstance(fact, ContactStored):
+            continue
+        keys.contacts.add(fact.contact)
+        keys.conversations.add(fact.conversation)
+        if isinstance(fact, MessageNoted):
+            keys.messages.add(fact.message)
+        elif isinstance(fact, DeliveryNoted):
+            keys.messages.add(fact.message)
+            keys.sent.add(fact.message)
+        elif isinstance(fact, AliasesNoted) and fact.merged is not None:
+            keys.contacts.add(fact.merged)
+    keys.contacts.discard("")
+    keys.conversations.discard("")
+    return keys
+
+
+def project(noted: Sequence[Noted], stored: Stored) -> Changes:
+    """Apply facts, in order, to the stored rows they build on (which it changes), and say what has to be written."""
+    projector = _Projector(stored)
+    for one in noted:
+        projector.apply(one.seq, one.fact)
+    return projector.finished()
+
+
+class _Projector:
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._changes = Changes()
+        self._reworded: dict[str, Row] = {}
+        """What the full-text index has of messages that were noted again."""
+
+    def apply(self, seq: int, fact: AnyFact) -> None:
+        at = micros(fact.at)
+        if fact.contact and not isinstance(fact, ContactStored):
+            self._contact(fact.contact, seq, at)
+        _HANDLERS[type(fact)](self, seq, at, fact)
+
+    def finished(self) -> Changes:
+        """Everything, with the messages whose words are other than before."""
+        for message, before in self._reworded.items():
+            row = self._stored.messages[message]
+            after = {name: row[name] for name in INDEXED_OF_MESSAGE}
+            if after != before:
+                self._changes.reworded.append(Reworded(before, after))
+        return self._changes
+
+    # --------------------------------------------------------------------------------------- contacts
+
+    def _contact(self, contact: str, seq: int, at: int) -> Row:
+        """The contact's row, made if it is new, with the time of this fact."""
+        row = self._stored.contacts.get(contact)
+        if row is None:
+            row = {
+                "id": storable(contact),
+                "name": "",
+                "username": None,
+                "phone": None,
+                "address": None,
+                "merged_into": None,
+                "first_at": at,
+                "last_at": at,
+                "seq": seq,
+            }
+            self._stored.contacts[contact] = row
+        elif at > row["last_at"]:
+            row["last_at"] = at
+        elif at < row["first_at"]:
+            row["first_at"] = at
+        self._changes.contacts[contact] = row
+        return row
+
+    def _rename(self, contact: str, **known: str | None) -> None:
+        row = self._stored.contacts[contact]
+        row.update({name: value and storable(value) for name, value in known.items()})
+        self._changes.renamed[contact] = row
+
+    def contact_noted(self, _seq: int, _at: int, fact: ContactNoted) -> None:
+        if fact.contact:
+            self._rename(
+                fact.contact,
+                name=fact.name,
+                username=fact.username,
+                phone=fact.phone,
+                address=fact.address,
+            )
+
+    def contact_stored(self, seq: int, at: int, fact: ContactStored) -> None:
+        before = self._changes.states.get(fact.contact)
+        if before is None or before["at"] <= at:
+            self._changes.states[fact.contact] = {
+                "contact": fact.contact,
+                "at": at,
+                "seq": seq,
+                "state": fact.state,
+            }
+
+    def aliases_noted(self, seq: int, at: int, fact: AliasesNoted) -> None:
+        for alias in fact.aliases:
+            name = storable(alias)
+            claimed = self._changes.aliases.get(name)
+            if claimed is None or claimed["at"] <= at:
+                self._changes.aliases[name] = {"alias": name, "contact": storable(fact.contact), "at": at}
+        if fact.merged is not None:
+            self._contact(fact.merged, -seq, at)["merged_into"] = storable(fact.contact)
+
+    # ---------------------------------------------------------------------------------- conversations
+
+    def _conversation(self, conversation: str) -> Row | None:
+        """The conversation's row, about to change."""
+        row = self._stored.conversations.get(conversation)
+        if row is not None:
+            self._changes.conversations[conversation] = row
+        return row
+
+    def opened(self, _seq: int, at: int, fact: ConversationOpened) -> None:
+        before = self._stored.conversations.get(fact.conversation)
+        row = {
+            "id": storable(fact.conversation),
+            "number": fact.number,
+            "contact": storable(fact.contact),
+            "inbox": storable(fact.inbox),
+            "status": Status.ACTIVE.value,
+            "assignee": None,
+            "priority": Priority.NORMAL.value,
+            "previous": fact.previous,
+            "desk": None,
+            "channel": None,
+            "thread": None,
+            "episode": 0 if before is None else before["episode"],
+            "opened_at": at,
+            "status_at": at,
+            "last_at": at,
+            "last_inbound_at": None,
+            "last_outbound_at": None,
+        }
+        self._stored.conversations[fact.conversation] = row
+        self._changes.conversations[fact.conversation] = row
+        if fact.contact and fact.name and not self._stored.contacts[fact.contact]["name"]:
+            self._rename(fact.contact, name=fact.name)
+        self._begin_episode(row, at)
+
+    def _begin_episode(self, conversation: Row, at: int) -> None:
+        conversation["episode"] += 1
+        key = (conversation["id"], conversation["episode"])
+        self._stored.episodes[key] = self._changes.episodes[key] = {
+            "conversation": key[0],
+            "episode": key[1],
+            "contact": conversation["contact"],
+            "inbox": conversation["inbox"],
+            "started_at": at,
+            "ended_at": None,
+            "ended_by": None,
+            "first_inbound_at": None,
+            "first_answer_at": None,
+            "first_answer_by": None,
+        }
+
+    def _episode(self, conversation: str, episode: int) -> Row | None:
+        """An episode's row, about to change."""
+        row = self._stored.episodes.get((conversation, episode))
+        if row is not None:
+            self._changes.episodes[conversation, episode] = row
+        return row
+
+    def status_noted(self, seq: int, at: int, fact: StatusNoted) -> None:
+        self._log(
+            "status_changes", seq, at, fact, before=fact.before.value, after=fact.after.value, by=fact.by
+        )
+        row = self._conversation(fact.conversation)
+        if row is None:
+            return
+        row["status"], row["status_at"] = fact.after.value, at
+        if fact.after is Status.ACTIVE:
+            self._begin_episode(row, at)
+            return
+        episode = self._episode(fact.conversation, row["episode"])
+        if episode is not None and episode["ended_at"] is None:
+            episode["ended_at"], episode["ended_by"] = at, fact.by
+
+    def assignee_noted(self, seq: int, at: int, fact: AssigneeNoted) -> None:
+        self._log("assignments", seq, at, fact, before=fact.before, after=fact.after, by=fact.by)
+        row = self._conversation(fact.conversation)
+        if row is not None:
+            row["assignee"] = fact.after
+
+    def priority_noted(self, seq: int, at: int, fact: PriorityNoted) -> None:
+        self._log(
+            "priority_changes", seq, at, fact, before=fact.before.value, after=fact.after.value, by=fact.by
+        )
+        row = self._conversation(fact.conversation)
+        if row is not None:
+            row["priority"] = fact.after.value
+
+    def tags_noted(self, seq: int, at: int, fact: TagsNoted) -> None:
+        added = [tag for tag in fact.after if tag not in fact.before]
+        removed = [tag for tag in fact.before if tag not in fact.after]
+        self._log("tag_changes", seq, at, fact, added=_listed(added), removed=_listed(removed), by=fact.by)
+        conversation, contact = storable(fact.conversation), storable(fact.contact)
+        self._changes.tags[conversation] = [
+            {"conversation": conversation, "tag": tag, "contact": contact}
+            for tag in dict.fromkeys(storable(tag) for tag in fact.after)
+        ]
+
+    def thread_noted(self, _seq: int, at: int, fact: ThreadNoted) -> None:
+        desk, channel, thread = fact.place.desk, fact.place.channel, fact.place.thread or fact.card.id
+        self._changes.threads.setdefault(
+            (desk, channel, thread),
+            {
+                "desk": desk,
+                "channel": channel,
+                "thread": thread,
+                "conversation": fact.conversation,
+                "contact": fact.contact,
+                "card": fact.card.id,
+                "at": at,
+            },
+        )
+        row = self._conversation(fact.conversation)
+        if row is not None:
+            row["desk"], row["channel"], row["thread"] = desk, channel, thread
+
+    def command_noted(self, seq: int, at: int, fact: CommandNoted) -> None:
+        args = _listed(fact.args)
+        self._log(
+            "commands", seq, at, fact, command=fact.command, args=args, by=fact.by, account=fact.account
+        )
+
+    def verdict_noted(self, seq: int, at: int, fact: VerdictNoted) -> None:
+        self._log(
+            "verdicts",
+            *(seq, at, fact),
+            message=fact.message,
+            verdict=fact.verdict,
+            part=fact.part,
+            by=fact.by,
+            account=fact.account,
+        )
+
+    def dropped_noted(self, seq: int, at: int, fact: DroppedNoted) -> None:
+        self._log(
+            "dropped",
+            *(seq, at, fact),
+            cause=storable(fact.cause),
+            kind=storable(fact.kind),
+            arrived_at=micros(fact.arrived_at),
+            reason=storable(fact.reason),
+            message=fact.message,
+            data=fact.data,
+        )
+
+    def _log(self, table: str, seq: int, at: int, fact: AnyFact, **more: object) -> None:
+        row = {
+            "seq": seq,
+            "conversation": storable(fact.conversation),
+            "contact": storable(fact.contact),
+            "inbox": storable(fact.inbox),
+            "at": at,
+            **more,
+        }
+        self._changes.logs.setdefault(table, []).append(row)
+
+    # --------------------------------------------------------------------------------------- messages
+
+    def message_noted(self, seq: int, at: int, fact: MessageNoted) -> None:
+        inbound = fact.direction is Direction.INBOUND
+        conversation = self._conversation(fact.conversation)
+        words: Row = {
+            "internal": fact.internal,
+            "kind": storable(fact.kind),
+            "author": fact.author,
+            "account": fact.account,
+            "text": storable(plain(fact.body)),
+            "body": packed_body(fact.body),
+        }
+        known = self._stored.messages.get(fact.message)
+        if known is None:
+            self._new_message(seq, at, fact, conversation, words)
+        else:
+            self._rewrite(fact.message, known, words)
+        if fact.post is not None:
+            self._post(fact, at, fact.post.desk, fact.post.channel, fact.post.id, fact.message, ours=False)
+        if conversation is None or fact.internal:
+            return
+        conversation["last_at"] = max(conversation["last_at"], at)
+        conversation["last_inbound_at" if inbound else "last_outbound_at"] = at
+        if inbound:
+            episode = self._stored.episodes.get((fact.conversation, conversation["episode"]))
+            if episode is not None and episode["first_inbound_at"] is None:
+                episode["first_inbound_at"] = at
+                self._changes.episodes[fact.conversation, conversation["episode"]] = episode
+
+    def _new_message(
+        self, seq: int, at: int, fact: MessageNoted, conversation: Row | None, words: Row
+    ) -> None:
+        outbound = fact.direction is Direction.OUTBOUND and not fact.internal
+        row = {
+            "seq": seq,
+            "id": storable(fact.message),
+            "conversation": storable(fact.conversation),
+            "episode": 0 if conversation is None else conversation["episode"],
+            "contact": storable(fact.contact),
+            "inbox": storable(fact.inbox),
+            "direction": fact.direction.value,
+            **words,
+            "platform_id": fact.platform_id and storable(fact.platform_id),
+            "at": at,
+            "sent_at": None if fact.sent_at is None else micros(fact.sent_at),
+            "fate": int(Fate.PENDING) if outbound else None,
+            "parts": None,
+            "code": None,
+            "problem": None,
+        }
+        self._stored.messages[fact.message] = self._changes.messages[fact.message] = row
+
+    def _rewrite(self, message: str, row: Row, words: Row) -> None:
+        if message not in self._changes.messages:
+            self._reworded.setdefault(message, {name: row[name] for name in INDEXED_OF_MESSAGE})
+            self._changes.rewritten[row["seq"]] = {"of": row["seq"], **words}
+        row.update(words)
+
+    def posted(self, _seq: int, at: int, fact: PostNoted) -> None:
+        self._post(fact, at, fact.post.desk, fact.post.channel, fact.post.id, fact.message or "", ours=True)
+
+    def _post(
+        self, fact: AnyFact, at: int, desk: str, channel: str, post: str, message: str, *, ours: bool
+    ) -> None:
+        self._changes.posts.setdefault(
+            (desk, channel, post, message),
+            {
+                "desk": desk,
+                "channel": channel,
+                "post": post,
+                "message": message,
+                "conversation": fact.conversation,
+                "contact": fact.contact,
+                "ours": ours,
+                "at": at,
+            },
+        )
+
+    def delivery_noted(self, _seq: int, at: int, fact: DeliveryNoted) -> None:
+        for part in fact.parts:
+            self._part(fact, at, part.part, storable(part.platform_id), part.fate)
+        row = self._stored.messages.get(fact.message)
+        if row is None:
+            return
+        news = {
+            "fate": int(fact.fate),
+            "parts": fact.total or row["parts"],
+            "code": storable(fact.code) or None,
+            "problem": storable(fact.words) or None,
+        }
+        row.update(news)
+        if fact.message not in self._changes.messages:
+            self._changes.fates[row["seq"]] = {"of": row["seq"], **news}
+        if fact.fate in _ACCEPTED and row["author"] is not None and not row["internal"]:
+            self._answered(row, at)
+
+    def _answered(self, message: Row, at: int) -> None:
+        """A person's words were accepted: the clock of the episode they were said in stops."""
+        episode = self._stored.episodes.get((message["conversation"], message["episode"]))
+        if episode is not None and episode["first_answer_at"] is None:
+            episode["first_answer_at"], episode["first_answer_by"] = at, message["author"]
+            self._changes.episodes[message["conversation"], message["episode"]] = episode
+
+    def _part(self, fact: DeliveryNoted, at: int, part: int, platform_id: str, fate: Fate) -> None:
+        key = (fact.message, part, platform_id)
+        row = self._stored.deliveries.get(key)
+        if row is None:
+            row = self._stored.deliveries[key] = {
+                "message": fact.message,
+                "part": part,
+                "platform_id": platform_id,
+                "contact": fact.contact,
+                "accepted_at": None,
+                "delivered_at": None,
+                "read_at": None,
+                "failed_at": None,
+            }
+        row["fate"], row["at"] = int(fate), at
+        stamp = _STAMPS.get(fate)
+        if stamp is not None and row[stamp] is None:
+            row[stamp] = at
+        self._changes.deliveries[key] = row
+
+
+def _listed(values: Iterable[str]) -> list[str]:
+    """A column of type JSON."""
+    return [storable(value) for value in values]
+
+
+_HANDLERS: dict[type[AnyFact], Callable[[_Projector, int, int, Any], None]] = {
+    AliasesNoted: _Projector.aliases_noted,
+    AssigneeNoted: _Projector.assignee_noted,
+    CommandNoted: _Projector.command_noted,
+    ContactNoted: _Projector.contact_noted,
+    ContactStored: _Projector.contact_stored,
+    ConversationOpened: _Projector.opened,
+    DeliveryNoted: _Projector.delivery_noted,
+    DroppedNoted: _Projector.dropped_noted,
+    MessageNoted: _Projector.message_noted,
+    PostNoted: _Projector.posted,
+    PriorityNoted: _Projector.priority_noted,
+    StatusNoted: _Projector.status_noted,
+    TagsNoted: _Projector.tags_noted,
+    ThreadNoted: _Projector.thread_noted,
+    VerdictNoted: _Projector.verdict_noted,
+}

@@ -1,0 +1,288 @@
+"""Writing facts into the archive: the journal, the projections and the watermarks, a batch in one transaction.
+
+A fact is known by the hash of its packed form, so the same batch may be written any number of times, by anybody, after
+any crash: what is there already is left out. What cannot be read (a later release's kind of fact, damaged bytes), or
+cannot be projected, stays in the journal as it came and stops nobody; a rebuild tries it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import structlog
+from sqlalchemy import Executable, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.journal import AnyFact, unpack
+from bridge.model import LaneId
+from bridge.store.archive import projection, tables
+from bridge.store.archive.database import Database
+from bridge.store.archive.instants import micros
+from bridge.store.archive.projection import Changes, Noted, Row, Stored, Wanted, storable
+from bridge.store.archive.statements import Statements
+from bridge.store.archive.trouble import explain
+
+log = structlog.get_logger(__name__)
+
+UNREADABLE = "unreadable"
+"""The kind of a journal row whose bytes say nothing."""
+_HASH_BYTES = 16
+_REBUILD_ROWS = 1_000
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """One fact as it stands in a lane's journal. Those of a commit share an entry."""
+
+    lane: LaneId
+    entry: str
+    """`<ms>-<n>`, on Redis time: the commit."""
+    data: bytes
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What came of a batch."""
+
+    facts: int
+    """New ones."""
+    unreadable: int
+    """Of these, those that could not be read or projected."""
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """A fact with what the journal's columns say about it."""
+
+    hash: bytes
+    fact: AnyFact | None
+    header: Row
+
+
+class _Header(msgspec.Struct):
+    """What every kind of fact says."""
+
+    type: str
+    at: datetime
+    cause: str
+    contact: str
+    conversation: str
+
+
+_header_decoder = msgspec.msgpack.Decoder(_Header)
+
+
+class TextIndex(Protocol):
+    """The full-text index, kept up to date in the same transaction. Rows are those of the tables, by column names."""
+
+    async def add_messages(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
+        """Index messages that are not in the index yet."""
+
+    async def remove_messages(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
+        """Take messages out again; `rows` as they were put in."""
+
+    async def put_contacts(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
+        """Index contacts as they are now, whatever the index holds of them."""
+
+    async def clear(self, connection: AsyncConnection) -> None:
+        """Empty it."""
+
+
+def fact_hash(data: bytes) -> bytes:
+    """By what a packed fact is known."""
+    return hashlib.blake2b(data, digest_size=_HASH_BYTES).digest()
+
+
+class Writer:
+    """Writes into one database. One batch at a time."""
+
+    def __init__(self, database: Database, index: TextIndex | None = None) -> None:
+        self._database = database
+        self._index = index
+        self._statements = Statements(sqlite=database.is_sqlite)
+
+    async def write(self, entries: Sequence[JournalEntry]) -> Written:
+        """Write the facts that are new, in this order, and move the watermark of every lane to its last entry.
+
+        All or nothing. Raises `ArchiveError`.
+        """
+        reads = list({one.hash: one for one in map(_read, entries)}.values())
+        async with self._database.write() as connection:
+            known = await self._known(connection, [one.hash for one in reads])
+            new = [one for one in reads if one.hash not in known]
+            unreadable = await self._append(connection, new) if new else 0
+            await self._move(connection, entries)
+        return Written(facts=len(new), unreadable=unreadable)
+
+    async def rebuild(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> int:
+        """Empty the projections and make them anew from the journal; how many facts there were.
+
+        One transaction: readers see the old ones until it is done, and nothing changes if it breaks off. `progress`
+        is told how many of how many facts are done. Raises `ArchiveError`.
+        """
+        journal = tables.journal
+        done, last = 0, 0
+        async with self._database.write() as connection:
+            total = (await connection.execute(select(func.count()).select_from(journal))).scalar() or 0
+            for table in tables.PROJECTIONS:
+                await connection.execute(delete(table))
+            if self._index is not None:
+                await self._index.clear(connection)
+            page = select(journal.c.seq, journal.c.data).order_by(journal.c.seq).limit(_REBUILD_ROWS)
+            while rows := (await connection.execute(page.where(journal.c.seq > last))).all():
+                decoded = ((seq, _decoded(data)) for seq, data in rows)
+                await self._project_all(connection, [Noted(seq, fact) for seq, fact in decoded if fact])
+                last = rows[-1].seq
+                done += len(rows)
+                progress(done, total)
+        return done
+
+    # -------------------------------------------------------------------------------------- the journal
+
+    async def _known(self, connection: AsyncConnection, hashes: Sequence[bytes]) -> set[bytes]:
+        rows = await connection.execute(self._statements.known, {"keys": hashes})
+        return {bytes(fact) for (fact,) in rows}
+
+    async def _append(self, connection: AsyncConnection, new: Sequence[_Read]) -> int:
+        journal = tables.journal
+        last = (await connection.execute(select(func.max(journal.c.seq)))).scalar() or 0
+        rows = [{"seq": seq, **one.header} for seq, one in enumerate(new, last + 1)]
+        await connection.execute(journal.insert(), rows)
+        noted = [Noted(seq, one.fact) for seq, one in enumerate(new, last + 1) if one.fact is not None]
+        return len(new) - len(noted) + await self._project_all(connection, noted)
+
+    async def _move(self, connection: AsyncConnection, entries: Sequence[JournalEntry]) -> None:
+        last = {one.lane: one.entry for one in entries}
+        now = time.time_ns() // 1000
+        rows = [{"lane": lane, "entry": entry, "at": now} for lane, entry in last.items()]
+        if rows:
+            await connection.execute(self._statements.upsert(tables.watermarks), rows)
+
+    # ----------------------------------------------------------------------------------- the projections
+
+    async def _project_all(self, connection: AsyncConnection, noted: Sequence[Noted]) -> int:
+        """Project facts in order; how many could not be. One that cannot be, must not keep out the others."""
+        if not noted:
+            return 0
+        try:
+            async with connection.begin_nested():
+                await self._project(connection, noted)
+        except Exception as error:
+            if explain(error, "") is not None:
+                raise  # the database's trouble, not this batch's
+            if len(noted) > 1:
+                return sum([await self._project_all(connection, [one]) for one in noted])
+            log.exception("archive.fact_not_projected", seq=noted[0].seq, kind=type(noted[0].fact).__name__)
+            return 1
+        return 0
+
+    async def _project(self, connection: AsyncConnection, noted: Sequence[Noted]) -> None:
+        wanted = projection.wanted(one.fact for one in noted)
+        stored = await self._stored(connection, wanted)
+        await self._save(connection, projection.project(noted, stored))
+
+    async def _stored(self, connection: AsyncConnection, wanted: Wanted) -> Stored:
+        contacts = await self._rows(connection, tables.contacts.name, wanted.contacts)
+        conversations = await self._rows(connection, tables.conversations.name, wanted.conversations)
+        episodes = await self._rows(connection, tables.episodes.name, wanted.conversations)
+        messages = await self._rows(connection, tables.messages.name, wanted.messages)
+        deliveries = await self._rows(connection, tables.deliveries.name, wanted.sent)
+        return Stored(
+            contacts={row["id"]: row for row in contacts},
+            conversations={row["id"]: row for row in conversations},
+            episodes={(row["conversation"], row["episode"]): row for row in episodes},
+            messages={row["id"]: row for row in messages},
+            deliveries={(row["message"], row["part"], row["platform_id"]): row for row in deliveries},
+        )
+
+    async def _rows(self, connection: AsyncConnection, table: str, keys: Iterable[str]) -> list[Row]:
+        wanted = self._statements.keys(keys)
+        if wanted is None:
+            return []
+        found = await connection.execute(self._statements.stored[table], {"keys": wanted})
+        return [dict(row) for row in found.mappings()]
+
+    async def _save(self, connection: AsyncConnection, changes: Changes) -> None:
+        make = self._statements
+        await _many(connection, make.upsert(tables.contacts), changes.contacts.values())
+        await _many(connection, make.put_latest(tables.aliases), changes.aliases.values())
+        await _many(connection, make.put_latest(tables.contact_states), changes.states.values())
+        await _many(connection, make.upsert(tables.conversations), changes.conversations.values())
+        await _many(connection, make.upsert(tables.episodes), changes.episodes.values())
+        await _many(connection, tables.messages.insert(), changes.messages.values())
+        await _many(connection, make.fates, changes.fates.values())
+        await _many(connection, make.rewrite, changes.rewritten.values())
+        await _many(connection, make.upsert(tables.deliveries), changes.deliveries.values())
+        await _many(connection, make.insert_new(tables.threads), changes.threads.values())
+        await _many(connection, make.insert_new(tables.posts), changes.posts.values())
+        await _many(connection, make.drop_tags, ({"of": conversation} for conversation in changes.tags))
+        await _many(connection, tables.tags.insert(), (row for rows in changes.tags.values() for row in rows))
+        for table, rows in changes.logs.items():
+            await _many(connection, tables.metadata.tables[table].insert(), rows)
+        if self._index is not None:
+            await self._index.put_contacts(connection, list(changes.renamed.values()))
+            await self._index.remove_messages(connection, [one.before for one in changes.reworded])
+            await self._index.add_messages(connection, [one.after for one in changes.reworded])
+            await self._index.add_messages(connection, list(changes.messages.values()))
+
+
+# --------------------------------------------------------------------------------------------------- facts
+
+
+def _read(source: JournalEntry) -> _Read:
+    """A fact and what the journal's columns say about it."""
+    digest = fact_hash(source.data)
+    fact = _decoded(source.data)
+    header: Row = {
+        "fact": digest,
+        "lane": source.lane,
+        "entry": source.entry,
+        "kind": UNREADABLE,
+        "at": int(source.entry.partition("-")[0]) * 1000,
+        "cause": "",
+        "contact": "",
+        "conversation": "",
+        "data": source.data,
+    }
+    if fact is not None:
+        header |= {
+            "kind": type(fact).__name__,
+            "at": micros(fact.at),
+            "cause": storable(fact.cause),
+            "contact": storable(fact.contact),
+            "conversation": storable(fact.conversation),
+        }
+    else:
+        header |= _told(source.data)
+    return _Read(digest, fact, header)
+
+
+def _decoded(data: bytes) -> AnyFact | None:
+    """The fact; None when it is of no kind that this release knows."""
+    try:
+        return unpack(data)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _told(data: bytes) -> Row:
+    """What a fact that cannot be read says all the same; so a contact's facts are found by later releases' kinds."""
+    try:
+        found = _header_decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError):
+        return {}
+    return {
+        "kind": storable(found.type) or UNREADABLE,
+        "at": micros(found.at),
+        "cause": storable(found.cause),
+        "contact": storable(found.contact),
+        "conversation": storable(found.conversation),
+    }
+
+
+async def _many(connection: AsyncConnection, statement: Executable, rows: Iterable[Row]) -> None:
+    several = list(rows)
+    if several:
+        await connection.execute(statement, several)

@@ -1,0 +1,97 @@
+"""The schema is brought up to date once, whoever starts first, and never by an older release."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import resources
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, insert, text
+
+from bridge.store.archive.database import Database
+from bridge.store.archive.schema import RELEASE, VERSION, check_version, migrate
+from bridge.store.archive.tables import metadata, settings
+from bridge.store.archive.trouble import ArchiveError, Trouble
+
+
+async def test_the_steps_make_the_tables_that_the_code_names(database: Database) -> None:
+    """Column by column and index by index, on each engine."""
+
+    def compare(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        return list(compare_metadata(context, metadata))
+
+    async with database.write() as connection:
+        assert await connection.run_sync(compare) == []
+
+
+def test_the_latest_step_is_the_version_of_this_release() -> None:
+    """A forgotten constant would leave every database as it is."""
+    with resources.as_file(resources.files("bridge.store.archive") / "migrations") as folder:
+        assert ScriptDirectory(str(folder)).get_current_head() == VERSION
+
+
+async def test_a_new_database_is_made_and_then_left_alone(empty_url: str) -> None:
+    """The second start finds nothing to do."""
+    database = Database(empty_url)
+    assert not await migrate(database)
+    assert await migrate(database) is None
+    async with database.read() as connection:
+        await check_version(connection, database.where)
+    await database.close()
+
+
+async def test_two_that_start_at_once_migrate_once(empty_url: str) -> None:
+    """One does it, the other one waits and finds it done."""
+    databases = [Database(empty_url) for _ in range(3)]
+    came = await asyncio.gather(*(migrate(one) for one in databases))
+    assert sorted(came, key=str) == ["", None, None]
+    for one in databases:
+        await one.close()
+
+
+async def test_a_step_that_fails_leaves_nothing_behind(empty_url: str) -> None:
+    """Something of ours is in the way: after it is gone the migration runs from the start."""
+    database = Database(empty_url)
+    async with database.write() as connection:
+        await connection.execute(text("CREATE TABLE tags (x INTEGER)"))
+    with pytest.raises(Exception, match="tags"):
+        await migrate(database)
+    async with database.write() as connection:
+        await connection.execute(text("DROP TABLE tags"))
+    assert not await migrate(database)
+    await database.close()
+
+
+@pytest.mark.parametrize("release", ["9.9.9", None])
+async def test_a_newer_schema_is_refused(database: Database, release: str | None) -> None:
+    """With the release that made it, as far as it is known, and what to do."""
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.execute(text("DELETE FROM settings"))
+        if release is not None:
+            await connection.execute(insert(settings).values(name=RELEASE, value=release))
+    with pytest.raises(
+        ArchiveError, match=r"migrated by a newer release .*upgrade Threadline, or"
+    ) as refused:
+        await migrate(database)
+    assert refused.value.trouble is Trouble.NEWER
+    assert (release or "9999") in str(refused.value)
+    async with database.read() as connection:
+        with pytest.raises(ArchiveError, match="newer release"):
+            await check_version(connection, database.where)
+
+
+async def test_a_database_without_a_schema_is_told_apart(empty_url: str) -> None:
+    """Whoever only reads says what to run."""
+    database = Database(empty_url)
+    async with database.write():
+        pass
+    async with database.read() as connection:
+        with pytest.raises(ArchiveError, match="threadline archive migrate") as refused:
+            await check_version(connection, database.where)
+    assert refused.value.trouble is Trouble.OUTDATED
+    await database.close()
