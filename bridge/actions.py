@@ -226,6 +226,17 @@ class MoveAliases(Action, frozen=True, kw_only=True):
     aliases: tuple[str, ...]
 
 
+class ForgetThreads(Action, frozen=True, kw_only=True):
+    """Words in these threads no longer lead to a conversation by themselves: from now on they are placed by what the
+    thread's root names. Result: `Done`.
+    """
+
+    line = Line.LANES
+    repeat = Repeat.SAFE
+    contact: ContactId
+    places: tuple[Place, ...]
+
+
 class FindThread(Action, frozen=True, kw_only=True):
     """Read the root of an unknown thread and see whether it names one of our conversations. Result:
     `ThreadFound`.
@@ -260,6 +271,7 @@ AnyAction = (
     | Alert
     | Emit
     | MoveAliases
+    | ForgetThreads
     | FindThread
     | ShowMode
 )

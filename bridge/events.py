@@ -198,6 +198,35 @@ class ThreadVanished(ContactEvent, frozen=True, kw_only=True):
     reason: str
 
 
+# ----------------------------------------------------------------------------------------------------- rest
+
+
+class ContactIdle(ContactEvent, frozen=True, kw_only=True):
+    """As far as the archive knows nothing happened to the contact since `since`: it may leave Redis."""
+
+    since: datetime
+
+
+class ContactArchived(ContactEvent, frozen=True, kw_only=True):
+    """The archive has the state that was stored at `stored`."""
+
+    stored: datetime
+
+
+class StubOutlived(ContactEvent, frozen=True, kw_only=True):
+    """The state stored at `stored` has rested for so long that not even its stub is needed."""
+
+    stored: datetime
+
+
+class ContactFetched(ContactEvent, frozen=True, kw_only=True):
+    """The archive answered after all: the whole state (a packed `model.Contact`) of a contact whose stub went on
+    without it.
+    """
+
+    state: bytes
+
+
 # --------------------------------------------------------------------------------------------------- timers
 
 
@@ -332,6 +361,10 @@ ContactLaneEvent = (
     | CardReacted
     | ModeChanged
     | ThreadVanished
+    | ContactIdle
+    | ContactArchived
+    | StubOutlived
+    | ContactFetched
     | EventBuried
     | TimeReached
     | Posted

@@ -340,6 +340,10 @@ class Contact(Struct, frozen=True, kw_only=True):
     """Set when this contact was joined into another: its events are forwarded there."""
     seq: int = 0
     """Counts this contact's actions; gives them their order."""
+    resting: datetime | None = None
+    """When this very state was journaled for the archive (see `routing.rest`); None once it changed since."""
+    partial: datetime | None = None
+    """Made from what a stub says, of the state stored then: the archive did not answer and has still to be asked."""
 
     def label(self) -> str:
         """Masked number or @username; never a full number. Empty while neither is known."""

@@ -11,17 +11,28 @@ import msgspec
 import structlog
 
 from bridge.engine.decider import (
+    Loaded,
     Outcome,
     Snapshot,
     UnitState,
+    decode,
     decode_messages,
-    decode_state,
     needed,
     settle,
 )
+from bridge.engine.waking import Returned, ShelfAwayError
 from bridge.errors import FenceLostError, ResultRefusedError, StaleVersionError, StoreUnavailableError
 from bridge.events import AnyEvent, EventBuried, pack, unpack
-from bridge.model import DESK_LANE, ContactId, EventId, MessageId, MessageRecord
+from bridge.model import (
+    DESK_LANE,
+    Contact,
+    ContactId,
+    EventId,
+    MessageId,
+    MessageRecord,
+    ThreadRef,
+)
+from bridge.routing import rest
 from bridge.routing.decision import Needs
 
 if TYPE_CHECKING:
@@ -73,6 +84,19 @@ def kind_of(event: bytes) -> str:
     return kind if isinstance(kind, str) and kind.isidentifier() else ""
 
 
+def _may_wake(event: bytes) -> bool:
+    """Whether an event may take the whole state of a contact; one that nobody can read does not."""
+    try:
+        return rest.wakes(unpack(event), known=False)  # type: ignore[arg-type]  # in a shard: a contact's
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+
+
+def _as_it_is(state: UnitState) -> UnitState:
+    """A contact at rest that the archive has nothing of: there is nothing more to ask for."""
+    return msgspec.structs.replace(state, partial=None) if isinstance(state, Contact) else state
+
+
 class Chain:
     """Decides and commits for one unit, strictly one at a time. Lives while there is something to do."""
 
@@ -83,6 +107,13 @@ class Chain:
         self.results: deque[ResultItem] = deque()
         self.skipped_after: str | None = None
         """Set when entries of this unit were left in the stream, all of them behind this id."""
+        self._answer: tuple[Returned | None] | None = None
+        """What the archive said of the contact at rest, until a decision on that is committed."""
+
+    def go_on_from(self, after: str) -> None:
+        """Entries of this unit were left in the stream, all of them behind `after`."""
+        if self.skipped_after is None or stream_key(after) < stream_key(self.skipped_after):
+            self.skipped_after = after
 
     async def run(self) -> None:
         """Work until nothing is left. Ends early, without loss, when the lane is lost."""
@@ -104,6 +135,8 @@ class Chain:
         if self.results:
             await self._settle_result(self.results.popleft())
         elif self.entries:
+            if not await self._is_known(self.entries[0]):
+                return bool(self.results)
             await self._settle_entry(self.entries[0])
             self.entries.popleft()
             self.lane.in_hand -= 1
@@ -135,6 +168,27 @@ class Chain:
         if len(entries) < SKIPPED_PAGE:
             seen = max(after, reader_was_at, key=stream_key)
             self.skipped_after = seen if stream_key(seen) < reader_is_at else None
+
+    async def _is_known(self, entry: Entry) -> bool:
+        """False: only the archive knows whose this entry is, and it does not answer. Then this unit's entries stay in
+        the stream; that counts as no try.
+        """
+        if self.lane.name == DESK_LANE or self._answer is not None:
+            return True
+        try:
+            loaded = await self._patiently(self._load)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return True  # deciding runs into it as well, and counts that
+        if not loaded.shelved or not _may_wake(entry.event):
+            return True
+        try:
+            self._answer = (await self._ask(),)
+        except ShelfAwayError:
+            if not self.results:
+                log.warning("contact.waits_for_archive", unit=self.unit, lane=self.lane.name)
+                self.lane.waker.sleep(self.unit, entry.id)
+            return False
+        return True
 
     # --------------------------------------------------------------------------------------- settling
 
@@ -219,8 +273,11 @@ class Chain:
         self, event: AnyEvent, entry: Entry | None, action: AnyAction | None
     ) -> Outcome | None:
         lane = self.lane
-        version, state = await self._load()
-        records = await self._records(needed(lane.name, event, action))
+        loaded = await self._load()
+        wanted = needed(lane.name, event, action)
+        records = await self._records(wanted)
+        if loaded.stub is not None and rest.wakes(event, known=bool(records)):  # type: ignore[arg-type]  # a contact's
+            loaded = await self._awake(loaded)
         snapshot = Snapshot(
             now=lane.clock.now(),
             policies=lane.world.policies(),
@@ -230,11 +287,11 @@ class Chain:
         outcome = settle(
             lane.hold,
             self.unit,
-            version,
-            state,
+            loaded,
             event,
             snapshot,
             messages=records,
+            pending=wanted.pending and bool(await lane.store.pending(lane.name, self.unit)),
             action=action,
             entry=entry.id if entry else None,
         )
@@ -243,11 +300,25 @@ class Chain:
             lane.counter += 1
         if not await lane.store.commit(outcome.commit):
             return None
-        lane.remember(self.unit, version + 1, outcome.state)
+        self._keep(loaded, outcome)
         lane.remember_records(outcome.messages)
         lane.sink.submit(lane.name, self.unit, outcome.actions, outcome.ended)
         lane.observe(event, entry, outcome, records)
         return outcome
+
+    def _keep(self, loaded: Loaded, outcome: Outcome) -> None:
+        """What was committed is known here from now on."""
+        if outcome.at_rest:
+            self.lane.drop(self.unit)
+            return
+        self._answer = None
+        self.lane.remember(self.unit, loaded.version + 1, outcome.state)
+        self._complete(outcome.state)
+
+    def _complete(self, state: UnitState) -> None:
+        """Have the archive asked for the rest of a contact that goes on with what its stub says."""
+        if isinstance(state, Contact) and state.partial is not None:
+            self.lane.waker.complete(self.unit)
 
     async def _records(self, needs: Needs) -> Mapping[MessageId, MessageRecord]:
         """The message records a decision takes. Most results concern a message that this worker has just decided
@@ -263,14 +334,49 @@ class Chain:
             await self.lane.store.message_records(self.lane.name, needs.messages, needs.platform_ids)
         )
 
-    async def _load(self) -> tuple[int, UnitState]:
+    async def _load(self) -> Loaded:
         cached = self.lane.cached(self.unit)
         if cached is not None:
-            return cached
-        record = await self.lane.store.load(self.lane.name, self.unit)
-        state = decode_state(self.lane.name, self.unit, record)
-        self.lane.remember(self.unit, record.version, state)
-        return record.version, state
+            return Loaded(version=cached[0], state=cached[1])
+        loaded = decode(self.lane.name, self.unit, await self.lane.store.load(self.lane.name, self.unit))
+        if loaded.stub is None:
+            self.lane.remember(self.unit, loaded.version, loaded.state)
+            self._complete(loaded.state)
+        return loaded
+
+    # -------------------------------------------------------------------------------------- coming back
+
+    async def _awake(self, loaded: Loaded) -> Loaded:
+        """A contact at rest as it is to be decided on: whole, or as far as its stub says."""
+        if self._answer is None:
+            try:
+                self._answer = (await self._ask(),)
+            except ShelfAwayError:
+                return loaded
+        (found,) = self._answer
+        at_rest = loaded.state
+        if found is None or not isinstance(at_rest, Contact):
+            log.error("rest.not_in_archive", unit=self.unit, lane=self.lane.name)
+            return msgspec.structs.replace(loaded, state=_as_it_is(at_rest))
+        if not loaded.shelved and found.contact.resting != at_rest.resting:
+            # An older one than the stub stands for: the archive's database was put back to a backup.
+            log.error("rest.not_in_archive", unit=self.unit, lane=self.lane.name, stored=str(at_rest.resting))
+            return msgspec.structs.replace(loaded, state=_as_it_is(at_rest))
+        if loaded.shelved:
+            await self._lead_back(found.contact)
+        return msgspec.structs.replace(loaded, state=found.contact, restored=found.recent)
+
+    async def _ask(self) -> Returned | None:
+        return await self.lane.archive.ask(ContactId(self.unit))
+
+    async def _lead_back(self, contact: Contact) -> None:
+        """Let its numbers and threads lead to a contact again of which Redis knew nothing."""
+        store = self.lane.store
+        for conversation in contact.conversations.values():
+            ref = ThreadRef(contact=contact.id, conversation=conversation.id, inbox=conversation.inbox)
+            await store.remember_number(conversation.id, ref)
+            if conversation.thread is not None:
+                await store.remember_thread(conversation.thread, ref)
 
     # ---------------------------------------------------------------------------------------- patience
 

@@ -33,7 +33,8 @@ from bridge.model import (
     conversation_id,
 )
 from bridge.routing.decide import decide, decide_desk, needs
-from bridge.routing.decision import Context, Decision, DeskDecision, Needs
+from bridge.routing.decision import Context, Decision, DeskDecision, Form, Needs
+from bridge.store import stub
 from bridge.store.base import (
     Commit,
     Hold,
@@ -46,7 +47,6 @@ from bridge.store.base import (
 )
 
 _encode = msgspec.msgpack.Encoder().encode
-_contact = msgspec.msgpack.Decoder(Contact).decode
 _desk = msgspec.msgpack.Decoder(DeskState).decode
 _message = msgspec.msgpack.Decoder(MessageRecord).decode
 
@@ -72,14 +72,37 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     opened: bool
     messages: Sequence[MessageRecord] = ()
     """Message records as they are once it is written."""
+    at_rest: bool = False
+    """Redis keeps less than `state`."""
     ignored: str | None
 
 
-def decode_state(lane: LaneId, unit: str, record: Record) -> UnitState:
-    """The state of a unit; an empty one when nothing is stored yet."""
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit as it stands in Redis."""
+
+    version: int
+    state: UnitState
+    """Of a contact at rest: what the stub says, or nothing but the id."""
+    stub: bytes | None = None
+    """What stands there of a contact at rest; written again as it is by decisions that change nothing."""
+    shelved: bool = False
+    """Not even a stub stands there: only the archive knows the contact."""
+    restored: tuple[tuple[ConversationId, Recent], ...] = ()
+    """Recent history that came back from the archive together with the state, oldest first."""
+
+
+def decode(lane: LaneId, unit: str, record: Record) -> Loaded:
+    """A unit's record, understood; an empty state when nothing is stored yet."""
+    version, data = record.version, record.data
     if lane == DESK_LANE:
-        return _desk(record.data) if record.data else DeskState()
-    return _contact(record.data) if record.data else Contact(id=ContactId(unit))
+        return Loaded(version=version, state=_desk(data) if data else DeskState())
+    contact = ContactId(unit)
+    kept = stub.unpack(data) if data else Contact(id=contact)
+    if isinstance(kept, Contact):
+        return Loaded(version=version, state=kept)
+    if isinstance(kept, stub.Stub):
+        return Loaded(version=version, state=kept.contact(contact), stub=data)
+    return Loaded(version=version, state=Contact(id=contact), stub=data, shelved=True)
 
 
 def needed(lane: LaneId, event: Event, action: AnyAction | None = None) -> Needs:
@@ -102,12 +125,12 @@ def answered_action(event: Event) -> ActionId | None:
 def settle(  # noqa: PLR0913 - everything one decision depends on, named
     hold: Hold,
     unit: str,
-    version: int,
-    state: UnitState,
+    loaded: Loaded,
     event: AnyEvent,
     snapshot: Snapshot,
     *,
     messages: Mapping[MessageId, MessageRecord] | None = None,
+    pending: bool = False,
     action: AnyAction | None = None,
     entry: str | None = None,
 ) -> Outcome:
@@ -118,32 +141,48 @@ def settle(  # noqa: PLR0913 - everything one decision depends on, named
         roster=snapshot.roster,
         counter=snapshot.counter,
         messages=dict(messages or {}),
+        pending=pending,
         action=action,
     )
     answered = answered_action(event)
     base: dict[str, Any] = {
         "hold": hold,
         "unit": unit,
-        "version": version,
+        "version": loaded.version,
         "event_id": None if answered else event.id,
         "requires": answered,
         "entry": entry,
     }
+    state = loaded.state
     if isinstance(state, DeskState):
         return _lay_out_desk(decide_desk(state, event, context), base)  # type: ignore[arg-type]
-    return _lay_out(decide(state, event, context), base, context)  # type: ignore[arg-type]
+    return _lay_out(decide(state, event, context), base, context, loaded)  # type: ignore[arg-type]
 
 
 def _pack_actions(actions: Sequence[AnyAction]) -> tuple[tuple[ActionId, bytes], ...]:
     return tuple((action.id, actions_codec.pack(action)) for action in actions)
 
 
-def _lay_out(decision: Decision, base: dict[str, Any], context: Context) -> Outcome:
+def packed_state(decision: Decision, now: datetime, loaded: Loaded) -> bytes:
+    """The state as Redis keeps it from now on."""
+    if decision.form is Form.STUB:
+        return stub.pack_stub(decision.state, now)
+    if decision.form is Form.SHELVED:
+        return stub.pack_shelved(decision.state)
+    if loaded.stub is not None and decision.state is loaded.state:
+        return loaded.stub
+    return _encode(decision.state)
+
+
+def _lay_out(decision: Decision, base: dict[str, Any], context: Context, loaded: Loaded) -> Outcome:
     known = context.messages
     actions = (*decision.actions, *decision.replaced)
+    packed = packed_state(decision, context.now, loaded)
+    at_rest = decision.form is not Form.WHOLE or packed is loaded.stub
+    restored = () if at_rest else loaded.restored
     commit = Commit(
         **base,
-        state=_encode(decision.state),
+        state=packed,
         actions=_pack_actions(actions),
         done=decision.done,
         timers=tuple(
@@ -152,7 +191,10 @@ def _lay_out(decision: Decision, base: dict[str, Any], context: Context) -> Outc
         ),
         cleared=decision.cleared,
         messages=tuple(_message_write(record, known.get(record.id)) for record in decision.messages),
-        recent=tuple(_recent_write(owner, line) for owner, line in decision.recent),
+        # What is restored is the whole of it: a commit whose answer got lost may be followed by another of the kind.
+        forgotten=(*decision.forgotten, *dict.fromkeys(owner for owner, _ in restored)),
+        unnumbered=decision.unnumbered,
+        recent=tuple(_recent_write(owner, line) for owner, line in (*restored, *decision.recent)),
         journal=tuple(journal.pack(fact) for fact in decision.facts),
         number=_number_write(decision, base["hold"], context.counter),
     )
@@ -163,6 +205,7 @@ def _lay_out(decision: Decision, base: dict[str, Any], context: Context) -> Outc
         ended=decision.done,
         opened=decision.opened is not None,
         messages=decision.messages,
+        at_rest=at_rest,
         ignored=decision.ignored,
     )
 

@@ -16,13 +16,14 @@ import structlog
 
 from bridge.actions import AnyAction
 from bridge.engine.clock import SharedClock
-from bridge.engine.decider import UnitState, decode_state
+from bridge.engine.decider import UnitState, decode
 from bridge.engine.lane import EngineMetrics, EngineOptions, LaneRun, World
+from bridge.engine.waking import ArchiveDesk
 from bridge.engine.work import ActionSink
 from bridge.errors import FenceLostError, StoreUnavailableError
 from bridge.events import AnyEvent
 from bridge.model import LaneId
-from bridge.store.base import Hold, LaneStore
+from bridge.store.base import Hold, LaneStore, Shelf
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,9 @@ class Engine:
         lanes: Sequence[LaneId],
         owner: str,
         options: EngineOptions | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
+        self._archive = ArchiveDesk(shelf, world.roster)
         self.clock = SharedClock()
         self._store = store
         self._sink = sink
@@ -118,7 +121,7 @@ class Engine:
         cached = run.cached(unit)
         if cached is not None:
             return cached[1]
-        return decode_state(lane, unit, await self._store.load(lane, unit))
+        return decode(lane, unit, await self._store.load(lane, unit)).state
 
     # --------------------------------------------------------------------------------------- loops
 
@@ -195,6 +198,7 @@ class Engine:
             self._options,
             counter=counter,
             taken_ms=taken_ms,
+            archive=self._archive,
         )
         self._runs[lane] = run
         self._sink.take_lane(hold)

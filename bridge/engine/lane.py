@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -15,6 +16,7 @@ from bridge.actions import AnyAction
 from bridge.engine.chain import Chain, ResultItem, stream_key
 from bridge.engine.clock import SharedClock
 from bridge.engine.decider import Outcome, UnitState
+from bridge.engine.waking import ArchiveDesk, Waker
 from bridge.engine.work import ActionSink
 from bridge.errors import FenceLostError
 from bridge.events import AnyEvent, PartSent, Posted
@@ -92,6 +94,7 @@ class LaneRun:
         *,
         counter: int,
         taken_ms: int,
+        archive: ArchiveDesk | None = None,
     ) -> None:
         self.name: LaneId = hold.lane
         self.hold = hold
@@ -107,6 +110,8 @@ class LaneRun:
         self.in_hand = 0
         self.lost = False
         self.closing = False
+        self.archive = archive or ArchiveDesk(None, world.roster)
+        self.waker = Waker(self.name, self.archive, partial(store.emit, self.name), self._revive)
         self._taken = (taken_ms, 1 << 62)
         self._chains: dict[str, Chain] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -118,6 +123,8 @@ class LaneRun:
     def take_in(self, entry: Entry) -> None:
         """An entry was read from the stream: hand it to its unit's chain, or leave it in Redis for later."""
         self.cursor = entry.id
+        if self.waker.is_asleep(entry.unit):
+            return
         chain = self._chain(entry.unit)
         if chain.skipped_after is not None:
             return
@@ -126,6 +133,11 @@ class LaneRun:
             return
         chain.entries.append(entry)
         self.in_hand += 1
+
+    def _revive(self, unit: str, after: str) -> None:
+        """Take up the events of a unit that were left in the stream while it waited for the archive."""
+        if not self.lost and not self.closing:
+            self._chain(unit).go_on_from(after)
 
     def put_result(self, unit: str, event: AnyEvent, action: AnyAction) -> asyncio.Future[bool]:
         """Queue a result ahead of the unit's waiting events; see `ResultItem.committed`."""
@@ -172,6 +184,10 @@ class LaneRun:
         if len(self._cache) > self.options.cached_units:
             self._cache.popitem(last=False)
 
+    def drop(self, unit: str) -> None:
+        """The unit is at rest: nothing of it is kept in memory."""
+        self._cache.pop(unit, None)
+
     def records(self, wanted: Sequence[MessageId]) -> dict[MessageId, MessageRecord] | None:
         """Message records as last committed here; None unless all that are wanted are known."""
         if not all(message in self._records for message in wanted):
@@ -197,6 +213,7 @@ class LaneRun:
         """Somebody else may hold the lane now: stop deciding and acting for it."""
         if not self.lost:
             self.lost = True
+            self.waker.stop()
             self.sink.drop_lane(self.name)
 
     async def idle(self) -> None:

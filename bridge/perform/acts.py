@@ -10,6 +10,7 @@ from bridge.actions import (
     DirectMessage,
     Emit,
     FindThread,
+    ForgetThreads,
     MarkRead,
     MoveAliases,
     OpenThread,
@@ -69,6 +70,8 @@ class Acts:
                 await self._lanes.emit(run, work, action)
             case MoveAliases() as action:
                 await self._lanes.move_aliases(run, work, action)
+            case ForgetThreads() as action:
+                await self._lanes.forget_threads(run, work, action)
             case FindThread() as action:
                 await self._lanes.find_thread(run, work, action)
             case ShowMode() as action:

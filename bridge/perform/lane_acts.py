@@ -6,7 +6,16 @@ import asyncio
 
 import msgspec
 
-from bridge.actions import Alert, Answer, DirectMessage, Emit, FindThread, MoveAliases, ShowMode
+from bridge.actions import (
+    Alert,
+    Answer,
+    DirectMessage,
+    Emit,
+    FindThread,
+    ForgetThreads,
+    MoveAliases,
+    ShowMode,
+)
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import FailureKind
 from bridge.events import ModeChanged, ThreadFound, pack
@@ -22,7 +31,7 @@ PASSING = frozenset({FailureKind.RETRY, FailureKind.UNKNOWN, FailureKind.STOP})
 
 
 class LaneActs:
-    """Carries out `Answer`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases`, `FindThread`, `ShowMode`."""
+    """Carries out `Answer`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases`, `ForgetThreads`, `FindThread`, `ShowMode`."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -60,6 +69,11 @@ class LaneActs:
     async def move_aliases(self, run: LineRun, work: Work, action: MoveAliases) -> None:
         """Point aliases at the contact that won a join."""
         await self._tools.performer.store.move_aliases(action.contact, action.aliases)
+        await self._tools.done(run, work)
+
+    async def forget_threads(self, run: LineRun, work: Work, action: ForgetThreads) -> None:
+        """Let go of the keys of threads that nobody wrote in for long."""
+        await self._tools.performer.store.forget_threads(action.places)
         await self._tools.done(run, work)
 
     async def find_thread(self, run: LineRun, work: Work, action: FindThread) -> None:

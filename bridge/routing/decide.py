@@ -9,7 +9,10 @@ from bridge.events import (
     ButtonPressed,
     CardReacted,
     CommandGiven,
+    ContactArchived,
     ContactChanged,
+    ContactFetched,
+    ContactIdle,
     ContactLaneEvent,
     ContactMerged,
     ContactsJoined,
@@ -27,13 +30,14 @@ from bridge.events import (
     StaffDeleted,
     StaffEdited,
     StaffWrote,
+    StubOutlived,
     ThreadOpened,
     ThreadVanished,
     TimeReached,
     Uncertain,
 )
 from bridge.model import Contact, MessageId, lane_of, message_id
-from bridge.routing import buttons, choices, consequences, inbound, joins, outbound, results, staff
+from bridge.routing import buttons, choices, consequences, inbound, joins, outbound, rest, results, staff
 from bridge.routing.decision import Context, Decision, Needs
 from bridge.routing.desk import decide_desk
 from bridge.routing.turn import Turn
@@ -41,7 +45,7 @@ from bridge.routing.turn import Turn
 __all__ = ["decide", "decide_desk", "needs"]
 
 
-def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:
+def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:  # noqa: PLR0911 - one case per kind
     """The message records that deciding on `event` takes. For a `Result`, `action` is what it answers."""
     match event:
         case MessageReceived(quoted=str(quoted)):
@@ -53,6 +57,8 @@ def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:
             return Needs(messages=(message_id(lane_of(event.contact), event.cause),))
         case ButtonPressed(token=str(token)) if event.button in buttons.DELIVERY:
             return Needs(messages=(MessageId(token),))
+        case ContactIdle() | ContactArchived() | StubOutlived():
+            return Needs(pending=True)
         case Result() if isinstance(action, Relay | Send | PostNotice):
             return Needs(messages=(action.message,) if action.message else ())
         case _:
@@ -68,7 +74,7 @@ def decide(state: Contact, event: ContactLaneEvent, context: Context) -> Decisio
     return turn.decision()
 
 
-def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR0912 - one line per event
+def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR0912, PLR0915 - one line per event
     match event:
         case MessageReceived():
             inbound.received(turn, event)
@@ -100,6 +106,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             inbound.mode_changed(turn, event)
         case ThreadVanished():
             results.vanished(turn, event)
+        case ContactIdle() | ContactArchived() | StubOutlived() | ContactFetched():
+            rest.follow(turn, event)
         case EventBuried():
             results.buried(turn, event)
         case TimeReached():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -37,6 +38,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """The shard's next conversation counter; used up when `Decision.opened` is set."""
     messages: Mapping[MessageId, MessageRecord] = msgspec.field(default_factory=dict)
     """The records that `needs` asked for, as far as they exist."""
+    pending: bool = False
+    """Whether actions of the contact are pending; known where `needs` asked."""
     action: AnyAction | None = None
     """For a `Result`: the pending action it answers."""
     recent: tuple[Recent, ...] = ()
@@ -48,6 +51,18 @@ class Needs(Struct, frozen=True, kw_only=True):
     messages: tuple[MessageId, ...] = ()
     platform_ids: tuple[str, ...] = ()
     """Looked up in the shard's index of platform ids."""
+    pending: bool = False
+    """Whether there are pending actions."""
+
+
+class Form(enum.Enum):
+    """How much of a contact's state Redis keeps."""
+
+    WHOLE = "whole"
+    STUB = "stub"
+    """What is needed to go on without the archive for a while."""
+    SHELVED = "shelved"
+    """Only that the archive has it."""
 
 
 class Timer(Struct, frozen=True, kw_only=True):
@@ -83,6 +98,12 @@ class Decision(Struct, frozen=True, kw_only=True):
     recent: tuple[tuple[ConversationId, Recent], ...] = ()
     facts: tuple[AnyFact, ...] = ()
     opened: ConversationId | None = None
+    form: Form = Form.WHOLE
+    """How `state` is kept; what only the archive has of it comes back when it is asked for."""
+    forgotten: tuple[ConversationId, ...] = ()
+    """Conversations whose recent history goes."""
+    unnumbered: tuple[ConversationId, ...] = ()
+    """Conversations that are no longer found by their number."""
     ignored: str | None = None
     """Why nothing was done, for the metrics; one or two words."""
 

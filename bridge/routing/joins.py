@@ -183,6 +183,10 @@ def redirected(turn: Turn, event: ContactEvent, winner: ContactId) -> bool:
     match event:
         case events.Result() | events.TimeReached() | events.ThreadVanished():
             return False
+        case events.ContactIdle() | events.ContactArchived() | events.StubOutlived():
+            return False
+        case events.ContactFetched():
+            return False
         case events.DeliveryChanged() if turn.context.messages:
             return False
         case events.StaffEdited() | events.StaffDeleted() if turn.conversation(event.conversation):

@@ -18,6 +18,7 @@ from bridge.actions import (
     AnyAction,
     DirectMessage,
     Emit,
+    ForgetThreads,
     MarkRead,
     MoveAliases,
     OpenThread,
@@ -55,7 +56,7 @@ from bridge.model import (
     conversation_number,
     lane_of,
 )
-from bridge.routing.decision import Context, Decision, Timer
+from bridge.routing.decision import Context, Decision, Form, Timer
 
 ENDED_KEPT = 5
 """Replaced conversations that a contact's state still holds."""
@@ -104,6 +105,7 @@ class Turn:
         self.recent: list[tuple[ConversationId, Recent]] = []
         self.facts: list[AnyFact] = []
         self.opened: ConversationId | None = None
+        self.form = Form.WHOLE
         self.ignored: str | None = None
         # An action may have several results (its parts, a failure that leaves it pending) under one event id, so
         # their actions are counted on from the contact's; other events are decided once and count from 0.
@@ -437,6 +439,12 @@ class Turn:
             MoveAliases(id=self.next_id(), seq=self.next_seq(), contact=self.contact.id, aliases=aliases)
         )
 
+    def forget_threads(self, places: tuple[Place, ...]) -> None:
+        """Let go of what leads from threads to this contact."""
+        self.add(
+            ForgetThreads(id=self.next_id(), seq=self.next_seq(), contact=self.contact.id, places=places)
+        )
+
     # --------------------------------------------------------------------------------------------- finish
 
     def decision(self) -> Decision:
@@ -444,6 +452,9 @@ class Turn:
         contact = self.contact
         if self._seq != contact.seq:
             contact = replace(contact, seq=self._seq)
+        if contact is not self.before and contact.resting == self.before.resting is not None:
+            # What the archive was given is not the state any more.
+            contact = replace(contact, resting=None)
         return Decision(
             state=contact,
             actions=tuple(self.actions),
@@ -455,5 +466,22 @@ class Turn:
             recent=tuple(self.recent),
             facts=tuple(self.facts),
             opened=self.opened,
+            form=self.form,
+            forgotten=self._forgotten(),
+            unnumbered=_conversations(contact) if self.form is Form.SHELVED else (),
             ignored=self.ignored,
         )
+
+    def _forgotten(self) -> tuple[ConversationId, ...]:
+        """Conversations whose recent history nobody will ask for: those that are no longer in the state."""
+        before = _conversations(self.before)
+        if self.form is not Form.WHOLE:
+            return before
+        if self.contact is self.before:
+            return ()
+        now = _conversations(self.contact)
+        return tuple(one for one in before if one not in now)
+
+
+def _conversations(contact: Contact) -> tuple[ConversationId, ...]:
+    return tuple(one.id for one in (*contact.conversations.values(), *contact.ended))

@@ -6,11 +6,21 @@ Values are bytes here: the store knows keys, slots, fences and versions, not wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
-from bridge.model import ActionId, AgentId, ContactId, LaneId, Place, ThreadRef
+from bridge.model import (
+    ActionId,
+    AgentId,
+    ContactId,
+    ConversationId,
+    Direction,
+    LaneId,
+    Place,
+    ThreadRef,
+)
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -127,6 +137,34 @@ class Commit(Value, frozen=True, kw_only=True):
     number: NumberWrite | None = None
 
 
+class StoredLine(Value, frozen=True, kw_only=True):
+    """Something that was said, as the archive has it."""
+
+    conversation: ConversationId
+    at: datetime
+    direction: Direction
+    author: AgentId | None
+    """None: the contact, or somebody who is no agent."""
+    text: str
+    internal: bool
+
+
+class Stored(Value, frozen=True, kw_only=True):
+    """A contact as the archive has it."""
+
+    state: bytes
+    """The packed `model.Contact`."""
+    lines: tuple[StoredLine, ...] = ()
+    """The last lines of its conversations, oldest first."""
+
+
+class Shelf(Protocol):
+    """Where the states of contacts at rest are: the archive."""
+
+    async def state(self, contact: ContactId) -> Stored | None:
+        """A contact's state as it was stored last; None: it has none. Raises `BridgeError` when it cannot tell."""
+
+
 class LaneStore(Protocol):
     """The lanes' side of the store.
 
@@ -214,6 +252,12 @@ class LaneStore(Protocol):
 
     async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
         """Make staff words in this thread find their conversation."""
+
+    async def remember_number(self, conversation: ConversationId, ref: ThreadRef) -> None:
+        """Make a conversation be found by its number again."""
+
+    async def forget_threads(self, places: Sequence[Place]) -> None:
+        """Staff words in these threads no longer find their conversation by a key (`actions.ForgetThreads`)."""
 
     async def now_ms(self) -> int:
         """Redis time, Unix milliseconds."""

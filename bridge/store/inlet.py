@@ -29,7 +29,7 @@ from bridge.model import (
     contact_id,
     conversation_of_number,
 )
-from bridge.store import keys
+from bridge.store import keys, stub
 from bridge.store.commit import VERSION_BYTES
 from bridge.store.connection import Redis, Reply, script_source
 from bridge.store.live import read_record
@@ -37,7 +37,6 @@ from bridge.store.replicated import Copies, replicated
 
 _log = structlog.get_logger(__name__)
 
-_contact_decoder = msgspec.msgpack.Decoder(Contact)
 _desk_decoder = msgspec.msgpack.Decoder(DeskState)
 _thread_decoder = msgspec.msgpack.Decoder(ThreadRef)
 _row_decoder = msgspec.msgpack.Decoder(OpenConversation)
@@ -95,16 +94,12 @@ class LiveInlet:
     async def _passed_on(self, first: str, answers: Mapping[str, ContactId]) -> frozenset[str]:
         """Aliases that lead to somebody who has another alias of the first one's family: the number is theirs no
         more, and joining the two would show one person's words to another."""
-        family = _family(first)
+        family = stub.family(first)
         owners = {owner for name, owner in answers.items() if owner != answers.get(first)}
-        contacts = await asyncio.gather(*[self.contact(owner) for owner in owners])
-        strangers = {
-            contact.id
-            for contact in contacts
-            if contact and any(_family(name) == family and name != first for name in contact.aliases)
-        }
+        kept = await asyncio.gather(*[self._kept(owner) for owner in owners])
+        strangers = {owner for owner, one in zip(owners, kept, strict=True) if _is_other(one, first)}
         return frozenset(
-            name for name, owner in answers.items() if owner in strangers and _family(name) != family
+            name for name, owner in answers.items() if owner in strangers and stub.family(name) != family
         )
 
     async def known(self, aliases: Sequence[str]) -> ContactId | None:
@@ -120,9 +115,15 @@ class LiveInlet:
         return owner if before is None else ContactId(before.decode())
 
     async def contact(self, contact: ContactId) -> Contact | None:
-        """A contact as last committed."""
+        """A contact as last committed; one at rest as far as its stub says, None where even that is gone."""
+        kept = await self._kept(contact)
+        if isinstance(kept, stub.Stub):
+            return kept.contact(contact)
+        return kept if isinstance(kept, Contact) else None
+
+    async def _kept(self, contact: ContactId) -> Contact | stub.Stub | stub.Shelved | None:
         data = read_record(await self._redis("GET", keys.contact(contact))).data
-        return None if data is None else _contact_decoder.decode(data)
+        return None if data is None else stub.unpack(data)
 
     # ------------------------------------------------------------------------------------------ events
 
@@ -203,9 +204,14 @@ class LiveInlet:
             await asyncio.sleep(every_s)
 
 
-def _family(alias: str) -> str:
-    """An alias without its value: aliases of one family and scope that differ are different people's."""
-    return alias.rpartition(":")[0]
+def _is_other(kept: Contact | stub.Stub | stub.Shelved | None, alias: str) -> bool:
+    """Is this a contact with an alias of the same family as `alias`, but with another value?"""
+    if kept is None:
+        return False
+    if isinstance(kept, stub.Shelved):
+        return kept.is_other(alias)
+    family = stub.family(alias)
+    return any(stub.family(name) == family and name != alias for name in kept.aliases)
 
 
 def _thread(stored: Reply) -> ThreadRef | None:

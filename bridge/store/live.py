@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bridge.errors import FenceLostError, StaleVersionError, StoreUnavailableError
-from bridge.model import ActionId, AgentId, ContactId, LaneId, Place, ThreadRef
+from bridge.model import ActionId, AgentId, ContactId, ConversationId, LaneId, Place, ThreadRef
 from bridge.store import keys
 from bridge.store.base import Commit, Entry, Hold, Pending, Record
 from bridge.store.clock import Clock, RedisClock
@@ -259,6 +259,14 @@ class LiveStore:
     async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
         """Make staff words in this thread find their conversation."""
         await self._redis("SET", keys.thread(place), msgspec.msgpack.encode(ref))
+
+    async def remember_number(self, conversation: ConversationId, ref: ThreadRef) -> None:
+        """Make a conversation be found by its number again."""
+        await self._redis("SET", keys.numbered(conversation), msgspec.msgpack.encode(ref))
+
+    async def forget_threads(self, places: Sequence[Place]) -> None:
+        """Let go of the keys of threads."""
+        await asyncio.gather(*[self._redis("DEL", keys.thread(place)) for place in places])
 
 
 def read_record(stored: bytes | None) -> Record:

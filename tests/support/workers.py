@@ -45,7 +45,7 @@ from bridge.perform.pace import Pace
 from bridge.routing.cards import card_view
 from bridge.routing.decision import Context
 from bridge.store import keys
-from bridge.store.base import Commit, Entry
+from bridge.store.base import Commit, Entry, Shelf
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
@@ -163,6 +163,7 @@ class Worker:
         scale: float = 0.01,
         engine: dict[str, Any] | None = None,
         perform: dict[str, Any] | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.name = name
         self.redis = JoinedRedis(url or town.url, Timing(patience_s=0.2, answer_s=2.0))
@@ -201,6 +202,7 @@ class Worker:
             town.lanes,
             name,
             EngineOptions(**{**rhythm, "drain_s": 5.0, **(engine or {})}),
+            shelf,
         )
         self.performer.attach(self.engine)
 
