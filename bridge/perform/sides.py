@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
 
-from bridge.actions import AnyAction, ShowTrace
+from bridge.actions import AnyAction
 from bridge.events import AnyEvent
-from bridge.markup import Document
-from bridge.model import LaneId, Post
+from bridge.model import LaneId
 from bridge.store.base import Hold
 
 
@@ -50,16 +48,6 @@ class PerformMetrics(Protocol):
 
     def rate_limit_wait(self, platform: str, method: str, seconds: float) -> None:
         """A rate limit made us wait."""
-
-
-class Tracer(Protocol):
-    """What tells the road of a message."""
-
-    async def trace(self, action: ShowTrace, link: Callable[[Post], Awaitable[str | None]]) -> Document:
-        """In words for whoever asked; waits some seconds at most. `link` gives the address of a post.
-
-        Raises `StoreUnavailableError`.
-        """
 
 
 class EngineSide(Protocol):

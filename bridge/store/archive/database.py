@@ -16,6 +16,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bridge.errors import BridgeError
 from bridge.store.archive.trouble import ArchiveError, Trouble, explain
 
 WRITE_LOCK = 7_232_701_001
@@ -88,7 +89,7 @@ class Database:
     async def _translated(self) -> AsyncIterator[None]:
         try:
             yield
-        except ArchiveError:
+        except BridgeError:
             raise
         except Exception as error:
             explained = explain(error, self.where)

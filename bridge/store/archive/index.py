@@ -23,21 +23,6 @@ Row = Mapping[str, Any] | RowMapping
 VERSION_SETTING = "words"
 """The row of `settings` that says with which version of `words` the index was made."""
 FILL_BATCH = 2_000
-_GIN = "CREATE INDEX ix_{0}_words ON {0} USING gin (words) WITH (gin_pending_list_limit = 256)"
-# What is not sorted in yet is read through by every search, so only little of it (kB) may pile up.
-_DDL = {
-    "sqlite": (
-        # `ascii` parts at ASCII signs alone, and the tokens have none; sizes of documents are for ranking only.
-        "CREATE VIRTUAL TABLE message_words USING fts5(words, content='', columnsize=0, tokenize='ascii')",
-        "CREATE VIRTUAL TABLE contact_words USING fts5(words, columnsize=0, tokenize='ascii')",
-    ),
-    "postgresql": (
-        "CREATE TABLE message_words (seq BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
-        _GIN.format("message_words"),
-        "CREATE TABLE contact_words (seq BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
-        _GIN.format("contact_words"),
-    ),
-}
 _ADD_MESSAGE = {
     "sqlite": text("INSERT INTO message_words(rowid, words) VALUES (:seq, :words)"),
     "postgresql": text(
@@ -56,11 +41,6 @@ _FORGET_CONTACT = {
     "postgresql": text("DELETE FROM contact_words WHERE seq = :seq"),
 }
 _FORGET_MESSAGE = text("DELETE FROM message_words WHERE seq = :seq")
-
-
-def ddl(dialect: str) -> tuple[str, ...]:
-    """The statements that make the empty index; `dialect` is `sqlite` or `postgresql`."""
-    return _DDL[dialect]
 
 
 # -------------------------------------------------------------------------------------------- documents

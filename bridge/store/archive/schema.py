@@ -7,16 +7,20 @@ short query, and alembic is loaded only when there is something to do.
 
 from __future__ import annotations
 
+import structlog
 from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import __version__
+from bridge.store.archive import index
 from bridge.store.archive.database import Database
 from bridge.store.archive.tables import settings
 from bridge.store.archive.trouble import ArchiveError, Trouble
 
-VERSION = "0001"
+log = structlog.get_logger(__name__)
+
+VERSION = "0002"
 """The schema that this release reads and writes: the latest step in `migrations/versions`."""
 MIGRATION_LOCK_WAIT_S = 60.0
 RELEASE = "release"
@@ -49,25 +53,33 @@ async def check_version(connection: AsyncConnection, where: str) -> None:
 async def migrate(database: Database) -> str | None:
     """Bring the schema up to date: the version it had (empty for a new database), or None when it was up to date.
 
-    Raises `ArchiveError`; `NEWER` when a later release migrated it, because then nothing here may write to it.
+    So it does with the full-text index, when that was made with the words of another release; of many messages that
+    takes minutes. Raises `ArchiveError`; `NEWER` when a later release migrated it, because then nothing here may write to it.
     """
     if database.path is None or database.path.exists():
         async with database.read() as connection:
-            if await stored_version(connection) == VERSION:
+            if await _is_current(connection):
                 return None
     async with database.write(wait_s=MIGRATION_LOCK_WAIT_S) as connection:
         version = await stored_version(connection)
-        if version == VERSION:
+        if await _is_current(connection):
             return None
         if version is not None and version > VERSION:
             raise await _newer(connection, database.where, version)
-        await connection.run_sync(_upgrade)
+        if version != VERSION:
+            await connection.run_sync(_upgrade)
+        if not await index.is_current(connection):
+            log.info("archive.indexed", messages=await index.fill(connection))
         insert = sqlite.insert if database.is_sqlite else postgresql.insert
         made = insert(settings).values(name=RELEASE, value=__version__)
         await connection.execute(
             made.on_conflict_do_update(index_elements=["name"], set_={"value": __version__})
         )
     return version or ""
+
+
+async def _is_current(connection: AsyncConnection) -> bool:
+    return await stored_version(connection) == VERSION and await index.is_current(connection)
 
 
 def _upgrade(connection: Connection) -> None:

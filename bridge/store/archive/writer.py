@@ -11,7 +11,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -20,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.journal import AnyFact, unpack
 from bridge.model import LaneId
-from bridge.store.archive import projection, tables
+from bridge.store.archive import index, projection, tables
 from bridge.store.archive.database import Database
 from bridge.store.archive.instants import micros
 from bridge.store.archive.projection import Changes, Noted, Row, Stored, Wanted, storable
@@ -74,22 +73,6 @@ class _Header(msgspec.Struct):
 _header_decoder = msgspec.msgpack.Decoder(_Header)
 
 
-class TextIndex(Protocol):
-    """The full-text index, kept up to date in the same transaction. Rows are those of the tables, by column names."""
-
-    async def add_messages(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
-        """Index messages that are not in the index yet."""
-
-    async def remove_messages(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
-        """Take messages out again; `rows` as they were put in."""
-
-    async def put_contacts(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
-        """Index contacts as they are now, whatever the index holds of them."""
-
-    async def clear(self, connection: AsyncConnection) -> None:
-        """Empty it."""
-
-
 def fact_hash(data: bytes) -> bytes:
     """By what a packed fact is known."""
     return hashlib.blake2b(data, digest_size=_HASH_BYTES).digest()
@@ -98,9 +81,8 @@ def fact_hash(data: bytes) -> bytes:
 class Writer:
     """Writes into one database. One batch at a time."""
 
-    def __init__(self, database: Database, index: TextIndex | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._index = index
         self._statements = Statements(sqlite=database.is_sqlite)
 
     async def write(self, entries: Sequence[JournalEntry]) -> Written:
@@ -128,8 +110,7 @@ class Writer:
             total = (await connection.execute(select(func.count()).select_from(journal))).scalar() or 0
             for table in tables.PROJECTIONS:
                 await connection.execute(delete(table))
-            if self._index is not None:
-                await self._index.clear(connection)
+            await index.clear(connection)
             page = select(journal.c.seq, journal.c.data).order_by(journal.c.seq).limit(_REBUILD_ROWS)
             while rows := (await connection.execute(page.where(journal.c.seq > last))).all():
                 decoded = ((seq, _decoded(data)) for seq, data in rows)
@@ -221,11 +202,10 @@ class Writer:
         await _many(connection, tables.tags.insert(), (row for rows in changes.tags.values() for row in rows))
         for table, rows in changes.logs.items():
             await _many(connection, tables.metadata.tables[table].insert(), rows)
-        if self._index is not None:
-            await self._index.put_contacts(connection, list(changes.renamed.values()))
-            await self._index.remove_messages(connection, [one.before for one in changes.reworded])
-            await self._index.add_messages(connection, [one.after for one in changes.reworded])
-            await self._index.add_messages(connection, list(changes.messages.values()))
+        await index.put_contacts(connection, list(changes.renamed.values()))
+        await index.remove_messages(connection, [one.before for one in changes.reworded])
+        await index.add_messages(connection, [one.after for one in changes.reworded])
+        await index.add_messages(connection, list(changes.messages.values()))
 
 
 # --------------------------------------------------------------------------------------------------- facts

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.archive import index
-from bridge.store.archive.tables import contacts, messages, metadata, settings
-from tests.support.postgres import PostgresServer
+from bridge.store.archive.database import Database
+from bridge.store.archive.tables import contacts, messages, settings
+from tests.support.rows import a_contact, a_message
 
 LOOK = {
     ("message_words", "sqlite"): "SELECT rowid FROM message_words WHERE message_words MATCH :word",
@@ -26,42 +25,11 @@ LOOK = {
 }
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-async def connection(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncConnection]:
+@pytest.fixture
+async def connection(database: Database) -> AsyncIterator[AsyncConnection]:
     """A transaction on an empty archive, of each engine."""
-    if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'archive.sqlite3'}"
-    else:
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        address = await server.new_database()
-        url = address.replace("postgresql://", "postgresql+asyncpg://")
-    engine = create_async_engine(url)
-    async with engine.begin() as opened:
-        await opened.run_sync(metadata.create_all)
-        for statement in index.ddl(opened.dialect.name):
-            await opened.execute(text(statement))
+    async with database.write() as opened:
         yield opened
-    await engine.dispose()
-
-
-def a_message(seq: int, words: str, **other: Any) -> dict[str, Any]:
-    """A row of `messages`."""
-    row = {
-        "seq": seq,
-        "id": f"0-{seq}",
-        "conversation": "0-63",
-        "episode": 1,
-        "contact": "0-abc",
-        "inbox": "support",
-    }
-    row |= {"direction": "in", "internal": False, "kind": "text", "text": words, "at": seq, **other}
-    return row
-
-
-def a_contact(seq: int, name: str, **other: Any) -> dict[str, Any]:
-    """A row of `contacts`."""
-    row = {"seq": seq, "id": f"0-{seq}", "name": name, "username": None, "phone": None, "merged_into": None}
-    return {**row, "first_at": 0, "last_at": 0, **other}
 
 
 async def found(connection: AsyncConnection, table: str, word: str) -> set[int]:
@@ -106,7 +74,6 @@ async def test_a_contact_is_found_by_its_latest_name(connection: AsyncConnection
 
 async def test_it_is_made_anew(connection: AsyncConnection) -> None:
     """An index of other words than this release's is known as such, and filled from the tables in pages."""
-    assert not await index.is_current(connection)
     await connection.execute(insert(messages), [a_message(one, f"word{one % 2}") for one in range(1, 9)])
     await connection.execute(insert(contacts), [a_contact(one, "Ana") for one in (-1, 3, 5, 7)])
     await index.add_messages(connection, [a_message(99, "stale")])

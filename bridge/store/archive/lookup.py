@@ -1,0 +1,159 @@
+"""Questions for each engine's full-text index: which documents match, newest first. Pure.
+
+SQLite walks FTS5 from the newest row and stops when there are enough. PostgreSQL has no such walk: its planner
+either reads all that match, or walks the table and tests every row. So the newest rows are tested first, which
+settles common words, and then GIN is made to find all of what is rarer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy import BigInteger, TextClause, TextualSelect, bindparam, column, text
+
+from bridge.store.archive.query import Clause, Phrase, Query
+
+NEWEST_TESTED = 4_000
+"""Messages that PostgreSQL tests one by one before it asks GIN."""
+
+SEQ = column("seq", BigInteger)
+_MATCHES = "words @@ CAST(CAST(:match AS text) AS tsquery)"
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Between which messages to look; None: no bound. `floor` and `ceiling` are numbers of documents and do not
+    count themselves; `since` and `until` are microseconds, and `until` does not count itself.
+    """
+
+    floor: int | None = None
+    ceiling: int | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def given(self) -> dict[str, int]:
+        """Those that there are, by name."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+
+    def join(self, key: str, how: str = "JOIN") -> str:
+        """What has to be joined to the documents, whose number is `key`, to test them."""
+        timed = self.since is not None or self.until is not None
+        return f" {how} messages ON messages.seq = {key}" if timed else ""
+
+    def conditions(self, key: str) -> str:
+        """What a document has to meet, each preceded by AND."""
+        tests = {
+            "floor": f"{key} > :floor",
+            "ceiling": f"{key} < :ceiling",
+            "since": "messages.at >= :since",
+            "until": "messages.at < :until",
+        }
+        return "".join(f" AND {tests[name]}" for name in self.given())
+
+
+def newest_messages(
+    dialect: str, query: Query, bounds: Bounds, limit: int, *, rare: bool
+) -> list[TextualSelect]:
+    """Statements for the numbers (`seq`) of the newest messages that match, to be tried one after the other until one
+    gives `limit` of them; the last one gives all there are. `rare`: few can match, so that walking would be a detour.
+    """
+    if dialect == "sqlite":
+        statements, match = [_fts5_messages(bounds)], fts5(query)
+    else:
+        statements, match = [_gin(bounds)] if rare else [_walk(bounds), _gin(bounds)], tsquery(query)
+    given = {"match": match, "limit": limit, **bounds.given()}
+    return [one.bindparams(**given).columns(SEQ) for one in statements]
+
+
+def newest_contacts(dialect: str, query: Query, inboxes: Sequence[str] | None, limit: int) -> TextualSelect:
+    """A statement for the numbers (`seq`) of the newest contacts that match, of those who were met in one of the
+    inboxes, where they are given. Contacts that were joined into others do not count.
+    """
+    met = ""
+    if inboxes is not None:
+        met = (
+            " AND EXISTS (SELECT 1 FROM conversations"
+            " WHERE conversations.contact = contacts.id AND conversations.inbox IN :inboxes)"
+        )
+    if dialect == "sqlite":
+        match, template = fts5(query), _FTS5_CONTACTS
+    else:
+        match, template = tsquery(query), _GIN_CONTACTS
+    statement = text(template.format(met=met)).bindparams(match=match, limit=limit)
+    if inboxes is not None:
+        statement = statement.bindparams(bindparam("inboxes", tuple(inboxes), expanding=True))
+    return statement.columns(SEQ)
+
+
+# ------------------------------------------------------------------------------------------- statements
+
+_FTS5_CONTACTS = (
+    "SELECT contact_words.rowid AS seq FROM contact_words"
+    " CROSS JOIN contacts ON contacts.seq = contact_words.rowid"
+    " WHERE contact_words MATCH :match AND contacts.merged_into IS NULL{met}"
+    " ORDER BY contact_words.rowid DESC LIMIT :limit"
+)
+_GIN_CONTACTS = (
+    f"WITH found AS MATERIALIZED (SELECT seq FROM contact_words WHERE {_MATCHES})"  # noqa: S608 - all of it ours
+    " SELECT found.seq FROM found JOIN contacts ON contacts.seq = found.seq"
+    " WHERE contacts.merged_into IS NULL{met} ORDER BY found.seq DESC LIMIT :limit"
+)
+
+
+def _fts5_messages(bounds: Bounds) -> TextClause:
+    key = "message_words.rowid"
+    # CROSS JOIN: in this order, or SQLite might walk the messages and look each of them up.
+    return text(
+        f"SELECT {key} AS seq FROM message_words{bounds.join(key, 'CROSS JOIN')}"  # noqa: S608 - all of it ours
+        f" WHERE message_words MATCH :match{bounds.conditions(key)} ORDER BY {key} DESC LIMIT :limit"
+    )
+
+
+def _walk(bounds: Bounds) -> TextClause:
+    """Test the newest documents one by one."""
+    start = "WHERE seq < :ceiling " if bounds.ceiling is not None else ""
+    return text(
+        f"WITH recent AS MATERIALIZED (SELECT seq, words FROM message_words {start}"  # noqa: S608 - all of it ours
+        f"ORDER BY seq DESC LIMIT {NEWEST_TESTED}) SELECT recent.seq FROM recent{bounds.join('recent.seq')}"
+        f" WHERE {_MATCHES}{bounds.conditions('recent.seq')} ORDER BY recent.seq DESC LIMIT :limit"
+    )
+
+
+def _gin(bounds: Bounds) -> TextClause:
+    """Find all documents by the index, which has to be told so: the planner would rather walk the table."""
+    return text(
+        f"WITH found AS MATERIALIZED (SELECT seq FROM message_words WHERE {_MATCHES})"  # noqa: S608 - all of it ours
+        f" SELECT found.seq FROM found{bounds.join('found.seq')}"
+        f" WHERE TRUE{bounds.conditions('found.seq')} ORDER BY found.seq DESC LIMIT :limit"
+    )
+
+
+# ------------------------------------------------------------------------------------------- languages
+
+
+def fts5(query: Query) -> str:
+    """The query in the language of FTS5."""
+
+    def phrase(one: Phrase) -> str:
+        return f'"{" ".join(one.words)}"{" *" if one.prefix else ""}'
+
+    wanted = " AND ".join(_either(one, phrase, " AND ", " OR ") for one in query.wanted)
+    unwanted = " OR ".join(_either(one, phrase, " AND ", " OR ") for one in query.unwanted)
+    return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
+
+
+def tsquery(query: Query) -> str:
+    """The query as PostgreSQL reads a `tsquery`."""
+
+    def phrase(one: Phrase) -> str:
+        *first, last = (f"'{word}'" for word in one.words)
+        return "(" + " <-> ".join((*first, last + (":*" if one.prefix else ""))) + ")"
+
+    wanted = [_either(one, phrase, " & ", " | ") for one in query.wanted]
+    unwanted = ["!" + _either(one, phrase, " & ", " | ") for one in query.unwanted]
+    return " & ".join((*wanted, *unwanted))
+
+
+def _either(clause: Clause, phrase: Callable[[Phrase], str], every: str, either: str) -> str:
+    ways = ["(" + every.join(phrase(one) for one in way) + ")" for way in clause]
+    return "(" + either.join(ways) + ")"
