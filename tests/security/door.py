@@ -28,6 +28,8 @@ OTHER_SECRET = "another-apps-secret"
 OTHER = Number(InboxId("other"), "200300400500700", "100200300400777", "token", OTHER_SECRET, "acme")
 """A number of another app."""
 PATIENCE_S = 10.0
+TOLD = {"slack.trouble", "slack.events_dropped"}
+"""Errors that are news from Slack and not ours."""
 
 
 @dataclass
@@ -121,7 +123,11 @@ class Door:
 
     def loud(self) -> list[dict[str, Any]]:
         """Entries that look like a defect of ours."""
-        return [one for one in self.entries if one["level"] in {"error", "critical"} or "exception" in one]
+        return [
+            one
+            for one in self.entries
+            if "exception" in one or (one["level"] in {"error", "critical"} and one["event"] not in TOLD)
+        ]
 
     # ------------------------------------------------------------------------------------- sending
 

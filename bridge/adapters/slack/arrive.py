@@ -34,6 +34,7 @@ from bridge.adapters.slack.adapter import Identity, SlackDesk
 from bridge.adapters.slack.interactions import Interactions
 from bridge.adapters.slack.messages import MessageReader, thread_of
 from bridge.adapters.slack.roster import Names
+from bridge.adapters.slack.shape import misfit
 from bridge.adapters.slack.socketmode import SocketConnection
 from bridge.errors import PlatformError, StoreUnavailableError
 
@@ -46,6 +47,8 @@ MAX_BODY = 1024 * 1024
 """Bytes of a request's body that are read (Slack: a view has at most 250 KB)."""
 
 _ANYTHING = re.compile(".*")
+# What reading a payload of another shape than Slack's raises, in the SDK too.
+_BENT = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _STAMP = re.compile(r"\d{1,12}", re.ASCII)
 _HELP = (
     "I carry messages between customers and your team. Work in the threads of your channel: answer there, type "
@@ -240,6 +243,8 @@ class Arrivals:
 
     async def _dispatch(self, request: AsyncBoltRequest) -> BoltResponse:
         """Let Bolt handle one request. What belongs to one thread is handled in the order of arrival."""
+        if (wrong := misfit(request.body)) is not None:
+            return _refused(wrong)
         if request.body.get("type") == "app_rate_limited":
             log.error("slack.events_dropped", minute=request.body.get("minute_rate_limited"))
             return BoltResponse(status=200)
@@ -253,7 +258,11 @@ class Arrivals:
             if not concerns(request.body, identity.team):
                 log.warning("slack.another_workspace", team=request.body.get("team_id"))
                 return BoltResponse(status=200)
-            return await self.app.async_dispatch(request)
+            try:
+                return await self.app.async_dispatch(request)
+            except _BENT as error:
+                # What our listeners raise goes to `_on_error`: this came up while Bolt looked for one.
+                return _refused(type(error).__name__)
 
     async def _tracked(self, request: AsyncBoltRequest) -> BoltResponse:
         task = asyncio.get_running_loop().create_task(self._dispatch(request))
@@ -284,7 +293,8 @@ class Arrivals:
             return web.Response(status=401)
         try:
             bolt_request = _bolt_request(raw, request)
-        except (UnicodeDecodeError, ValueError, TypeError):
+        except _BENT as error:
+            log.warning("slack.malformed", wrong=type(error).__name__)
             return web.Response(status=400)
         return await to_aiohttp_response(await self._tracked(bolt_request))
 
@@ -353,15 +363,17 @@ def _order_key(body: Json) -> str:
     return f"{event.get('channel')}|{inner.get('thread_ts') or inner.get('ts') or event.get('event_ts')}"
 
 
+def _refused(wrong: str) -> BoltResponse:
+    """The answer to what Slack never sends; to be sent again would not help."""
+    log.warning("slack.malformed", wrong=wrong)
+    return BoltResponse(status=400, headers={"X-Slack-No-Retry": "1"})
+
+
 def concerns(body: Json, team: str) -> bool:
     """False for an event of another workspace that has installed the same app: its people are not ours."""
-    grants = body.get("authorizations")
-    named = (
-        {grant.get("team_id") for grant in grants if isinstance(grant, dict)}
-        if isinstance(grants, list)
-        else set()
-    )
-    return "event" not in body or body.get("team_id") in {None, team} or team in named
+    grants = body.get("authorizations") or []
+    teams = [body.get("team_id"), *(grant.get("team_id") for grant in grants)]
+    return "event" not in body or body.get("team_id") is None or team in teams
 
 
 def trouble(event: Json, identity: Identity) -> str:

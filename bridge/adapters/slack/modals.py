@@ -75,7 +75,7 @@ class Origin(Struct, frozen=True):
         """None when it is not one of ours."""
         try:
             return msgspec.json.decode(text, type=cls)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
 
 

@@ -9,6 +9,7 @@ can say that something came. (WhatsApp: webhooks/reference/messages.)
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -250,6 +251,11 @@ class Reading(Wire, frozen=True):
     bad: tuple[str, ...] = ()
 
 
+_DEEPEST = 64
+"""WhatsApp's own bodies are nested some ten levels deep."""
+_MOST_DIGITS = 100
+_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+
 _decode = msgspec.json.Decoder(Body).decode
 _T = TypeVar("_T")
 
@@ -267,13 +273,42 @@ def read(body: bytes) -> Reading:
 
 
 def _load(body: bytes) -> object:
-    """Parse what strict readers refuse too: bad UTF-8 and unpaired surrogates become replacement characters."""
+    """Parse what strict readers refuse too.
+
+    Bad UTF-8 and unpaired surrogates become replacement characters, what is nested beyond all sense becomes null, and
+    numbers of hundreds of digits become infinite: none of them may cost the items beside them.
+    """
+    text = body.decode("utf-8", "replace")
     try:
-        tree = json.loads(body.decode("utf-8", "replace"))
+        try:
+            tree = json.loads(text, parse_int=_number)
+        except RecursionError:
+            tree = json.loads(_flattened(text), parse_int=_number)
         clean = json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace")
         return json.loads(clean)
     except (ValueError, RecursionError) as error:
         raise NotJsonError("the body is not JSON") from error
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+def _flattened(text: str) -> str:
+    """JSON with null in place of every object and list deeper than `_DEEPEST`."""
+    kept: list[str] = []
+    depth = start = 0
+    for found in _STRUCTURE.finditer(text):
+        sign = found[0]
+        if sign in "[{":
+            depth += 1
+            if depth == _DEEPEST + 1:
+                kept += (text[start : found.start()], "null")
+        elif sign in "]}":
+            if depth == _DEEPEST + 1:
+                start = found.end()
+            depth -= 1
+    return "".join(kept) + (text[start:] if depth <= _DEEPEST else "")
 
 
 class _Salvage:

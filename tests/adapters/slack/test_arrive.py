@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from typing import Any
 
 import aiohttp
 import orjson
@@ -17,12 +18,14 @@ from bridge.events import (
     StaffEventUnplaced,
     StaffWrote,
     ThreadVanished,
+    pack,
     unpack,
 )
 from bridge.markup import Bold, Mention, MentionKind, Text, plain
 from bridge.model import DESK_LANE, Agent, AgentId, Role, Roster, lane_of
 from bridge.sandbox.faults import Fault
 from tests.adapters.slack.conftest import MakeRig
+from tests.support.mutation import nested
 from tests.support.slack_desk import CONTACT, CONVERSATION, Rig
 from tests.support.waiting import until
 
@@ -336,3 +339,34 @@ async def test_a_dropped_socket_comes_back_and_loses_nothing(make_rig: MakeRig) 
     rig.sandbox.faults.add(Fault("slack.event*", "drop_socket"))
     await rig.sandbox.slack.person("ben").replies("support", place.thread or "", "hello")
     await until(lambda: rig.inlet.placed, 20)
+
+
+BENT: list[dict[str, Any]] = [
+    {"user": "\ud800"},
+    {"user": ["U0BEN00001"]},
+    {"ts": 1750000060.0003},
+    {"channel_type": ["im"]},
+    {"subtype": {"a": 1}},
+    {"thread_ts": {"a": "b"}},
+    {"message": "spoilt", "subtype": "message_changed"},
+    {"blocks": nested(300)},
+    {"text": "\ud800\x00\u202e"},
+]
+
+
+async def test_bent_events_over_a_socket(make_rig: MakeRig) -> None:
+    """The same door without signatures: what is bent is not acknowledged, and genuine words pass it by."""
+    rig = await make_rig()
+    place = await rig.thread()
+    genuine: dict[str, Any] = {
+        "type": "message",
+        "channel": place.channel,
+        "user": "U0BEN00001",
+        "text": "genuine",
+        "thread_ts": place.thread,
+    }
+    for more in BENT:
+        rig.sandbox.slack.delivery.event(genuine | {"ts": "1750000061.000100"} | more)
+    rig.sandbox.slack.delivery.event(genuine | {"ts": "1750000099.000100"})
+    await until(lambda: any(one.id.endswith("1750000099.000100") for one in rig.inlet.events), 10)
+    assert all(unpack(pack(one)) == one for one in rig.inlet.events)

@@ -1,7 +1,6 @@
 """Whatever a signed body holds, the webhook neither breaks nor lets one item cost another."""
 
 import contextlib
-import copy
 import json
 from typing import Any
 
@@ -25,26 +24,10 @@ from tests.adapters.whatsapp.support import (
     body_of,
     text,
 )
+from tests.support.mutation import ANYTHING, mutated
 
 NUMBERS: dict[str, Number] = {number.phone_number_id: number for number in (SUPPORT, SALES)}
 TREES = [json.loads((FIXTURES / name).read_bytes()) for name in BODIES]
-
-LEAVES = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=20)
-    | st.sampled_from(["messages", "text", "failed", "system", "15550100311", "\ud800", "tl1|7-a|7-b|0"])
-)
-KEYS = st.text(max_size=8) | st.sampled_from(
-    ["id", "from", "type", "text", "body", "timestamp", "statuses", "messages", "contacts", "field", "value"]
-)
-ANYTHING = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
-    max_leaves=15,
-)
 
 
 async def arrive(raw: bytes) -> list[AnyEvent]:
@@ -59,42 +42,6 @@ async def arrive(raw: bytes) -> list[AnyEvent]:
     return [each.event for each in placed]
 
 
-def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path to every value in a tree."""
-    found = [path] if path else []
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            found += places(value, (*path, key))
-    elif isinstance(tree, list):
-        for index, value in enumerate(tree):
-            found += places(value, (*path, index))
-    return found
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> dict[str, Any]:
-    """A documented body in which some values were replaced, removed or doubled."""
-    tree: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(TREES)))
-    for _ in range(draw(st.integers(1, 3))):
-        every = places(tree)
-        if not every:
-            break
-        path = draw(st.sampled_from(every))
-        holder: Any = tree
-        for step in path[:-1]:
-            holder = holder[step]
-        match draw(st.sampled_from(["replace", "remove", "double"])):
-            case "replace":
-                holder[path[-1]] = draw(ANYTHING)
-            case "remove":
-                del holder[path[-1]]
-            case _ if isinstance(holder, list):
-                holder.append(copy.deepcopy(holder[path[-1]]))
-            case _:
-                holder[path[-1]] = [holder[path[-1]]]
-    return tree
-
-
 @settings(max_examples=150)
 @given(ANYTHING)
 async def test_any_json_with_a_right_signature_is_survived(tree: Any) -> None:
@@ -103,7 +50,7 @@ async def test_any_json_with_a_right_signature_is_survived(tree: Any) -> None:
 
 
 @settings(max_examples=300)
-@given(mutated())
+@given(mutated(TREES))
 async def test_a_mutated_body_is_survived(tree: dict[str, Any]) -> None:
     """However a documented body is bent, reading it raises nothing, and what it gives can be stored."""
     await arrive(json.dumps(tree).encode())
@@ -142,7 +89,7 @@ async def test_reading_piecewise_gives_the_same(name: str) -> None:
 
 
 @settings(max_examples=20)
-@given(st.lists(mutated() | ANYTHING, min_size=1, max_size=5))
+@given(st.lists(mutated(TREES) | ANYTHING, min_size=1, max_size=5))
 async def test_over_http_too_nothing_is_a_500(trees: list[Any]) -> None:
     """The whole way: every signed body of JSON is answered with 200."""
     async with Hook() as hook:
