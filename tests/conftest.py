@@ -50,6 +50,13 @@ def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyC
 
 
 @pytest.fixture
+def cluster_url(valkey_cluster: ValkeyCluster) -> str:
+    """Address of a node of an empty cluster."""
+    valkey_cluster.flush()
+    return valkey_cluster.url
+
+
+@pytest.fixture
 def redis_url(valkey_server: ValkeyServer) -> str:
     """Address of an empty database: keys are fixed names, so each test starts from a flush."""
     with contextlib.closing(valkey_server.client()) as client:

@@ -49,6 +49,7 @@ class JoinedRedis:
         self._reason = ""
         self._idle: list[Link] = []
         self._waiting: set[Link] = set()
+        self._opening: set[asyncio.Task[Link]] = set()
         self._closed = False
 
     def __call__(self, *args: Arg) -> Awaitable[Reply]:
@@ -108,6 +109,9 @@ class JoinedRedis:
         if self._dialing is not None:
             self._dialing.cancel()
             await asyncio.gather(self._dialing, return_exceptions=True)
+        for opening in self._opening:
+            opening.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
         for link in (self._link, *self._idle, *self._waiting):
             if link is not None:
                 link.close()
@@ -117,17 +121,31 @@ class JoinedRedis:
     # ------------------------------------------------------------------------------------------ inside
 
     async def _borrow(self) -> Link:
-        self._check_open()
-        while self._idle:
-            link = self._idle.pop()
-            if link.usable:
-                return link
-        timing = self._timing
-        link = await open_link(self._address, _ignore, connect_s=timing.connect_s, stall_s=None)
+        """A connection for one caller alone."""
+        while True:
+            self._check_open()
+            while self._idle:
+                link = self._idle.pop()
+                if link.usable:
+                    return link
+            # In a task of its own, so that closing ends it also where nobody waits for it any more.
+            opening = asyncio.get_running_loop().create_task(
+                open_link(self._address, _ignore, connect_s=self._timing.connect_s, stall_s=None)
+            )
+            self._opening.add(opening)
+            opening.add_done_callback(self._opened)
+            await asyncio.wait((opening,))
+            self._check_open()
+            opening.result()
+
+    def _opened(self, opening: asyncio.Task[Link]) -> None:
+        self._opening.discard(opening)
+        if opening.cancelled() or opening.exception() is not None:
+            return
         if self._closed:
-            link.close()
-        self._check_open()
-        return link
+            opening.result().close()
+        else:
+            self._idle.append(opening.result())
 
     def _check_open(self) -> None:
         if self._closed:

@@ -77,7 +77,8 @@ class Shop(Stack):
         """A customer nobody has heard of; their name is made unlike any other."""
         number = next(_fresh)
         phone = more.pop("phone", f"3461{number:07d}")
-        config = CustomerConfig(f"c{number}", f"{name} {number}", phone, **more)
+        # All as long: a card is found by the name it shows, and "Nora 1" would be found on Nora 12's.
+        config = CustomerConfig(f"c{number}", f"{name} {number:04d}", phone, **more)
         return self.sandbox.whatsapp.add_customer(config)
 
     async def talk(
@@ -170,7 +171,7 @@ class Talk:
         wanted = list(texts)
         with contextlib.suppress(AssertionError):
             await until(lambda: len(self.heard) >= len(wanted), timeout_s)
-        assert self.heard == wanted
+        assert self.heard == wanted, self.heard
 
     async def heard_nothing_but(self, *texts: str) -> None:
         """The customer got exactly these texts: said again after a reply that comes last in their line."""

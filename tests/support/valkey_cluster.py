@@ -72,6 +72,12 @@ class ValkeyCluster:
             for client in clients:
                 _wait(functools.partial(_is_in_step, client), "a replica to be in step")
 
+    def flush(self) -> None:
+        """Empty all primaries."""
+        for server in self.primaries():
+            with contextlib.closing(server.client()) as client:
+                client.flushall()
+
     def primaries(self) -> list[ValkeyServer]:
         """The running nodes that are primaries now."""
         return [server for server in self.servers if server.is_running and _role(server) == "master"]
