@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Mapping, MutableMapping
@@ -71,7 +72,14 @@ def mask_text(text: str) -> str:
 
 def _mask_ids(text: str) -> str:
     """Remove tokens; of message ids that hold a phone number show a hash, which one can search for as well."""
-    return _MESSAGE_ID.sub(_hashed, _SECRET.sub(REMOVED, text))
+    if _may_hold_secret(text):
+        text = _SECRET.sub(REMOVED, text)
+    return _MESSAGE_ID.sub(_hashed, text) if "wamid." in text else text
+
+
+def _may_hold_secret(text: str) -> bool:
+    """A first look that costs a twentieth of the pattern's: every log line's values come by here."""
+    return "xox" in text or "xapp-" in text or "EAA" in text or "://" in text or "bearer " in text.casefold()
 
 
 def _hashed(found: re.Match[str]) -> str:
@@ -103,7 +111,7 @@ def clean(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> Mut
 
     Values of `SAFE_FIELDS` lose tokens and message ids that hold a number, but keep their digits.
     """
-    for name in [name for name in entry if _SECRET_FIELD.search(name)]:
+    for name in [name for name in entry if _is_secret(name)]:
         del entry[name]
     for name, value in entry.items():
         if not name.startswith("_"):  # structlog's own bookkeeping, removed before anything is written
@@ -124,6 +132,11 @@ def _as_escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_FIELD.search(name) is not None
+
+
 def _safe(value: object) -> object:
     return escape(_mask_ids(value)) if isinstance(value, str) else _masked(value, 0)
 
@@ -137,7 +150,7 @@ def _masked(value: object, depth: int) -> object:
         return {
             escape(mask_text(str(key))): _masked(inner, depth + 1)
             for key, inner in value.items()
-            if not _SECRET_FIELD.search(str(key))
+            if not _is_secret(str(key))
         }
     if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
         return [_masked(inner, depth + 1) for inner in value]
