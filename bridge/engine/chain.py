@@ -216,7 +216,7 @@ class Chain:
                 await self._bury(entry)
                 return
             try:
-                await self._commit(unpack(entry.event), entry=entry)
+                await self._commit(unpack(entry.event), entry=entry, tried=counted)
             except FenceLostError:
                 raise
             except Exception:
@@ -249,13 +249,18 @@ class Chain:
         self.lane.metrics.dead_letter()
 
     async def _commit(
-        self, event: AnyEvent, *, entry: Entry | None = None, action: AnyAction | None = None
+        self,
+        event: AnyEvent,
+        *,
+        entry: Entry | None = None,
+        tried: bool = False,
+        action: AnyAction | None = None,
     ) -> Outcome | None:
         """Decide on `event` and commit. None when it had been decided before. Waits out an unavailable store."""
         unsure = False
         while True:
             try:
-                outcome = await self._try_commit(event, entry, action)
+                outcome = await self._try_commit(event, entry, action, tried=tried)
             except StaleVersionError:
                 self.lane.forget(self.unit)
             except StoreUnavailableError as problem:
@@ -270,7 +275,7 @@ class Chain:
                 return outcome
 
     async def _try_commit(
-        self, event: AnyEvent, entry: Entry | None, action: AnyAction | None
+        self, event: AnyEvent, entry: Entry | None, action: AnyAction | None, *, tried: bool
     ) -> Outcome | None:
         lane = self.lane
         loaded = await self._load()
@@ -294,6 +299,7 @@ class Chain:
             pending=wanted.pending and bool(await lane.store.pending(lane.name, self.unit)),
             action=action,
             entry=entry.id if entry else None,
+            tried=tried,
         )
         if outcome.opened:
             # Used up before the commit is known: a number may be skipped, but never given twice.
@@ -312,7 +318,8 @@ class Chain:
             self.lane.drop(self.unit)
             return
         self._answer = None
-        self.lane.remember(self.unit, loaded.version + 1, outcome.state)
+        version = loaded.version if outcome.commit.state is None else loaded.version + 1
+        self.lane.remember(self.unit, version, outcome.state)
         self._complete(outcome.state)
 
     def _complete(self, state: UnitState) -> None:

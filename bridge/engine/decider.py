@@ -133,8 +133,11 @@ def settle(  # noqa: PLR0913 - everything one decision depends on, named
     pending: bool = False,
     action: AnyAction | None = None,
     entry: str | None = None,
+    tried: bool = False,
 ) -> Outcome:
-    """Decide on `event` and lay out everything the commit has to write."""
+    """Decide on `event`, which stands in the stream as `entry` (and was `tried`, so that its tries are counted), and
+    lay out everything the commit has to write.
+    """
     context = Context(
         now=snapshot.now,
         policies=snapshot.policies,
@@ -152,10 +155,11 @@ def settle(  # noqa: PLR0913 - everything one decision depends on, named
         "event_id": None if answered else event.id,
         "requires": answered,
         "entry": entry,
+        "tried": tried,
     }
     state = loaded.state
     if isinstance(state, DeskState):
-        return _lay_out_desk(decide_desk(state, event, context), base)  # type: ignore[arg-type]
+        return _lay_out_desk(decide_desk(state, event, context), base, state)  # type: ignore[arg-type]
     return _lay_out(decide(state, event, context), base, context, loaded)  # type: ignore[arg-type]
 
 
@@ -177,12 +181,13 @@ def packed_state(decision: Decision, now: datetime, loaded: Loaded) -> bytes:
 def _lay_out(decision: Decision, base: dict[str, Any], context: Context, loaded: Loaded) -> Outcome:
     known = context.messages
     actions = (*decision.actions, *decision.replaced)
-    packed = packed_state(decision, context.now, loaded)
-    at_rest = decision.form is not Form.WHOLE or packed is loaded.stub
+    # Most results change nothing of the contact. Then its record, whole or a stub, is not written again.
+    as_it_was = decision.form is Form.WHOLE and decision.state is loaded.state
+    at_rest = decision.form is not Form.WHOLE or (as_it_was and loaded.stub is not None)
     restored = () if at_rest else loaded.restored
     commit = Commit(
         **base,
-        state=packed,
+        state=None if as_it_was else packed_state(decision, context.now, loaded),
         actions=_pack_actions(actions),
         done=decision.done,
         timers=tuple(
@@ -210,7 +215,7 @@ def _lay_out(decision: Decision, base: dict[str, Any], context: Context, loaded:
     )
 
 
-def _lay_out_desk(decision: DeskDecision, base: dict[str, Any]) -> Outcome:
+def _lay_out_desk(decision: DeskDecision, base: dict[str, Any], before: DeskState) -> Outcome:
     rows = tuple(
         RowWrite(
             before=row.before or "",
@@ -222,7 +227,7 @@ def _lay_out_desk(decision: DeskDecision, base: dict[str, Any]) -> Outcome:
     )
     commit = Commit(
         **base,
-        state=_encode(decision.state),
+        state=None if decision.state is before else _encode(decision.state),
         actions=_pack_actions(decision.actions),
         done=decision.done,
         rows=rows,

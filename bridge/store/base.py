@@ -113,15 +113,20 @@ class Commit(Value, frozen=True, kw_only=True):
     version: int
     """The version the decision was made on; the script refuses another (`StaleVersionError`). What is written
     has `version + 1`."""
-    state: bytes
+    state: bytes | None
+    """None: as it was, and so is the version."""
     event_id: str | None = None
     """Deduplicated over the last 8 days; None for results, which `requires` guards."""
     entry: str | None = None
     """Stream entry to delete."""
+    tried: bool = False
+    """Tries of the entry were counted; the count goes with it."""
     requires: ActionId | None = None
     """Refuse (`False`) unless this action is still pending."""
     actions: tuple[tuple[ActionId, bytes], ...] = ()
     """New or replaced pending actions."""
+    marks: tuple[tuple[ActionId, bytes], ...] = ()
+    """Attempt marks of new actions that are attempted as soon as this is written; see `LaneStore.mark`."""
     done: tuple[ActionId, ...] = ()
     """Pending actions that end, with their marks."""
     timers: tuple[TimerWrite, ...] = ()

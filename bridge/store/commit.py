@@ -24,8 +24,8 @@ SEEN_SETS = 3
 """The current one and those of the eight days before it."""
 _LOOK_AHEAD_S = 600
 """So long before its beginning the next set counts too: the lane's last holder may have been a little ahead."""
-_SHAPE = struct.Struct(">12H2IHI")
-"""Twelve counts, seconds that seen sets and kept keys live, length of recent history and journal."""
+_SHAPE = struct.Struct(">13H2IHI")
+"""Twelve counts, whether tries were counted, seconds that seen sets and kept keys live, length of recent history and journal."""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
     names += [keys.rows(row.after, lane) for row, _ in writes]
     shape = _SHAPE.pack(
         len(seen),
-        len(commit.actions),
+        len(commit.actions) + len(commit.marks),
         len(commit.done),
         len(commit.timers),
         len(commit.cleared),
@@ -110,6 +110,7 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
         len(removals),
         len(writes),
         commit.number is not None,
+        commit.tried,
         bounds.seen_s if new_set else 0,
         bounds.message_s,
         bounds.recent_lines,
@@ -118,7 +119,7 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
     args: list[Arg] = [
         hold_value(hold.owner, hold.fence),
         version_bytes(commit.version),
-        version_bytes(commit.version + 1) + commit.state,
+        b"" if commit.state is None else version_bytes(commit.version + 1) + commit.state,
         unit,
         event_hash(commit.event_id) if commit.event_id is not None else b"",
         commit.entry or b"",
@@ -126,6 +127,7 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
         shape,
     ]
     args += [part for action in commit.actions for part in action]
+    args += [part for action, mark in commit.marks for part in ("!" + action, mark)]
     args += [part for action in commit.done for part in (action, "!" + action)]
     for timer in commit.timers:
         args += (timer.due_ms, timer.token, unit.encode() + b"\0" + timer.event)
@@ -153,7 +155,7 @@ def _kept(commit: Commit) -> list[tuple[str, Arg]]:
 
 def _check_size(commit: Commit) -> None:
     lists = (
-        *(commit.actions, commit.done, commit.timers, commit.cleared),
+        *(commit.actions, commit.marks, commit.done, commit.timers, commit.cleared),
         *(commit.messages, commit.recent, commit.journal, commit.rows),
         (*commit.forgotten, *commit.unnumbered),
     )

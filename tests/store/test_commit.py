@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +116,40 @@ async def test_what_a_commit_drops_is_gone(store: LiveStore, hold: Hold, redis: 
     assert await redis("EXISTS", keys.number(LANE, "1-64")) == 0
 
 
+async def test_a_state_that_did_not_change_keeps_its_version(store: LiveStore, hold: Hold) -> None:
+    """What is decided without changing the state leaves the record alone; everything else of it is written."""
+    assert await store.commit(full(hold))
+    settled = Commit(
+        hold=hold,
+        unit="u",
+        version=1,
+        state=None,
+        requires=ActionId("e1/0"),
+        done=(ActionId("e1/0"),),
+        messages=(MessageWrite(id="m", data=b"M2"),),
+    )
+    assert await store.commit(settled)
+    assert await store.load(LANE, "u") == Record(version=1, data=b"state")
+    assert [one.id for one in await store.pending(LANE, "u")] == ["e1/1"]
+    assert await store.message_records(LANE, ["m"], []) == {"m": b"M2"}
+    with pytest.raises(StaleVersionError):
+        await store.commit(
+            msgspec.structs.replace(settled, version=0, requires=None, event_id="e2", done=(), messages=())
+        )
+
+
+async def test_an_attempt_can_be_marked_with_the_action_itself(store: LiveStore, hold: Hold) -> None:
+    """A mark that comes with the commit is like one that is made later, and goes with its action."""
+    first = ActionId("e1/0")
+    assert await store.commit(msgspec.structs.replace(full(hold), marks=((first, b"mark"),)))
+    assert {one.id: one.mark for one in await store.pending(LANE, "u")} == {"e1/0": b"mark", "e1/1": None}
+    assert await store.commit(
+        Commit(hold=hold, unit="u", version=1, state=b"2", done=(first, ActionId("e1/1")))
+    )
+    assert await store.pending(LANE, "u") == []
+    assert await store.busy_units(LANE) == []
+
+
 async def test_every_key_of_a_lane_carries_its_tag(store: LiveStore, hold: Hold, database: Database) -> None:
     """A commit is one slot of a cluster."""
     await store.emit(LANE, "u", b"event")
@@ -136,7 +171,8 @@ async def test_an_event_is_decided_once(store: LiveStore, hold: Hold, database: 
     (entry,) = await store.range(LANE, "0", 10)
     await store.count_try(hold, entry.id)
     for version in (0, 1):
-        assert not await store.commit(full(hold, version=version, entry=entry.id))
+        again = msgspec.structs.replace(full(hold, version=version, entry=entry.id), tried=True)
+        assert not await store.commit(again)
     after = everything(database)
     after.pop(keys.stream(LANE).encode())
     assert after == before
