@@ -130,10 +130,14 @@ class Chain:
         finally:
             self.lane.chain_ended(self)
 
+    def has_work(self) -> bool:
+        """Is there something that `run` would do?"""
+        return bool(self.results or self.entries or self.skipped_after is not None)
+
     async def _step(self) -> bool:
         """Do the next thing; False when there is none."""
         if self.results:
-            await self._settle_result(self.results.popleft())
+            await self._settle_queued(self.results.popleft())
         elif self.entries:
             if not await self._is_known(self.entries[0]):
                 return bool(self.results)
@@ -192,21 +196,32 @@ class Chain:
 
     # --------------------------------------------------------------------------------------- settling
 
-    async def _settle_result(self, item: ResultItem) -> None:
+    async def settle_result(self, event: AnyEvent, action: AnyAction) -> bool:
+        """Decide and commit a result. False when its action was no longer pending. Raises `FenceLostError`,
+        `ResultRefusedError`.
+        """
         try:
-            outcome = await self._commit(item.event, action=item.action)
-        except FenceLostError as problem:
-            item.fail(problem)
+            return await self._commit(event, action=action) is not None
+        except FenceLostError:
             raise
         except Exception as problem:
             # A defect in deciding on this result. The action stays pending and is tried again after a pause
             # or by the next holder, which is visible; dropping it would not be.
-            log.exception("result.failed", unit=self.unit, result=type(item.event).__name__)
+            log.exception("result.failed", unit=self.unit, result=type(event).__name__)
             self.lane.metrics.error("engine", "result")
-            item.fail(ResultRefusedError(str(problem)))
-            return
-        if not item.committed.done():
-            item.committed.set_result(outcome is not None)
+            raise ResultRefusedError(str(problem)) from problem
+
+    async def _settle_queued(self, item: ResultItem) -> None:
+        try:
+            committed = await self.settle_result(item.event, item.action)
+        except FenceLostError as problem:
+            item.fail(problem)
+            raise
+        except ResultRefusedError as problem:
+            item.fail(problem)
+        else:
+            if not item.committed.done():
+                item.committed.set_result(committed)
 
     async def _settle_entry(self, entry: Entry) -> None:
         """Decide and commit one event; after too many failures put it among the dead letters."""
@@ -301,14 +316,16 @@ class Chain:
             entry=entry.id if entry else None,
             tried=tried,
         )
+        marks = lane.sink.begin(lane.name, self.unit, outcome.actions) if outcome.actions else ()
+        commit = msgspec.structs.replace(outcome.commit, marks=marks) if marks else outcome.commit
         if outcome.opened:
             # Used up before the commit is known: a number may be skipped, but never given twice.
             lane.counter += 1
-        if not await lane.store.commit(outcome.commit):
+        if not await lane.store.commit(commit):
             return None
         self._keep(loaded, outcome)
         lane.remember_records(outcome.messages)
-        lane.sink.submit(lane.name, self.unit, outcome.actions, outcome.ended)
+        lane.sink.submit(lane.name, self.unit, outcome.actions, outcome.ended, marks)
         lane.observe(event, entry, outcome, records)
         return outcome
 

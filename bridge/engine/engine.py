@@ -111,7 +111,7 @@ class Engine:
         run = self._runs.get(lane)
         if run is None or run.lost:
             raise FenceLostError(lane)
-        return await run.put_result(unit, event, action)
+        return await run.result(unit, event, action)
 
     async def state(self, lane: LaneId, unit: str) -> UnitState:
         """The unit's state as last committed."""

@@ -139,23 +139,39 @@ class LaneRun:
         if not self.lost and not self.closing:
             self._chain(unit).go_on_from(after)
 
-    def put_result(self, unit: str, event: AnyEvent, action: AnyAction) -> asyncio.Future[bool]:
-        """Queue a result ahead of the unit's waiting events; see `ResultItem.committed`."""
-        item = ResultItem(event, action)
+    async def result(self, unit: str, event: AnyEvent, action: AnyAction) -> bool:
+        """Commit a result ahead of the unit's waiting events; see `Chain.settle_result`."""
         if self.lost:
-            item.fail(FenceLostError(self.name))
-        else:
-            self._chain(unit).results.append(item)
-        return item.committed
+            raise FenceLostError(self.name)
+        chain = self._chains.get(unit)
+        if chain is not None:
+            item = ResultItem(event, action)
+            chain.results.append(item)
+            return await item.committed
+        # Nothing else is being decided for this unit: the caller does it, which spares a task and two turns of the loop.
+        chain = self._chains[unit] = Chain(self, unit)
+        try:
+            return await chain.settle_result(event, action)
+        except FenceLostError:
+            self.lose()
+            raise
+        finally:
+            if chain.has_work() and not self.lost:
+                self._run(chain)
+            else:
+                self.chain_ended(chain)
 
     def _chain(self, unit: str) -> Chain:
         chain = self._chains.get(unit)
         if chain is None:
             chain = self._chains[unit] = Chain(self, unit)
-            task = asyncio.get_running_loop().create_task(chain.run())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._run(chain)
         return chain
+
+    def _run(self, chain: Chain) -> None:
+        task = asyncio.get_running_loop().create_task(chain.run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def chain_ended(self, chain: Chain) -> None:
         """A chain has nothing left to do, or the lane was lost."""

@@ -7,16 +7,26 @@ from typing import Protocol
 
 from bridge.actions import AnyAction
 from bridge.model import ActionId, LaneId
-from bridge.store.base import Hold
+from bridge.store.base import Hold, Marks
 
 
 class ActionSink(Protocol):
     """Who carries out actions (the performer). Called by the engine, on the loop; none of these wait."""
 
+    def begin(self, lane: LaneId, unit: str, actions: Sequence[AnyAction]) -> Marks:
+        """About to commit new actions: the marks of those that would be attempted at once, so that they are written
+        with them. An attempt that is marked and then not made does no harm, it is looked for in vain.
+        """
+
     def submit(
-        self, lane: LaneId, unit: str, actions: Sequence[AnyAction], ended: Sequence[ActionId]
+        self,
+        lane: LaneId,
+        unit: str,
+        actions: Sequence[AnyAction],
+        ended: Sequence[ActionId],
+        marks: Marks = (),
     ) -> None:
-        """New or changed pending actions of a unit, and the ones that ended: just committed."""
+        """New or changed pending actions of a unit, the ones that ended, the marks that `begin` gave: just committed."""
 
     def recover(self, lane: LaneId, unit: str | None) -> None:
         """What is pending may differ from what is known: read it from the store, of one unit or of the whole

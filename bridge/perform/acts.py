@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from bridge.actions import (
     Alert,
     Answer,
+    AnyAction,
     DirectMessage,
     Emit,
     FindThread,
@@ -41,6 +42,10 @@ class Acts:
         self._decoration = DecorationActs(tools)
         self._contact = ContactActs(tools)
         self._lanes = LaneActs(tools)
+
+    def is_clear(self, action: AnyAction) -> bool:
+        """Would `action` be attempted as soon as its turn in its line comes?"""
+        return self._thread.is_clear(action)
 
     async def next(self, run: LineRun) -> None:  # noqa: C901, PLR0912 - one case per action, nothing else
         """Carry out what comes next in `run`, or make some progress with it. Raises `tools.Later` when the line

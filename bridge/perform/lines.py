@@ -66,11 +66,13 @@ def key_of(lane: LaneId, unit: str, action: AnyAction) -> LineKey:
 class Work:
     """One pending action in memory."""
 
-    __slots__ = ("action", "changed", "mark", "since")
+    __slots__ = ("action", "begun", "changed", "mark", "since")
 
-    def __init__(self, action: AnyAction, mark: Mark = NO_MARK) -> None:
+    def __init__(self, action: AnyAction, mark: Mark = NO_MARK, begun: Mark | None = None) -> None:
         self.action = action
         self.mark = mark
+        self.begun = begun
+        """The mark that was written with the action, of the attempt that is about to be made."""
         self.changed = asyncio.Event()
         """Set when the action ended or was replaced from elsewhere (a status webhook settled it)."""
         self.since = time.monotonic()
@@ -107,14 +109,14 @@ class LineRun:
         self._works: dict[ActionId, Work] = {}
         self._order: list[Work] = []
 
-    def add(self, action: AnyAction) -> None:
+    def add(self, action: AnyAction, begun: Mark | None = None) -> None:
         """Take in a new action, or the changed form of one that is there."""
         known = self._works.get(action.id)
         if known is not None:
             known.action = action
             known.changed.set()
         elif isinstance(action, OpenThread) or not (self.behind or len(self._works) >= self._limit):
-            self._insert(Work(action))
+            self._insert(Work(action, begun=begun))
         else:
             self.behind = True
             self._missed.add(action.id)

@@ -38,11 +38,15 @@ class Pace:
             turnstile = self._turnstiles[bucket.key] = _Turnstile(self, bucket)
         return await turnstile.turn(urgency)
 
+    def is_idle(self, bucket: Bucket) -> bool:
+        """Does nobody in this process wait for a turn?"""
+        return bucket.key not in self._turnstiles
+
     async def slot(self, bucket: Bucket) -> float:
         """Take a slot of the shared bucket; seconds until it is ours."""
         return await self._take(bucket.key, bucket.per_s / self.scale, bucket.burst)
 
-    def idle(self, bucket: Bucket) -> None:
+    def close(self, bucket: Bucket) -> None:
         """A turnstile has nobody waiting: forget it (there is one per contact for some limits)."""
         self._turnstiles.pop(bucket.key, None)
 
@@ -82,7 +86,7 @@ class _Turnstile:
             self._queue.clear()
         finally:
             self._task = None
-            self._pace.idle(self._bucket)
+            self._pace.close(self._bucket)
 
     def _waiting(self) -> bool:
         while self._queue and self._queue[0][2].done():

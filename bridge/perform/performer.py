@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from bridge import actions as actions_codec
-from bridge.actions import AnyAction, OpenThread
+from bridge.actions import AnyAction, OpenThread, Repeat
 from bridge.adapters.base import Channel, Desk
 from bridge.errors import FenceLostError, ResultRefusedError, StoreUnavailableError
 from bridge.model import (
@@ -29,11 +29,11 @@ from bridge.model import (
     Recent,
 )
 from bridge.perform.acts import Acts
-from bridge.perform.lines import LineKey, LineRun, Mark, key_of, order_of, unpack_mark
+from bridge.perform.lines import LineKey, LineRun, Mark, key_of, order_of, pack_mark, unpack_mark
 from bridge.perform.pace import Pace
 from bridge.perform.sides import EngineSide, PerformMetrics, PerformOptions
 from bridge.perform.tools import Changed, Later
-from bridge.store.base import Hold, LaneStore, Pending
+from bridge.store.base import Hold, LaneStore, Marks, Pending
 
 log = structlog.get_logger(__name__)
 
@@ -148,8 +148,33 @@ class Performer:
         _, under_way = await asyncio.wait(tasks, timeout=within_s)
         return not under_way
 
+    def begin(self, lane: LaneId, unit: str, actions: Sequence[AnyAction]) -> Marks:
+        """See `ActionSink.begin`: the first action of every line that has nothing to do, where the platform can tell
+        whether it was carried out.
+        """
+        owner = (lane, unit)
+        if lane not in self._held or lane in self._quiet or not self._is_known(owner):
+            return ()
+        lines = self._units.get(owner, {})
+        first: dict[LineKey, AnyAction] = {}
+        for action in actions:
+            if action.repeat is not Repeat.LOOKUP:
+                continue
+            key = key_of(lane, unit, action)
+            if key in lines or key in self._parked:
+                continue
+            if key not in first or order_of(action) < order_of(first[key]):
+                first[key] = action
+        mark = pack_mark(Mark(at=self.now().timestamp(), tries=1, open=True)) if first else b""
+        return tuple((action.id, mark) for action in first.values() if self._acts.is_clear(action))
+
     def submit(
-        self, lane: LaneId, unit: str, actions: Sequence[AnyAction], ended: Sequence[ActionId]
+        self,
+        lane: LaneId,
+        unit: str,
+        actions: Sequence[AnyAction],
+        ended: Sequence[ActionId],
+        marks: Marks = (),
     ) -> None:
         """See `ActionSink.submit`."""
         if lane not in self._held:
@@ -160,8 +185,9 @@ class Performer:
             reading = self._readings.get((lane, unit))
             if reading is not None:
                 reading.touched.update(action.id for action in actions)
+            begun = {action: unpack_mark(mark) for action, mark in marks}
             for action in actions:
-                self._put(key_of(lane, unit, action), action)
+                self._put(key_of(lane, unit, action), action, begun.get(action.id))
 
     def recover(self, lane: LaneId, unit: str | None) -> None:
         """See `ActionSink.recover`."""
@@ -217,7 +243,7 @@ class Performer:
         if not lines:
             del self._units[run.key.lane, run.key.unit]
 
-    def _put(self, key: LineKey, action: AnyAction) -> None:
+    def _put(self, key: LineKey, action: AnyAction, begun: Mark | None) -> None:
         owner = (key.lane, key.unit)
         if key in self._parked:
             if not isinstance(action, OpenThread):
@@ -228,7 +254,7 @@ class Performer:
         # One with nothing in it counts, too: its task still runs, and a second one would run beside it.
         if run is None:
             run = self._open(key, behind=not self._is_known(owner))
-        run.add(action)
+        run.add(action, begun)
         self._start(run)
 
     def _unpark(self, key: LineKey) -> None:

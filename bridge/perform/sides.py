@@ -17,6 +17,10 @@ class PerformOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     send_timeout_s: float = 10.0
     """A call's own bound; never longer than the hold still lasts. Not scaled."""
+    fresh_mark_s: float = 0.25
+    """A mark that was written with its action counts as the attempt's for so long: it tells when that was made, and a
+    look-up waits from then on. Not scaled.
+    """
     lookup_after_s: float = 2.0
     """How long after a call of unknown outcome the platform is asked whether it happened."""
     unknown_wait_s: float = 30.0

@@ -9,7 +9,7 @@ from typing import TypeVar
 import structlog
 from msgspec.structs import replace
 
-from bridge.actions import ContactAction, OpenThread, PostNotice, Relay
+from bridge.actions import AnyAction, ContactAction, OpenThread, PostNotice, Relay
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import Failure, FailureKind
 from bridge.events import Posted, ThreadOpened
@@ -35,6 +35,16 @@ class ThreadActs:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+
+    def is_clear(self, action: AnyAction) -> bool:
+        """Does nobody wait for a turn in the channel that `action` is posted in (as far as the settings tell)?"""
+        policy = self._policy(action) if isinstance(action, ContactAction) else None
+        desk = self._tools.performer.desks.get(policy.desk) if policy is not None else None
+        return (
+            desk is not None
+            and policy is not None
+            and self._tools.pace.is_idle(desk.post_bucket(policy.channel))
+        )
 
     # ------------------------------------------------------------------------------------- opening
 

@@ -110,7 +110,9 @@ class Tools:
         has to be done first; where routing keeps it although nothing changed, it has waited.
         """
         action = work.action
+        run.acting = True
         known = await self.performer.engine.result(run.key.lane, run.key.unit, event, action)
+        run.acting = False
         if not known:
             self.performer.end(run.key.lane, run.key.unit, [action.id])
         elif run.head() is work and work.action is action:
@@ -187,17 +189,10 @@ class Tools:
         """
         hold, _ = await self.deadline(run)
         run.acting = True
-        former = works[0].mark
-        tries = former.tries + 1 if former.part == part else 1
-        mark = Mark(at=self.performer.now().timestamp(), tries=tries, open=True, part=part)
-        if not await self.performer.store.mark(hold, run.key.unit, _ids(works), pack_mark(mark)):
-            await self.performer.read_again(run)
-            raise Changed
-        for work in works:
-            work.mark = mark
+        tries = await self._mark(hold, run, works, part)
         if self._left_s(hold) < self._shortest_call_s():
             # Recording it took so long that the call might outlast the hold.
-            await self._close(hold, run, works, tries=mark.tries - 1)
+            await self._close(hold, run, works, tries=tries - 1)
             raise Changed
         # The call has all of its time, however long recording took.
         until = asyncio.get_running_loop().time() + min(self._left_s(hold), self.options.send_timeout_s)
@@ -205,9 +200,28 @@ class Tools:
             return await _bounded(call, until)
         except PlatformError as problem:
             if problem.failure.kind is not FailureKind.UNKNOWN:
-                await self._close(hold, run, works, tries=mark.tries)
+                await self._close(hold, run, works, tries=tries)
             run.acting = False
             raise Refused(problem.failure) from None
+
+    async def _mark(self, hold: Hold, run: LineRun, works: Sequence[Work], part: int) -> int:
+        """Record the attempt, unless that was done a moment ago, together with the action; the how-manieth it is.
+        Raises `Changed`.
+        """
+        first = works[0]
+        begun, first.begun = first.begun, None
+        now = self.performer.now().timestamp()
+        if begun is not None and len(works) == 1 and now - begun.at < self.options.fresh_mark_s:
+            first.mark = begun
+            return begun.tries
+        tries = first.mark.tries + 1 if first.mark.part == part else 1
+        mark = Mark(at=now, tries=tries, open=True, part=part)
+        if not await self.performer.store.mark(hold, run.key.unit, _ids(works), pack_mark(mark)):
+            await self.performer.read_again(run)
+            raise Changed
+        for work in works:
+            work.mark = mark
+        return tries
 
     async def _close(self, hold: Hold, run: LineRun, works: Sequence[Work], tries: int) -> None:
         """The attempt certainly had no effect. Where Redis cannot be told, only a crash makes a difference: then

@@ -22,6 +22,9 @@ from bridge.model import (
     ThreadRef,
 )
 
+Marks = tuple[tuple[ActionId, bytes], ...]
+"""Attempt marks by action."""
+
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of the store's values."""
@@ -125,7 +128,7 @@ class Commit(Value, frozen=True, kw_only=True):
     """Refuse (`False`) unless this action is still pending."""
     actions: tuple[tuple[ActionId, bytes], ...] = ()
     """New or replaced pending actions."""
-    marks: tuple[tuple[ActionId, bytes], ...] = ()
+    marks: Marks = ()
     """Attempt marks of new actions that are attempted as soon as this is written; see `LaneStore.mark`."""
     done: tuple[ActionId, ...] = ()
     """Pending actions that end, with their marks."""

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.errors import FailureKind
 from bridge.model import Fate, Place, lane_of, message_id
+from bridge.perform.lines import unpack_mark
 from bridge.store import keys
 from tests.support.platforms import NO_ANSWER, failure
 from tests.support.waiting import until
@@ -157,6 +158,33 @@ async def test_a_post_that_a_crash_interrupted_is_looked_up_by_the_next_worker(
     assert town.desk.words() == ["one", "two"]
     assert len(town.desk.threads()) == 1
     assert town.desk.count("find") == 1
+
+
+async def test_a_post_that_is_made_at_once_is_marked_with_its_commit(town: Town) -> None:
+    """One round trip less; a reply, of which nobody can be asked whether it was sent, is marked by itself."""
+    worker = await talking(town, perform={"fresh_mark_s": 60.0})
+    worker.store.marked.clear()
+    stall = town.desk.fault("relay", "two", stall=True)
+    await town.writes(ANA, "two")
+    await until(stall.reached.is_set, 10, "the post to be under way")
+    (pending,) = await town.store.pending(LANE, ANA)
+    assert unpack_mark(pending.mark).open
+    assert worker.store.marked == []
+    stall.go.set()
+    await town.settled()
+    (reply,) = await town.replies(ANA, "three")
+    await until(lambda: town.channel.count("send", "three") == 1, 10, "the reply")
+    assert [one.startswith(reply.id) for one in worker.store.marked] == [True]
+
+
+async def test_a_mark_that_grew_old_before_the_attempt_is_made_anew(town: Town) -> None:
+    """It tells when the attempt was made: a look-up that came too early would miss the post."""
+    worker = await talking(town, perform={"fresh_mark_s": 0.0})
+    worker.store.marked.clear()
+    (event,) = await town.writes(ANA, "two")
+    await town.settled()
+    assert [one.startswith(event.id) for one in worker.store.marked] == [True]
+    assert town.desk.count("relay", "two") == 1
 
 
 # ---------------------------------------------------------------------------------------- to the contact

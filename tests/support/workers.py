@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from bridge.events import AnyEvent, DeliveryChanged, MessageReceived, StaffWrote
 from bridge.markup import text
 from bridge.model import (
     DESK_LANE,
+    ActionId,
     Agent,
     AgentId,
     CardView,
@@ -45,7 +46,7 @@ from bridge.perform.pace import Pace
 from bridge.routing.cards import card_view
 from bridge.routing.decision import Context
 from bridge.store import keys
-from bridge.store.base import Commit, Entry, Shelf
+from bridge.store.base import Commit, Entry, Hold, Shelf
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
@@ -126,6 +127,8 @@ class HeldStore(LiveStore):
         self.commits_waiting: Counter[str] = Counter()
         self.pending_go = asyncio.Event()
         self.pending_go.set()
+        self.marked: list[ActionId] = []
+        """Actions whose attempts were recorded by themselves, not with their commit."""
         self.ranges_held = 0
         self.range_reached = asyncio.Event()
         self.range_go = asyncio.Event()
@@ -136,6 +139,10 @@ class HeldStore(LiveStore):
             self.commits_waiting[commit.unit] += 1
             await gate.wait()
         return await super().commit(commit)
+
+    async def mark(self, hold: Hold, unit: str, actions: Sequence[ActionId], mark: bytes) -> bool:
+        self.marked += actions
+        return await super().mark(hold, unit, actions, mark)
 
     async def pending(self, lane: LaneId, unit: str) -> list[Any]:
         await self.pending_go.wait()
