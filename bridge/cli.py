@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import json
 import os
 from collections.abc import Coroutine, Sequence
@@ -32,6 +33,16 @@ app = typer.Typer(
 )
 
 USAGE_ERROR = 2
+
+
+class Direction(enum.StrEnum):
+    """Which way a message went, as it is typed."""
+
+    IN = "in"
+    OUT = "out"
+    NOTE = "note"
+
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The settings file. Default: threadline.toml, if it is there."),
@@ -235,6 +246,71 @@ def replay_drop(
         raise typer.BadParameter("say why, for whoever asks later", param_hint="--reason")
     sure = (lambda _question: True) if yes else typer.confirm
     _run(drop(_settings(config), letter, reason=reason.strip(), force=force, sure=sure))
+
+
+ContactOption = Annotated[
+    str | None,
+    typer.Option(
+        "--contact",
+        metavar="WHO",
+        help="A phone number in any spelling, a conversation's number (#1042), an @username, or an id.",
+    ),
+]
+
+
+@app.command()
+def export(
+    contact: ContactOption = None,
+    since: Annotated[
+        str | None, typer.Option(help="Leave out what happened before: 30d, 12h, or a date.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="The file to write; else standard output.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write what the archive knows of a contact, or of all, as JSON Lines (docs/privacy.md)."""
+    from bridge.operate.common import instant  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.export import export as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config), contact, instant(since, "--since"), out))
+
+
+@app.command()
+def search(  # noqa: PLR0913 - one for each option
+    words: Annotated[
+        str, typer.Argument(help='Words, "a phrase", -left out, begin*. Every one has to be there.')
+    ],
+    *,
+    contact: ContactOption = None,
+    inbox: Annotated[list[str] | None, typer.Option(help="Only in this inbox; may be repeated.")] = None,
+    direction: Annotated[
+        Direction | None, typer.Option(help="Only what came in, went out, or stayed inside as a note.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Only later than: 30d, 12h, or a date.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only earlier than: 30d, 12h, or a date.")] = None,
+    before: Annotated[int | None, typer.Option(help="Go on where the last page ended.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many to show.")] = 20,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Search what was said, and contacts, newest first (docs/search.md)."""
+    from bridge.operate.common import instant  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.search import Asked  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.search import search as run  # noqa: PLC0415 - keeps --help quick
+
+    asked = Asked(
+        words=words,
+        contact=contact,
+        inboxes=None if inbox is None else tuple(inbox),  # type: ignore[arg-type]
+        direction=None if direction is None else direction.value,
+        since=instant(since, "--since"),
+        until=instant(until, "--until"),
+        before=before,
+        limit=limit,
+        as_json=json_output,
+    )
+    _run(run(_settings(config), asked))
 
 
 @app.command()
