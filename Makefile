@@ -3,7 +3,7 @@
 .POSIX:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt bench pins clean
+.PHONY: help demo test fmt bench soak pins clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,10 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3 python; do \
 	"$$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$one"; break; }; done)
 TEST_PROCESSES ?= 2
+# `make soak MINUTES=60`; `SEED=…` begins with that seed, and ROUNDS=1 plays no other.
+MINUTES ?= 10
+SEED ?=
+ROUNDS ?=
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +35,9 @@ fmt: $(VENV)/.ready-dev ## format the code and mend what the linter can mend
 
 bench: $(VENV)/.ready-run ## measure capacity, processor time per message and latency
 	@$(BIN)/threadline bench
+
+soak: $(VENV)/.ready-dev ## crash campaign with random seeds: MINUTES=10, SEED=, ROUNDS=
+	@$(BIN)/python -m tests.campaign --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 pins: ## bring requirements/*.txt up to date with pyproject.toml (needs uv)
 	UV_NO_CONFIG=1 uv pip compile pyproject.toml --extra checkout --extra embedded --extra fast \

@@ -179,6 +179,22 @@ class Answer(ContactAction, frozen=True, kw_only=True):
     must_arrive: bool = False
 
 
+class ShowTrace(ContactAction, frozen=True, kw_only=True):
+    """Tell one person what happened to a message of the conversation, hop by hop, from the archive. Result: `Done`."""
+
+    line = Line.ANSWERS
+    repeat = Repeat.SAFE
+    to: DeskUser
+    place: Place
+    back: int = 1
+    """Which message, counted from the end: 1 is the last one."""
+    asked: MessageId
+    """The words that asked, where they were typed: they are not counted."""
+    thread: Place | None = None
+    """Where the conversation is answered, for links."""
+    reply_handle: str | None = None
+
+
 class DirectMessage(ContactAction, frozen=True, kw_only=True):
     """A direct message from the bot. Seeing it twice after a crash does no harm. Result: `Done`."""
 
@@ -267,6 +283,7 @@ AnyAction = (
     | UpdateCard
     | ShowReceipt
     | Answer
+    | ShowTrace
     | DirectMessage
     | Alert
     | Emit

@@ -39,7 +39,7 @@ from bridge.model import (
     Roster,
     shard_lane,
 )
-from bridge.observe import Metrics
+from bridge.observe import Metrics, mask_text
 from bridge.perform import Performer, PerformOptions
 from bridge.perform.pace import Pace
 from bridge.routing.cards import card_view
@@ -55,6 +55,7 @@ from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
 from bridge.store.replicated import Copies
+from bridge.tracer import Tracer
 from bridge.web import Check, Handler, build, serve
 
 log = structlog.get_logger(__name__)
@@ -307,6 +308,14 @@ class Bridge:
             Pace(self.store.take, pace_settings.scale),
             self.metrics,
             PerformOptions(send_timeout_s=engine_settings.send_timeout_s),
+            tracer=Tracer(
+                self.store,
+                None,
+                policies=self.inlet.policies,
+                roster=self.inlet.roster,
+                now=lambda: engine.clock.now(),  # noqa: PLW0108 - as above
+                mask=mask_text,
+            ),
         )
         engine = Engine(
             self.store,

@@ -24,8 +24,14 @@ class Kind(enum.StrEnum):
     """One of `Argument.choices`."""
     COMMAND = "command"
     """The name of a command."""
+    COUNT = "count"
+    """A whole number from 1 to `MOST_COUNTED`."""
     TEXT = "text"
     """All the rest, with its formatting and line breaks."""
+
+
+MOST_COUNTED = 50
+"""The largest number that a `Kind.COUNT` takes."""
 
 
 class Argument(Struct, frozen=True, kw_only=True):
@@ -175,6 +181,13 @@ COMMANDS: tuple[Command, ...] = (
         aliases=("info", "profile"),
     ),
     Command(
+        name="trace",
+        help="Follow the last message, yours or the contact's, or the n-th last: every step with its time and id.",
+        example="trace 2",
+        aliases=("hops",),
+        arguments=(Argument(name="n", kind=Kind.COUNT, required=False),),
+    ),
+    Command(
         name="help",
         help="List the commands, or explain one.",
         example="help assign",
@@ -202,6 +215,7 @@ _BY_EMOJI: dict[str, str] = {row.emoji: row.name for row in COMMANDS if row.emoj
     URGENT_EMOJI: "priority urgent"
 }
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
+_COUNT = re.compile("[1-9]|[1-4][0-9]|50", re.ASCII)
 _NUMBER = re.compile(r"\s*#?(\d{1,12})(?=\s|$)\s*")
 
 
@@ -302,6 +316,8 @@ def _checked(row: Command, args: tuple[str, ...]) -> Parsed | Mistake:
     for argument, value in zip(wanted, args, strict=False):
         if argument.choices and value.lower() not in argument.choices:
             return _expected(row, f"`{value[:40]}` is not one of {', '.join(argument.choices)}.")
+        if argument.kind is Kind.COUNT and not _COUNT.fullmatch(value):
+            return _expected(row, f"`{value[:40]}` is no number from 1 to {MOST_COUNTED}.")
     if wanted and wanted[0].choices:
         args = tuple(value.lower() for value in args)
     return Parsed(command=row, args=args)

@@ -423,6 +423,8 @@ class Recent(Struct, frozen=True, kw_only=True, array_like=True):
     author: str
     text: str
     internal: bool = False
+    message: MessageId | None = None
+    """Which message it is; None in lines that an earlier release wrote."""
 
 
 # ------------------------------------------------------------------------------------------- what is shown

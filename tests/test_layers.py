@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine": FACTS | {"routing", "store"},
     "perform": FACTS | {"store", "adapters.base"},
     "scheduler": FACTS | {"store"},
+    "tracer": FACTS | {"engine", "routing", "store"},
     "settings": CORE,
     "observe": CORE,
     "web": FACTS | {"adapters.base", "observe"},

@@ -127,6 +127,9 @@ class Desk(Protocol):
     async def find_thread(self, place: Place) -> ThreadRef | None:
         """What the root of a thread names, or None when it is not one of ours."""
 
+    async def link(self, post: Post, thread: Place | None) -> str | None:
+        """A web address that opens a post, which stands in `thread` where that is known; None when there is none."""
+
     async def read_roster(self) -> tuple[Agent, ...]:
         """Who works here, with their roles, as the settings and the platform say."""
 

@@ -20,6 +20,7 @@ from bridge.actions import (
     Send,
     ShowMode,
     ShowReceipt,
+    ShowTrace,
     UpdateCard,
 )
 from bridge.perform.contact_acts import ContactActs
@@ -71,6 +72,8 @@ class Acts:
                 await self._decoration.show_receipt(run, work, action)
             case Answer() | DirectMessage() | Alert() as action:
                 await self._lanes.tell(run, work, action)
+            case ShowTrace() as action:
+                await self._lanes.show_trace(run, work, action)
             case Emit() as action:
                 await self._lanes.emit(run, work, action)
             case MoveAliases() as action:

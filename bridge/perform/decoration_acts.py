@@ -90,6 +90,10 @@ class DecorationActs:
         if failure.kind is FailureKind.GONE:
             await tools.failed(run, work, failure)
             return
+        if failure.kind is FailureKind.RETRY and failure.retry_after_s is not None:
+            # Too many at once is no failure of this one: given up, the last state would never be shown.
+            await tools.back_off(platform, work, failure)
+            return
         if failure.kind in (FailureKind.RETRY, FailureKind.UNKNOWN) and work.mark.tries < MOST_TRIES:
             await tools.count(run, work)
             await tools.back_off(platform, work, failure)

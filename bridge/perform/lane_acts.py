@@ -15,6 +15,7 @@ from bridge.actions import (
     ForgetThreads,
     MoveAliases,
     ShowMode,
+    ShowTrace,
 )
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import FailureKind
@@ -31,7 +32,9 @@ PASSING = frozenset({FailureKind.RETRY, FailureKind.UNKNOWN, FailureKind.STOP})
 
 
 class LaneActs:
-    """Carries out `Answer`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases`, `ForgetThreads`, `FindThread`, `ShowMode`."""
+    """Carries out `Answer`, `ShowTrace`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases`, `ForgetThreads`, `FindThread`,
+    `ShowMode`.
+    """
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -60,6 +63,26 @@ class LaneActs:
         else:
             self._tools.metrics.send(desk.name, type(action).__name__, "ok")
             await self._tools.done(run, work)
+
+    async def show_trace(self, run: LineRun, work: Work, action: ShowTrace) -> None:
+        """Look up what happened to a message and tell whoever asked."""
+        desk = self._tools.performer.desks.get(action.to.partition(":")[0])
+        if desk is None:
+            await self._tools.done(run, work)
+            return
+        body = await self._tools.performer.tracer.trace(action, lambda post: desk.link(post, action.thread))
+        answer = Answer(
+            id=action.id,
+            seq=action.seq,
+            contact=action.contact,
+            inbox=action.inbox,
+            conversation=action.conversation,
+            to=action.to,
+            place=action.place,
+            body=body,
+            reply_handle=action.reply_handle,
+        )
+        await self.tell(run, work, answer)
 
     async def emit(self, run: LineRun, work: Work, action: Emit) -> None:
         """Append an event to another lane; there its id keeps it from counting twice."""

@@ -31,7 +31,7 @@ from bridge.model import (
 from bridge.perform.acts import Acts
 from bridge.perform.lines import LineKey, LineRun, Mark, key_of, order_of, pack_mark, unpack_mark
 from bridge.perform.pace import Pace
-from bridge.perform.sides import EngineSide, PerformMetrics, PerformOptions
+from bridge.perform.sides import EngineSide, PerformMetrics, PerformOptions, Tracer
 from bridge.perform.tools import Changed, Later
 from bridge.store.base import Hold, LaneStore, Marks, Pending
 
@@ -81,8 +81,11 @@ class Performer:
         pace: Pace,
         metrics: PerformMetrics,
         options: PerformOptions | None = None,
+        *,
+        tracer: Tracer,
     ) -> None:
         self.store = store
+        self.tracer = tracer
         self.desks = desks
         self.channel = channel
         self.cards = cards

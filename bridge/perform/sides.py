@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
 
-from bridge.actions import AnyAction
+from bridge.actions import AnyAction, ShowTrace
 from bridge.events import AnyEvent
-from bridge.model import LaneId
+from bridge.markup import Document
+from bridge.model import LaneId, Post
 from bridge.store.base import Hold
 
 
@@ -52,6 +54,16 @@ class PerformMetrics(Protocol):
 
     def rate_limit_wait(self, platform: str, method: str, seconds: float) -> None:
         """A rate limit made us wait."""
+
+
+class Tracer(Protocol):
+    """What tells the road of a message."""
+
+    async def trace(self, action: ShowTrace, link: Callable[[Post], Awaitable[str | None]]) -> Document:
+        """In words for whoever asked; waits some seconds at most. `link` gives the address of a post.
+
+        Raises `StoreUnavailableError`.
+        """
 
 
 class EngineSide(Protocol):

@@ -409,6 +409,11 @@ def _who(turn: Turn, conversation: Conversation, order: Order) -> None:
     turn.answer(conversation, order.given.account, texts.who(known))
 
 
+def _trace(turn: Turn, conversation: Conversation, order: Order) -> None:
+    back = int(order.args[0]) if order.args else 1
+    turn.show_trace(conversation, order.given.account, back, message_id(turn.lane, turn.event.id))
+
+
 _SPEAKING = frozenset({"reply", "resolve", "close"})
 """Commands whose text goes to the contact."""
 
@@ -426,5 +431,6 @@ HANDLERS: dict[str, Handler] = {
     "reply": _reply,
     "undo": _undo,
     "who": _who,
+    "trace": _trace,
     "mode": _mode,
 }

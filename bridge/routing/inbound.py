@@ -72,7 +72,7 @@ def _relay(
             platform_id=event.platform_id,
         )
     )
-    turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(shown, RECENT_LIMIT))
+    turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(shown, RECENT_LIMIT), message)
     turn.fact(
         MessageNoted(
             **turn.stamp(conversation.inbox, conversation.id),

@@ -38,7 +38,7 @@ def said(
     agent = turn.context.roster.get(author)
     line = texts.excerpt(body, RECENT_LIMIT)
     name = agent.name if agent else _name_of_viewer(turn)
-    turn.remember(conversation.id, Direction.OUTBOUND, name, line, internal=internal)
+    turn.remember(conversation.id, Direction.OUTBOUND, name, line, message, internal=internal)
     turn.fact(
         MessageNoted(
             **turn.stamp(conversation.inbox, conversation.id),

@@ -629,6 +629,33 @@ def who(rows: Iterable[tuple[str, Value]]) -> Document:
     return (ListBlock(ordered=False, items=items),)
 
 
+def ordinal(number: int) -> str:
+    """`2nd`, `3rd`, `11th`."""
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def no_such_message(back: int) -> Document:
+    """Asked for the trace of a message that there is not."""
+    which = "no message" if back == 1 else f"no {ordinal(back)} last message"
+    return say("There is {which} in this conversation.", which=which)
+
+
+def trace_unknown(why: str) -> Document:
+    """Asked for the trace of a message that nothing is remembered of."""
+    return say("Nothing is known of that message now. {why}", why=why)
+
+
+def archive_away(words: str) -> str:
+    """Why a trace is not from the archive."""
+    return f"The archive cannot be read ({words}), so this is what the last 48 hours remember of it, without times."
+
+
+def archive_behind() -> str:
+    """Why a trace is not from the archive."""
+    return "The archive is behind, so this is what the last 48 hours remember of it, without times. Ask again later."
+
+
 def help_all(role: Role) -> Document:
     """Every command that somebody may give."""
     items = tuple((Code(row.usage()), Text(" — "), *say(row.help)) for row in COMMANDS if row.role <= role)

@@ -26,6 +26,7 @@ from bridge.actions import (
     Relay,
     Send,
     ShowReceipt,
+    ShowTrace,
     UpdateCard,
 )
 from bridge.events import ContactEvent, DeskEvent, Event
@@ -196,11 +197,19 @@ class Turn:
         direction: Direction,
         author: str,
         text: str,
+        message: MessageId,
         *,
         internal: bool = False,
     ) -> None:
         """Add a line to the conversation's recent history."""
-        line = Recent(at=self.event.at, direction=direction, author=author, text=text, internal=internal)
+        line = Recent(
+            at=self.event.at,
+            direction=direction,
+            author=author,
+            text=text,
+            internal=internal,
+            message=message,
+        )
         self.recent.append((conversation, line))
 
     def fact(self, fact: AnyFact) -> None:
@@ -385,6 +394,22 @@ class Turn:
                 buttons=buttons,
                 reply_handle=handle,
                 must_arrive=must_arrive,
+            )
+        )
+
+    def show_trace(self, conversation: Conversation, to: DeskUser, back: int, asked: MessageId) -> None:
+        """Tell one person what happened to the `back`-th last message; `asked` is not counted."""
+        event = self.event
+        handle = event.reply_handle if isinstance(event, DeskEvent) and event.author == to else None
+        self.add(
+            ShowTrace(
+                **self._head(conversation),
+                to=to,
+                place=self.place(conversation),
+                back=back,
+                asked=asked,
+                thread=self.fresh(conversation).thread,
+                reply_handle=handle,
             )
         )
 

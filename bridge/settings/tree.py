@@ -207,6 +207,14 @@ class ArchiveSettings(Section):
         ],
         json_schema_extra={"secret": True},
     )
+    rest_after_days: float = Field(
+        default=7.0,
+        gt=0,
+        description="days after which a contact with nothing open leaves Redis; a stub stays, the archive has the rest",
+    )
+    stub_days: float = Field(
+        default=90.0, gt=0, description="days after which not even the stub of such a contact stays in Redis"
+    )
 
 
 class InboxSettings(Section):

@@ -269,3 +269,24 @@ class LaneStore(Protocol):
 
     async def now_ms(self) -> int:
         """Redis time, Unix milliseconds."""
+
+    async def journal_end(self, lane: LaneId) -> str:
+        """Stream id of the latest entry of a lane's journal that is still in Redis; `0-0`: there is none."""
+
+
+class Told(Value, frozen=True, kw_only=True):
+    """One fact as the archive keeps it."""
+
+    entry: str
+    """Where it stood in its lane's journal, `<ms>-<n>`: ms is when it was committed."""
+    fact: bytes
+
+
+class History(Protocol):
+    """What the archive tells of single messages. All methods raise `errors.BridgeError` in words when it cannot."""
+
+    async def reached(self, lane: LaneId) -> str:
+        """Stream id up to which a lane's journal is archived; `0-0`: nothing is."""
+
+    async def told(self, contact: ContactId, conversation: ConversationId, messages: int) -> list[Told]:
+        """Everything about a conversation since its `messages`-th last message (or note), in order."""

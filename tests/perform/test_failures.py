@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bridge.errors import FailureKind
-from bridge.model import Fate, Place, lane_of, message_id
+from bridge.model import Fate, Place, Receipt, lane_of, message_id
 from bridge.perform.lines import unpack_mark
 from bridge.store import keys
 from tests.support.platforms import NO_ANSWER, failure
@@ -382,6 +382,17 @@ async def test_tries_of_decoration_are_counted_also_while_its_line_is_parked(tow
     await town.replies(ANA, "one")
     await town.settled(20)
     assert town.desk.count("show_receipt") <= 6
+
+
+async def test_a_receipt_that_comes_at_a_busy_time_is_shown_later(town: Town) -> None:
+    """However often the desk asks to slow down: what became of a reply is shown in the end."""
+    await talking(town)
+    town.desk.fault("show_receipt", problem=failure(FailureKind.RETRY, retry_after_s=0.01), times=20)
+    [reply] = await town.replies(ANA, "r1")
+    await town.settled()
+    shown = [receipt for post, receipt in town.desk.receipts if post == reply.post.id]
+    assert shown[-1] is Receipt.ACCEPTED
+    assert town.desk.count("show_receipt") > 20
 
 
 async def test_a_read_receipt_that_fails_is_let_go(town: Town) -> None:

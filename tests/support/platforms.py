@@ -214,6 +214,10 @@ class FakeDesk(Platform):
 
         return await self._act("find", ",".join(marker.actions), effect)
 
+    async def link(self, post: Post, thread: Place | None) -> str | None:
+        """Addresses of the desk's own."""
+        return f"https://desk.invalid/{post.channel}/{post.id}"
+
     async def find_thread(self, place: Place) -> ThreadRef | None:
         return await self._act("find_thread", place.thread or "", lambda: None)
 

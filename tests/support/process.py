@@ -20,19 +20,32 @@ START_S = 20.0
 class BridgeProcess:
     """`threadline serve` with the given variables and nothing else of ours in its environment."""
 
-    def __init__(self, environment: Mapping[str, str], port: int) -> None:
+    def __init__(self, environment: Mapping[str, str], port: int, log: Path | None = None) -> None:
         self._environment = dict(environment)
         self._port = port
         self._process: Process | None = None
-        self._log = Path(tempfile.mkstemp(prefix="bridge-", suffix=".log")[1])
+        self._log = log or Path(tempfile.mkstemp(prefix="bridge-", suffix=".log")[1])
 
-    async def start(self) -> None:
-        """Start it and wait until it is ready. Raises AssertionError with its log when it ends instead."""
+    @property
+    def is_running(self) -> bool:
+        """True while it lives, paused or not."""
+        return self._process is not None and self._process.returncode is None
+
+    async def launch(self) -> None:
+        """Start it and wait for nothing."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bridge", "serve", env=self._environment, stdout=log, stderr=log
             )
-        process = self._process
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready. Raises AssertionError with its log when it ends instead."""
+        await self.launch()
+        await self.ready(START_S)
+
+    async def ready(self, timeout_s: float) -> None:
+        """Wait until it says that it is well. Raises AssertionError with its log when it ends instead."""
+        process = self._running()
         async with aiohttp.ClientSession() as session:
 
             async def ready() -> bool:
@@ -43,7 +56,7 @@ class BridgeProcess:
                 except aiohttp.ClientError:
                     return False
 
-            await until(ready, START_S, "the bridge to be ready")
+            await until(ready, timeout_s, "the bridge to be ready")
 
     def log(self) -> str:
         """What it printed so far."""

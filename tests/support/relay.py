@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from collections import deque
 from pathlib import Path
 
 
 class Relay:
-    """Passes bytes on to `port` of 127.0.0.1. `requests` are the chunks as they came from the clients."""
+    """Passes bytes on to `ports` of 127.0.0.1, in turn and leaving out where nobody listens.
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    `requests` are the chunks as they came from the clients, unless it is not to `listen`.
+    """
+
+    def __init__(self, *ports: int, listen: bool = True) -> None:
+        self._targets = deque(ports)
+        self._listen = listen
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -56,29 +61,38 @@ class Relay:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        with contextlib.suppress(OSError):
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
-            self._writers |= {writer, up_writer}
-            loop = asyncio.get_running_loop()
-            for task in (
-                loop.create_task(self._pump(reader, up_writer, listen=True)),
-                loop.create_task(self._pump(up_reader, writer, listen=False)),
-            ):
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+        upstream = await self._connect()
+        if upstream is None:
+            writer.close()
+            return
+        up_reader, up_writer = upstream
+        self._writers |= {writer, up_writer}
+        loop = asyncio.get_running_loop()
+        for task in (
+            loop.create_task(self._pump(reader, up_writer, up=True)),
+            loop.create_task(self._pump(up_reader, writer, up=False)),
+        ):
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, listen: bool
-    ) -> None:
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        for _ in range(len(self._targets)):
+            self._targets.rotate(-1)
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", self._targets[0])
+        return None
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         try:
             while data := await reader.read(1 << 20):
-                if listen:
-                    self.requests.append(data)
-                else:
+                if not up:
                     await self._answering.wait()
+                elif self._listen:
+                    self.requests.append(data)
                 writer.write(data)
                 await writer.drain()
         except OSError:
             pass
         finally:
+            self._writers.discard(writer)
             writer.close()

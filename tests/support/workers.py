@@ -50,6 +50,7 @@ from bridge.store.base import Commit, Entry, Hold, Shelf
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
+from bridge.tracer import Tracer
 from tests.support.platforms import FakeChannel, FakeDesk
 from tests.support.waiting import until
 
@@ -199,6 +200,14 @@ class Worker:
             self.pace,
             self.metrics,
             PerformOptions(**{"send_timeout_s": 20.0, **(perform or {})}),
+            tracer=Tracer(
+                self.store,
+                None,
+                policies=town.world.policies,
+                roster=town.world.roster,
+                now=lambda: self.engine.clock.now(),  # noqa: PLW0108 - as above
+                mask=str,
+            ),
         )
         rhythm = {"balance_every_s": 0.05, "renew_every_s": 0.2, "sweep_every_s": 0.05, "read_block_s": 0.05}
         self.engine = Engine(

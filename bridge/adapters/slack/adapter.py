@@ -354,6 +354,18 @@ class SlackDesk:
     async def _former_url(self, card: CardView) -> str | None:
         return await self._url(card.former) if card.former is not None else None
 
+    async def link(self, post: Post, thread: Place | None) -> str | None:
+        """The post's permalink."""
+        url = await self._url(Place(desk=post.desk, channel=post.channel, thread=post.id))
+        if (
+            url is None
+            or thread is None
+            or thread.channel != post.channel
+            or thread.thread in (None, post.id)
+        ):
+            return url
+        return f"{url}?thread_ts={thread.thread}&cid={post.channel}"
+
     async def _url(self, place: Place) -> str | None:
         """A link that opens a thread or channel in Slack; None when we cannot tell the workspace's address."""
         if place.desk != DESK:

@@ -296,3 +296,18 @@ async def test_a_healed_thread_recalls_what_was_said_and_where(rig: Rig) -> None
     for part in ("Maria", "where is it?", "Ben (internal)", f"/archives/{rig.channel}/p1750000000000100"):
         assert part in shown
     assert place.thread == card.id
+
+
+async def test_a_post_has_an_address(rig: Rig) -> None:
+    """In the thread it stands in, where that is known; posts of other desks have none here."""
+    desk = rig.desk
+    post = Post(desk="slack", channel="C0SUPPORT1", id="1700000000.000200")
+    plain = "https://{}/archives/C0SUPPORT1/p1700000000000200"
+    team = (await desk.identity()).team_url.removeprefix("https://").rstrip("/")
+    assert await desk.link(post, None) == plain.format(team)
+    thread = Place(desk="slack", channel="C0SUPPORT1", thread="1700000000.000100")
+    linked = await desk.link(post, thread)
+    assert linked == plain.format(team) + "?thread_ts=1700000000.000100&cid=C0SUPPORT1"
+    elsewhere = Place(desk="slack", channel="C0OTHER", thread="1700000000.000100")
+    assert await desk.link(post, elsewhere) == plain.format(team)
+    assert await desk.link(Post(desk="other", channel="1", id="2"), None) is None

@@ -1,0 +1,149 @@
+"""Contacts at rest, as the archive has them: who may rest, whose state is stored, and the state itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import exists, or_, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import AgentId, Contact, ContactId, ConversationId, Direction, Status
+from bridge.store.archive import tables
+from bridge.store.archive.database import Database
+from bridge.store.archive.instants import instant, micros
+from bridge.store.base import Stored, StoredLine
+
+LINES = 20
+"""Lines of a conversation that come back with its contact; as many as Redis keeps."""
+_contact = msgspec.msgpack.Decoder(Contact).decode
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """A contact that was quiet for long; `last_at` and `contact` are where to read on."""
+
+    contact: ContactId
+    last_at: int
+
+
+class StoredAt(msgspec.Struct, frozen=True):
+    """Whose state was stored when; `seq` is where to read on."""
+
+    contact: ContactId
+    at: datetime
+    seq: int
+
+
+class ArchiveShelf:
+    """See `store.base.Shelf`. Every method raises `ArchiveError`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def state(self, contact: ContactId) -> Stored | None:
+        """A contact's state as it was stored last, with what was said in its conversations."""
+        states = tables.contact_states
+        async with self._database.read() as connection:
+            packed = (
+                await connection.execute(select(states.c.state).where(states.c.contact == contact))
+            ).scalar()
+            if packed is None:
+                return None
+            lines: list[StoredLine] = []
+            for conversation in _conversations(packed):
+                lines += await _lines(connection, conversation)
+        return Stored(state=packed, lines=tuple(lines))
+
+    async def quiet(self, before: datetime, after: Quiet | None, limit: int) -> list[Quiet]:
+        """Contacts of whom nothing was heard since `before`, who have no active conversation and whose state is not
+        stored as it is now; those that were quiet longest first, behind `after`.
+        """
+        contacts, states, conversations = tables.contacts, tables.contact_states, tables.conversations
+        active = exists().where(
+            conversations.c.contact == contacts.c.id, conversations.c.status == Status.ACTIVE.value
+        )
+        known = exists().where(conversations.c.contact == contacts.c.id)
+        found = (
+            select(contacts.c.id, contacts.c.last_at)
+            .select_from(contacts.outerjoin(states, states.c.contact == contacts.c.id))
+            .where(contacts.c.last_at < micros(before), known, ~active)
+            .where(or_(states.c.at.is_(None), states.c.at <= contacts.c.last_at))
+            .order_by(contacts.c.last_at, contacts.c.id)
+            .limit(limit)
+        )
+        if after is not None:
+            found = found.where(
+                tuple_(contacts.c.last_at, contacts.c.id) > tuple_(after.last_at, str(after.contact))
+            )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(found)).all()
+        return [Quiet(ContactId(contact), last_at) for contact, last_at in rows]
+
+    async def stored(self, after: int, limit: int) -> list[StoredAt]:
+        """Whose state was stored by facts behind number `after`, in their order."""
+        states = tables.contact_states
+        found = (
+            select(states.c.contact, states.c.at, states.c.seq)
+            .where(states.c.seq > after)
+            .order_by(states.c.seq)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(found)).all()
+        return [StoredAt(ContactId(contact), instant(at), seq) for contact, at, seq in rows]
+
+    async def reached(self, name: str) -> int:
+        """How far somebody who follows the stored states has come (`reach`); 0 at first."""
+        settings = tables.settings
+        async with self._database.read() as connection:
+            value = (
+                await connection.execute(select(settings.c.value).where(settings.c.name == name))
+            ).scalar()
+        return int(value) if value else 0
+
+    async def reach(self, name: str, seq: int) -> None:
+        """Remember how far somebody has come."""
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        made = insert(tables.settings).values(name=name, value=str(seq))
+        async with self._database.write() as connection:
+            await connection.execute(
+                made.on_conflict_do_update(index_elements=["name"], set_={"value": str(seq)})
+            )
+
+
+def _conversations(packed: bytes) -> Sequence[ConversationId]:
+    """The current conversations of a stored state; none of one that cannot be read."""
+    try:
+        return [one.id for one in _contact(packed).conversations.values()]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ()
+
+
+async def _lines(connection: AsyncConnection, conversation: ConversationId) -> list[StoredLine]:
+    messages = tables.messages
+    found = (
+        select(
+            messages.c.at,
+            messages.c.direction,
+            messages.c.author,
+            messages.c.text,
+            messages.c.internal,
+        )
+        .where(messages.c.conversation == conversation)
+        .order_by(messages.c.seq.desc())
+        .limit(LINES)
+    )
+    rows = (await connection.execute(found)).all()
+    return [
+        StoredLine(
+            conversation=conversation,
+            at=instant(at),
+            direction=Direction(direction),
+            author=AgentId(author) if author else None,
+            text=said,
+            internal=internal,
+        )
+        for at, direction, author, said, internal in reversed(rows)
+    ]
