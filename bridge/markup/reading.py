@@ -86,6 +86,14 @@ def strip_invisible(value: str) -> str:
     )
 
 
+def one_line(value: str) -> str:
+    """`value` on one line and without invisible characters, so that a name cannot hide, reorder or add anything."""
+    if value.isascii() and value.isprintable():
+        return " ".join(value.split())
+    shown = "".join(sign for sign in clean(value) if sign.isspace() or strip_invisible(sign))
+    return " ".join(shown.split())
+
+
 def line_opening(line: str) -> str:
     """`line` for matching marks at its start: without invisible characters, white space, and typed list or quote signs.
 

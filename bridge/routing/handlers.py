@@ -11,7 +11,7 @@ from bridge import commands
 from bridge.commands import Command, Mistake, Parsed
 from bridge.events import ModeChosen
 from bridge.journal import CommandNoted
-from bridge.markup import Document, is_blank
+from bridge.markup import Document, is_blank, one_line
 from bridge.model import (
     DESK_LANE,
     DESK_UNIT,
@@ -393,7 +393,7 @@ def _who(turn: Turn, conversation: Conversation, order: Order) -> None:
     rows: list[tuple[str, texts.Value | None]] = [
         ("Name", texts.contact_name(contact)),
         ("Reached at", texts.contact_label(contact)),
-        ("Username", f"@{contact.username}" if contact.username else None),
+        ("Username", one_line(f"@{contact.username}") if contact.username else None),
         ("Conversation", f"#{conversation.number} in {inbox.name}"),
         ("Team", inbox.team),
         ("Status", conversation.status.value),

@@ -24,6 +24,7 @@ from bridge.markup import (
     bare,
     clean,
     compact,
+    one_line,
     plain,
     text,
 )
@@ -34,6 +35,7 @@ Value = str | int | Node
 _PIECE = re.compile(r"`([^`]+)`|\*([^*\s][^*]*)\*|\{(\w+)\}")
 _FIELD = re.compile(r"\{(\w+)\}")
 EXCERPT_LIMIT = 80
+NAME_LIMIT = 100
 
 
 def say(template: str, **values: Value) -> Document:
@@ -90,13 +92,16 @@ def excerpt(document: Document, limit: int = EXCERPT_LIMIT) -> str:
 
 
 def contact_name(contact: Contact) -> str:
-    """What to call a contact."""
-    return contact.name or contact_label(contact)
+    """What to call a contact: what they call themselves, as far as it can stand in a sentence of ours."""
+    name = one_line(contact.name or "")
+    return (name if len(name) <= NAME_LIMIT else f"{name[: NAME_LIMIT - 1].rstrip()}…") or contact_label(
+        contact
+    )
 
 
 def contact_label(contact: Contact) -> str:
     """How a contact is reached, for people to read: never a full number."""
-    return contact.label() or "no number"
+    return one_line(contact.label()) or "no number"
 
 
 def cannot_show(kind: str, caption: str) -> Document:

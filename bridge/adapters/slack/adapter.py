@@ -332,11 +332,11 @@ class SlackDesk:
         return await self._roster.read()
 
     def _colleagues(self) -> frozenset[str]:
-        """All names, casefolded, under which agents are shown."""
+        """All names, as `panel.look` sees them, under which agents and the bot are shown."""
         roster = self._people()
         if self._named[0] is not roster:
-            names = (name for agent in roster.agents for name in (agent.name, *agent.also))
-            self._named = (roster, frozenset(name.casefold() for name in names))
+            names = [name for agent in roster.agents for name in (agent.name, *agent.also)]
+            self._named = (roster, frozenset(panel.look(name) for name in (*names, self.caller.bot_name)))
         return self._named[1]
 
     @property

@@ -11,9 +11,9 @@ from msgspec import field
 from bridge import commands
 from bridge.adapters.slack.format import from_slack
 from bridge.adapters.slack.ids import Ref
-from bridge.adapters.slack.panel import Block, cut, instant, mrkdwn, one_line, plain
+from bridge.adapters.slack.panel import Block, cut, instant, mrkdwn, plain
 from bridge.commands import Argument, Kind
-from bridge.markup import Document, Mention, MentionKind, Text, clean
+from bridge.markup import Document, Mention, MentionKind, Text, clean, one_line
 from bridge.model import Contact, Conversation, OpenConversation, Struct
 
 COMMAND = "tl_command"

@@ -6,6 +6,7 @@ it can ping, format or spoof a link (Slack: formatting text). Every builder keep
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from bridge.adapters.base import CARD_BUTTONS
 from bridge.adapters.slack.format import escape, fallback
 from bridge.adapters.slack.ids import Ref, slack_user
-from bridge.markup import clean, strip_invisible
+from bridge.markup import clean, one_line
 from bridge.model import Button, CardView, ContactId, ConversationId, Direction, Mode, Recent, Status
 
 Block = dict[str, Any]
@@ -58,14 +59,6 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
-def one_line(text: str) -> str:
-    """`text` on one line and without invisible characters, so that a name cannot hide or reorder anything."""
-    shown = clean(text)
-    if not (shown.isascii() and shown.isprintable()):
-        shown = "".join(sign for sign in shown if sign.isspace() or strip_invisible(sign))
-    return " ".join(shown.split())
-
-
 def plain(text: str, limit: int) -> Block:
     """A `plain_text` object; `text` must hold something visible."""
     return {"type": "plain_text", "text": cut(text, limit), "emoji": False}
@@ -95,9 +88,14 @@ def context(*elements: Block, block_id: str | None = None) -> Block:
 
 
 def username(name: str, taken: Iterable[str] = ()) -> str:
-    """The name a contact's words are posted under. One that is also a colleague's (`taken`, casefolded) says so."""
+    """The name a contact's words are posted under. One that looks like a colleague's (`taken`, `look`ed at) says so."""
     shown = cut(one_line(name), USERNAME_LIMIT - 12) or "Customer"
-    return f"{shown} (customer)" if shown.casefold() in taken else shown
+    return f"{shown} (customer)" if look(shown) in taken else shown
+
+
+def look(name: str) -> str:
+    """A name as a hasty reader sees it: letters of another size, width or style are the same letters."""
+    return unicodedata.normalize("NFKC", one_line(name)).casefold()
 
 
 # -------------------------------------------------------------------------------------------------- buttons

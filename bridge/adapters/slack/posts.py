@@ -17,10 +17,9 @@ from bridge.adapters.slack.panel import (
     cut,
     instant,
     mrkdwn,
-    one_line,
     plain,
 )
-from bridge.markup import Document, bare
+from bridge.markup import Document, bare, one_line
 from bridge.markup import plain as shown
 from bridge.model import ContactId, ConversationId, InboxId, ThreadRef
 

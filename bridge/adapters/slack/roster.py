@@ -11,8 +11,8 @@ from typing import Any, TypedDict
 from bridge.adapters.base import Inlet
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.ids import agent_id, desk_user
-from bridge.adapters.slack.panel import one_line
 from bridge.errors import FailureKind, PlatformError
+from bridge.markup import one_line
 from bridge.model import Agent, DeskUser, InboxId, Role, Struct
 
 _PAGE = 200
