@@ -234,7 +234,9 @@ class Bridge:
     async def start(self) -> None:
         """Connect and begin. Raises `ShardCountError`, `StoreUnavailableError`, `OSError` (port taken)."""
         await claim_shards(self.redis, self.settings.shards)
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=100), cookie_jar=aiohttp.DummyCookieJar()
+        )
         desk = slack_desk(self.settings, self._session, self.inlet.roster)
         await self.inlet.refresh()
         self._keep("snapshots", lambda: self.inlet.watch(SNAPSHOT_EVERY_S))

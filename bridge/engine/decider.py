@@ -250,8 +250,10 @@ def _message_write(record: MessageRecord, known: MessageRecord | None) -> Messag
 
 
 def _platform_ids(record: MessageRecord) -> tuple[str, ...]:
-    own = (record.platform_id,) if record.platform_id else ()
-    return own + tuple(part.platform_id for part in record.parts if part.platform_id)
+    """The ids of the parts that we sent: what the platform reports on and contacts quote. A contact's own message is
+    found without one, for its id is derived from its event's, and that from the platform's.
+    """
+    return tuple(part.platform_id for part in record.parts if part.platform_id)
 
 
 def _recent_write(owner: ConversationId, line: Recent) -> RecentWrite:

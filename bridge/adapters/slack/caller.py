@@ -7,6 +7,7 @@ slack_sdk costs several times as much per call and repeats posts whose fate is u
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import re
 import time
@@ -123,9 +124,7 @@ class Caller:
         *,
         repeatable: bool,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        total_s = timeout_s or self._timeout_s
-        # Connecting has a bound of its own: when that is what took too long, nothing was sent.
-        timeout = aiohttp.ClientTimeout(total=total_s, connect=total_s / 2)
+        timeout = _timeout(timeout_s or self._timeout_s)
         try:
             async with self._session.post(
                 url, data=data, headers=headers, timeout=timeout, allow_redirects=False
@@ -168,6 +167,12 @@ class Caller:
         if error in {"ratelimited", "rate_limited"}:
             return self._limited(key, headers)
         return errors.refused(error, body, repeatable=repeatable, bot=self.bot_name)
+
+
+@functools.lru_cache(maxsize=16)
+def _timeout(total_s: float) -> aiohttp.ClientTimeout:
+    """Connecting has a bound of its own: when that is what took too long, nothing was sent."""
+    return aiohttp.ClientTimeout(total=total_s, connect=total_s / 2)
 
 
 def _encoded(method: str, args: Mapping[str, Any]) -> tuple[bytes, str]:

@@ -44,7 +44,10 @@ class GraphCaller:
             # The pace is ours to keep: a call that waited for a free connection would only eat its own deadline.
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S)
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, headers={"Content-Type": "application/json"}
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=self._timeout,
+                headers={"Content-Type": "application/json"},
             )
         return self._session
 
