@@ -288,5 +288,5 @@ class History(Protocol):
     async def reached(self, lane: LaneId) -> str:
         """Stream id up to which a lane's journal is archived; `0-0`: nothing is."""
 
-    async def told(self, contact: ContactId, conversation: ConversationId, messages: int) -> list[Told]:
-        """Everything about a conversation since its `messages`-th last message (or note), in order."""
+    async def told(self, contact: ContactId, conversation: ConversationId, back: int) -> list[Told]:
+        """Everything about a conversation since its `back`-th last message (or note), in order."""

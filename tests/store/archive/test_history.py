@@ -1,0 +1,69 @@
+"""What the archive tells of single messages, on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bridge.journal import Fact, unpack
+from bridge.model import ContactId, ConversationId
+from bridge.store.archive.database import Database
+from bridge.store.archive.history import ArchiveHistory
+from bridge.store.archive.trouble import ArchiveError
+from bridge.store.archive.writer import Writer
+from bridge.store.base import Told
+from tests.support.archive import CONTACT, CONVERSATION, LANE, Journal
+
+OTHER, STRANGERS = ConversationId("3-67"), ConversationId("3-68")
+
+
+def facts(told: Sequence[Told]) -> list[Fact]:
+    """Unpacked."""
+    return [unpack(one.fact) for one in told]
+
+
+async def test_facts_of_a_conversation_since_one_of_its_messages(database: Database, writer: Writer) -> None:
+    """In order, with the entries they stood in; those of the contact's other conversation are left out."""
+    journal = Journal()
+    first, note, last = (
+        journal.said("one"),
+        journal.answered("two", "3-two", internal=True),
+        journal.said("three"),
+    )
+    elsewhere = journal.said("elsewhere", conversation=OTHER)
+    stranger = journal.said("somebody else", contact=ContactId("3-x"), conversation=STRANGERS)
+    entries = journal.entries(journal.opened(), first, elsewhere, note, stranger, last)
+    await writer.write(entries)
+    history = ArchiveHistory(database)
+    assert facts(await history.told(CONTACT, CONVERSATION, 1)) == [last]
+    assert facts(await history.told(CONTACT, CONVERSATION, 2)) == [note, last]
+    told = await history.told(CONTACT, CONVERSATION, 9)
+    assert facts(told) == [first, note, last]
+    assert [one.entry for one in told] == [entries[at].entry for at in (1, 3, 5)]
+    assert facts(await history.told(CONTACT, OTHER, 3)) == [elsewhere]
+    assert await history.told(CONTACT, ConversationId("3-99"), 3) == []
+
+
+async def test_how_far_a_lane_is_archived(database: Database, writer: Writer) -> None:
+    """The last entry that was written, or the very beginning."""
+    history = ArchiveHistory(database)
+    assert await history.reached(LANE) == "0-0"
+    journal = Journal()
+    entries = journal.entries(journal.opened(), journal.said("hello"))
+    await writer.write(entries)
+    assert await history.reached(LANE) == entries[-1].entry
+
+
+async def test_an_archive_that_is_not_there_says_so(tmp_path: Path) -> None:
+    """In words; nothing is made."""
+    database = Database(f"sqlite:///{tmp_path / 'nothing.sqlite3'}")
+    history = ArchiveHistory(database)
+    with pytest.raises(ArchiveError, match="there is no archive"):
+        await history.reached(LANE)
+    with pytest.raises(ArchiveError, match="there is no archive"):
+        await history.told(CONTACT, CONVERSATION, 1)
+    await database.close()
+    assert not await asyncio.to_thread(lambda: list(tmp_path.iterdir()))
