@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.markup import plain
-from bridge.observe.masking import mask_text
+from bridge.observe.masking import escape, mask_text
 from bridge.replay.letters import Found, iso
 from bridge.spans import spell
 
@@ -24,10 +24,10 @@ def listing(found: Sequence[Found], now_ms: int) -> Table:
         table.add_row(
             one.letter.lane,
             one.letter.name,
-            Text(one.contact or ""),
-            Text(one.kind or "cannot be read"),
+            _literal(one.contact or ""),
+            _literal(one.kind or "cannot be read"),
             spell((now_ms - one.arrived_ms) / 1000),
-            Text(mask_text(one.letter.reason)),
+            _literal(mask_text(one.letter.reason)),
         )
     return table
 
@@ -39,8 +39,7 @@ def details(found: Found, contents: object, contact: str, now_ms: int, *, unmask
     table.add_column(overflow="fold")
 
     def row(name: str, value: str) -> None:
-        # As `Text` nothing in what people wrote is taken for markup.
-        table.add_row(Text(name), Text(value))
+        table.add_row(_literal(name), _literal(value))
 
     row("id", found.letter.name)
     row("contact", contact)
@@ -59,11 +58,16 @@ def details(found: Found, contents: object, contact: str, now_ms: int, *, unmask
     return table
 
 
+def _literal(value: str) -> Text:
+    """What people wrote, shown as it is: nothing in it is taken for markup or acts on the terminal."""
+    return Text(escape(value))
+
+
 def say(words: str, *, wrong: bool = False) -> None:
     """A line for people, as it is."""
-    Console(stderr=wrong, soft_wrap=True, highlight=False).print(Text(words))
+    Console(stderr=wrong, soft_wrap=True, highlight=False).print(_literal(words))
 
 
 def show_json(value: object) -> None:
     """For programs."""
-    say(json.dumps(value, ensure_ascii=False, indent=2))
+    say(json.dumps(value, indent=2))
