@@ -20,15 +20,16 @@ class ShardCountError(BridgeError):
 
 async def claim_shards(redis: Redis, shards: int) -> None:
     """Write the number of shards into a new database, or see that it is the one stored. Raises ShardCountError."""
-    _same(await redis("SET", keys.SHARDS, shards, "NX", "GET"), shards)
+    same_shards(await redis("SET", keys.SHARDS, shards, "NX", "GET"), shards)
 
 
 async def expect_shards(redis: Redis, shards: int) -> None:
     """See that the number of shards is the one stored, if there is one. Writes nothing. Raises ShardCountError."""
-    _same(await redis("GET", keys.SHARDS), shards)
+    same_shards(await redis("GET", keys.SHARDS), shards)
 
 
-def _same(stored: bytes | None, shards: int) -> None:
+def same_shards(stored: bytes | int | None, shards: int) -> None:
+    """See that a stored number of shards, if there is one, is that of the settings. Raises ShardCountError."""
     if stored is not None and int(stored) != shards:
         raise ShardCountError(
             f"this Redis database was begun with {int(stored)} shards and the settings say {shards}: "

@@ -12,6 +12,17 @@ WORKERS = "workers"
 """Sorted set of workers by the Redis time (ms) up to which they count as alive."""
 SHARDS = "threadline:shards"
 """The number of shards this database was begun with."""
+DEPLOYMENT = "threadline:deployment"
+"""Whose database this is: a packed `deployment.Marker`."""
+RESTORING = "threadline:restoring"
+"""Who rebuilds lost data from the archive now; expires."""
+
+
+def begun(lane: LaneId) -> str:
+    """The deployment's id. Written when a lane is begun or has been rebuilt, so where it is missing the lane's data
+    is, too, and nobody may work it.
+    """
+    return f"{{{lane}}}:begun"
 
 
 def stream(lane: LaneId) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -28,9 +28,15 @@ _FIRST_NUMBER = 1_000
 """Conversation numbers begin above this one."""
 
 
+def first_counter(shards: int) -> int:
+    """The conversation counter of a shard in which there has been no conversation yet."""
+    return -(-_FIRST_NUMBER // shards)
+
+
 class LiveStore:
     """See `base.LaneStore`. `hold_s` is how long a hold lasts without `renew`, `alive_s` a `beat`; an attempt may be
-    made only once the wanted `copies` of its mark exist.
+    made only once the wanted `copies` of its mark exist. Lanes that are `guarded` can be acquired only once they have
+    been begun (`deployment`).
     """
 
     def __init__(
@@ -43,10 +49,12 @@ class LiveStore:
         bounds: Bounds | None = None,
         clock: Clock | None = None,
         copies: Copies | None = None,
+        guarded: Collection[LaneId] = (),
     ) -> None:
         self._redis = redis
+        self._guarded = frozenset(guarded)
         self._copies = copies or Copies()
-        self._first_counter = -(-_FIRST_NUMBER // shards)
+        self._first_counter = first_counter(shards)
         self._hold_s = hold_s
         self._alive_s = alive_s
         self._bounds = bounds or Bounds()
@@ -72,8 +80,9 @@ class LiveStore:
     async def acquire(self, lane: LaneId, owner: str) -> Hold | None:
         """Take the lane if nobody holds it."""
         asked = time.monotonic()
+        guard = (keys.begun(lane),) if lane in self._guarded else ()
         fence, *now = await self._acquire(
-            (keys.hold(lane), keys.fence(lane)), (owner, int(self._hold_s * 1000))
+            (keys.hold(lane), keys.fence(lane), *guard), (owner, int(self._hold_s * 1000))
         )
         self._redis_clock.heard(*now)
         if not fence:

@@ -97,7 +97,7 @@ async def talked(town: Town, contact: ContactId) -> Conversation:
 
 async def goes_idle(town: Town, contact: ContactId) -> datetime:
     """The archive says that a contact was quiet for long; when that was."""
-    at = datetime.now(UTC).replace(microsecond=0)
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     await town.append(
         contact,
         ContactIdle(id=EventId(f"idle:{contact}"), at=at, contact=contact, since=at + timedelta(hours=1)),

@@ -172,10 +172,17 @@ class Worker:
         engine: dict[str, Any] | None = None,
         perform: dict[str, Any] | None = None,
         shelf: Shelf | None = None,
+        guarded: bool = False,
     ) -> None:
         self.name = name
         self.redis = JoinedRedis(url or town.url, Timing(patience_s=0.2, answer_s=2.0))
-        self.store = HeldStore(self.redis, shards=SHARDS, hold_s=hold_s, alive_s=hold_s)
+        self.store = HeldStore(
+            self.redis,
+            shards=SHARDS,
+            hold_s=hold_s,
+            alive_s=hold_s,
+            guarded=town.lanes if guarded else (),
+        )
         self.metrics = Counts()
         self.pace = Pace(self.store.take, scale)
 
