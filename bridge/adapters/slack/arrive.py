@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import traceback
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ EventHandler = Callable[[Json, Identity], Awaitable[list[Placed]]]
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body that are read (Slack: a view has at most 250 KB)."""
 
+_ANSWERED_KEPT = 1000
 _ANYTHING = re.compile(".*")
 # What reading a payload of another shape than Slack's raises, in the SDK too.
 _BENT = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -88,6 +90,7 @@ class Arrivals:
         self._interactions = Interactions(inlet, desk.caller, names, now)
         self._orders = _Orders()
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._answered: OrderedDict[str, None] = OrderedDict()
         self._fatal: str | None = None
         self._running: asyncio.Task[None] | None = None
         logger = logging.getLogger("threadline.slack")
@@ -168,7 +171,8 @@ class Arrivals:
     async def _on_message(self, body: Json, identity: Identity) -> list[Placed]:
         event = body.get("event") or {}
         if event.get("channel_type") in {"im", "mpim"}:
-            self._greet(event, identity)
+            if self._first(body):
+                self._greet(event, identity)
             return []
         if (place := thread_of(event)) is not None:
             self._desk.saw_answer(place)
@@ -190,10 +194,21 @@ class Arrivals:
             self._fatal = words
             return []
         gone = event.get("channel")
+        first = self._first(body)
         for channel in self._admin_channels:
-            if channel != gone:
+            if first and channel != gone:
                 self._background(self._tell(channel, words))
         return []
+
+    def _first(self, body: Json) -> bool:
+        """Is this the first time that an event comes here? What follows is not stored, so no commit tells repeats."""
+        event_id = str(body.get("event_id"))
+        if event_id in self._answered:
+            return False
+        self._answered[event_id] = None
+        if len(self._answered) > _ANSWERED_KEPT:
+            self._answered.popitem(last=False)
+        return True
 
     def _greet(self, event: Json, identity: Identity) -> None:
         """Answer a person who writes to the bot, so that nobody thinks a contact reads it."""

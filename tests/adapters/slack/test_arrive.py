@@ -188,6 +188,21 @@ async def test_a_person_who_writes_to_the_bot_gets_help(rig: Rig) -> None:
     assert len(rig.sandbox.slack.person("ben").dms) == 2
 
 
+async def test_help_and_trouble_are_told_once_however_often_slack_says_it(make_rig: MakeRig) -> None:
+    """An event that comes again, or that somebody recorded and sends again, is not answered again."""
+    rig = await make_rig(options={"admin_channels": ("C0SALES001",)})
+    rig.sandbox.faults.add(Fault("slack.event*", "duplicate", 3))
+    await rig.sandbox.slack.person("ben").writes_bot("hello?")
+    await rig.sandbox.slack.person("ben").dm.expects("!help")
+    rig.sandbox.slack.channel("support").kick()
+    await rig.sandbox.slack.channel("sales").expects("removed")
+    await quiet(rig)
+    await rig.sandbox.slack.person("ben").writes_bot("again?")
+    await until(lambda: len(rig.sandbox.slack.person("ben").dms) == 4)
+    told = [post for post in rig.sandbox.slack.channel("sales").messages if "removed" in post.text]
+    assert len(told) == 1
+
+
 async def test_the_roster_names_the_author(rig: Rig) -> None:
     """A known agent's name is not asked for again."""
     who = Agent(id=AgentId("a-1"), name="Benedict", role=Role.AGENT, accounts=("slack:U0BEN00001",))  # type: ignore[arg-type]
