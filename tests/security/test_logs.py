@@ -124,6 +124,7 @@ SECRETS = {
     "signing_secret": "planted-signing-secret-05",
 }
 PHONE = "34611987654"
+WORDS = ("my planted question", "our planted answer", "planted and failed")
 
 
 def plant(config: SandboxConfig) -> None:
@@ -139,6 +140,8 @@ def plant(config: SandboxConfig) -> None:
 def leaks(words: str) -> list[str]:
     """What must not stand in a text, and does."""
     found = [name for name, value in SECRETS.items() if value in words]
+    if any(text in words for text in WORDS):
+        found.append("words")
     if "/slack/response/" in words:
         found.append("response_url")
     if re.search(r"\+?34 ?6\d{2} ?\d{3} ?\d{3}", words):
@@ -149,17 +152,17 @@ def leaks(words: str) -> list[str]:
 async def worked(shop: Shop) -> None:
     """A day's work in a minute, with what goes wrong on such a day."""
     customer = shop.newcomer("Nora", phone=PHONE)
-    talk = await shop.talk("hello", customer, assignee="ben")
-    await talk.staff("ben", "hello yourself")
-    await talk.hears("hello yourself")
+    talk = await shop.talk("my planted question", customer, assignee="ben")
+    await talk.staff("ben", "our planted answer")
+    await talk.hears("our planted answer")
     await shop.person("carla").slash("/tag", f"#{talk.number} web", "general")
     await talk.card_shows("web")
     shop.goes_wrong("slack.chat.postMessage", "error", error="invalid_auth", times=1)
     shop.goes_wrong("slack.views.open", "error", error="expired_trigger_id", times=1)
     shop.goes_wrong("whatsapp.messages.send", "error", code=131026, times=1)
     await talk.press("carla", talk.card, "assign")
-    await talk.staff("ben", "this one fails")
-    await talk.thread_shows("this one fails")
+    await talk.staff("ben", "planted and failed")
+    await talk.thread_shows("planted and failed")
     await shop.posts(b"{}", {"X-Hub-Signature-256": "sha256=" + "0" * 64})
     await shop.posts_signed(b"rubbish")
     await shop.delivers({"id": "wamid.x", "from": PHONE, "type": "text", "text": 7})
