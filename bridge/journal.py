@@ -202,6 +202,56 @@ class ContactStored(Fact, frozen=True, kw_only=True):
     """The packed `model.Contact`."""
 
 
+class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What remains of a contact that was forgotten, in one inbox: numbers, so that reports still add up."""
+
+    inbox: InboxId
+    conversations: int = 0
+    episodes: int = 0
+    messages_in: int = 0
+    messages_out: int = 0
+    notes: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+class ErasureNoted(Fact, frozen=True, kw_only=True):
+    """Everything about the contact up to here is to be forgotten. The archive keeps the fact without the contact's
+    id, and with `tallies` in its stead; it concerns no conversation and no inbox.
+    """
+
+    by: str
+    """Who asked for it: an operator, in their own words."""
+    tallies: tuple[Tally, ...] = ()
+
+
+class EpisodeKept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an episode's pruned messages had told of it."""
+
+    episode: int
+    first_inbound_at: datetime | None = None
+    first_answer_at: datetime | None = None
+    first_answer_by: AgentId | None = None
+
+
+class PruningNoted(Fact, frozen=True, kw_only=True):
+    """What was said in the conversation before `until` was too old to be kept, and is gone: messages and notes,
+    their deliveries and posts, and commands. Written by the archive itself. It is no news of the contact.
+
+    Everything else here is what those messages had told of the conversation, so that it stays known.
+    """
+
+    until: datetime
+    messages_in: int = 0
+    messages_out: int = 0
+    notes: int = 0
+    contact_last_at: datetime | None = None
+    last_at: datetime | None = None
+    last_inbound_at: datetime | None = None
+    last_outbound_at: datetime | None = None
+    episodes: tuple[EpisodeKept, ...] = ()
+
+
 AnyFact = (
     ConversationOpened
     | MessageNoted
@@ -218,6 +268,8 @@ AnyFact = (
     | ContactNoted
     | AliasesNoted
     | ContactStored
+    | ErasureNoted
+    | PruningNoted
 )
 
 _encoder = msgspec.msgpack.Encoder()

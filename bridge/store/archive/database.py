@@ -80,6 +80,15 @@ class Database:
                 await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             yield connection
 
+    async def shorten(self) -> None:
+        """SQLite: move everything from the log of changes into the file, and empty the log, as far as readers let it.
+        Raises `ArchiveError`.
+        """
+        async with self._translated(), self._readers.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            if self.is_sqlite and driver is not None:
+                await (await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
+
     async def close(self) -> None:
         """Close every connection."""
         await self._writer.dispose()

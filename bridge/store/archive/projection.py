@@ -25,9 +25,11 @@ from bridge.journal import (
     ConversationOpened,
     DeliveryNoted,
     DroppedNoted,
+    ErasureNoted,
     MessageNoted,
     PostNoted,
     PriorityNoted,
+    PruningNoted,
     StatusNoted,
     TagsNoted,
     ThreadNoted,
@@ -144,7 +146,7 @@ def wanted(facts: Iterable[AnyFact]) -> Wanted:
     """The stored rows that these facts build on."""
     keys = Wanted()
     for fact in facts:
-        if isinstance(fact, ContactStored):
+        if isinstance(fact, ContactStored | ErasureNoted):
             continue
         keys.contacts.add(fact.contact)
         keys.conversations.add(fact.conversation)
@@ -177,7 +179,7 @@ class _Projector:
 
     def apply(self, seq: int, fact: AnyFact) -> None:
         at = micros(fact.at)
-        if fact.contact and not isinstance(fact, ContactStored):
+        if fact.contact and not isinstance(fact, ContactStored | ErasureNoted | PruningNoted):
             self._contact(fact.contact, seq, at)
         _HANDLERS[type(fact)](self, seq, at, fact)
 
@@ -394,6 +396,52 @@ class _Projector:
             data=fact.data,
         )
 
+    def pruning_noted(self, seq: int, at: int, fact: PruningNoted) -> None:
+        """The rows are gone already (`erasing.prune`); what they had told stays."""
+        self._log(
+            "pruned",
+            *(seq, at, fact),
+            until=micros(fact.until),
+            messages_in=fact.messages_in,
+            messages_out=fact.messages_out,
+            notes=fact.notes,
+        )
+        contact = self._stored.contacts.get(fact.contact)
+        if contact is not None and fact.contact_last_at is not None:
+            contact["last_at"] = max(contact["last_at"], micros(fact.contact_last_at))
+            self._changes.contacts[fact.contact] = contact
+        conversation = self._conversation(fact.conversation)
+        if conversation is not None:
+            for name in ("last_at", "last_inbound_at", "last_outbound_at"):
+                kept = getattr(fact, name)
+                conversation[name] = conversation[name] if kept is None else micros(kept)
+        for one in fact.episodes:
+            episode = self._episode(fact.conversation, one.episode)
+            if episode is not None:
+                episode["first_inbound_at"] = one.first_inbound_at and micros(one.first_inbound_at)
+                episode["first_answer_at"] = one.first_answer_at and micros(one.first_answer_at)
+                episode["first_answer_by"] = one.first_answer_by
+
+    def erasure_noted(self, seq: int, at: int, fact: ErasureNoted) -> None:
+        """The rows are gone already (`erasing.erase`); their numbers stay."""
+        rows = [
+            {
+                "seq": seq,
+                "inbox": storable(one.inbox),
+                "by": storable(fact.by),
+                "at": at,
+                "conversations": one.conversations,
+                "episodes": one.episodes,
+                "messages_in": one.messages_in,
+                "messages_out": one.messages_out,
+                "notes": one.notes,
+                "first_at": one.first_at and micros(one.first_at),
+                "last_at": one.last_at and micros(one.last_at),
+            }
+            for one in fact.tallies
+        ]
+        self._changes.logs.setdefault("forgotten", []).extend(rows)
+
     def _log(self, table: str, seq: int, at: int, fact: AnyFact, **more: object) -> None:
         row = {
             "seq": seq,
@@ -544,9 +592,11 @@ _HANDLERS: dict[type[AnyFact], Callable[[_Projector, int, int, Any], None]] = {
     ConversationOpened: _Projector.opened,
     DeliveryNoted: _Projector.delivery_noted,
     DroppedNoted: _Projector.dropped_noted,
+    ErasureNoted: _Projector.erasure_noted,
     MessageNoted: _Projector.message_noted,
     PostNoted: _Projector.posted,
     PriorityNoted: _Projector.priority_noted,
+    PruningNoted: _Projector.pruning_noted,
     StatusNoted: _Projector.status_noted,
     TagsNoted: _Projector.tags_noted,
     ThreadNoted: _Projector.thread_noted,

@@ -347,8 +347,40 @@ dropped = Table(
     Index(None, "at"),
 )
 
+pruned = Table(
+    "pruned",  # how much was said in a conversation that was too old to be kept
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=False),
+    Column("conversation", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("inbox", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),  # what was said before then is gone
+    Column("messages_in", Integer, nullable=False),
+    Column("messages_out", Integer, nullable=False),
+    Column("notes", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "conversation"),
+)
+
+forgotten = Table(
+    "forgotten",  # what remains of contacts that were forgotten: nothing that says who they were
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=False),
+    Column("inbox", Text, primary_key=True),  # empty where there was no conversation
+    Column("by", Text, nullable=False),  # who asked for it
+    Column("at", BigInteger, nullable=False),
+    Column("conversations", Integer, nullable=False),
+    Column("episodes", Integer, nullable=False),
+    Column("messages_in", Integer, nullable=False),
+    Column("messages_out", Integer, nullable=False),
+    Column("notes", Integer, nullable=False),
+    Column("first_at", BigInteger),
+    Column("last_at", BigInteger),
+)
+
 PROJECTIONS: tuple[Table, ...] = (
     *(contacts, contact_states, aliases, conversations, threads, episodes, messages, deliveries, posts),
     *(assignments, status_changes, priority_changes, tag_changes, tags, commands, verdicts, dropped),
+    *(pruned, forgotten),
 )
 """What `rebuild` empties and makes anew from the journal, in an order in which a reader finds what it refers to."""

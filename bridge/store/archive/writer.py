@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 import structlog
 from sqlalchemy import Executable, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.journal import AnyFact, unpack
-from bridge.model import LaneId
-from bridge.store.archive import index, projection, tables
+from bridge.journal import AnyFact, ErasureNoted, PruningNoted, Tally, pack, unpack
+from bridge.model import ContactId, EventId, LaneId
+from bridge.store.archive import erasing, index, projection, tables
 from bridge.store.archive.database import Database
 from bridge.store.archive.instants import micros
 from bridge.store.archive.projection import Changes, Noted, Row, Stored, Wanted, storable
@@ -27,6 +28,7 @@ from bridge.store.archive.statements import Statements
 from bridge.store.archive.trouble import explain
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 UNREADABLE = "unreadable"
 """The kind of a journal row whose bytes say nothing."""
@@ -90,12 +92,19 @@ class Writer:
 
         All or nothing. Raises `ArchiveError`.
         """
-        reads = list({one.hash: one for one in map(_read, entries)}.values())
         async with self._database.write() as connection:
-            known = await self._known(connection, [one.hash for one in reads])
-            new = [one for one in reads if one.hash not in known]
-            unreadable = await self._append(connection, new) if new else 0
+            written = await self.append(connection, entries)
             await self._move(connection, entries)
+        return written
+
+    async def append(self, connection: AsyncConnection, entries: Sequence[JournalEntry]) -> Written:
+        """Write the facts that are new in the transaction of `connection`, and move no watermark: for facts that the
+        archive itself notes.
+        """
+        reads = list({one.hash: one for one in map(_read, entries)}.values())
+        known = await self._known(connection, [one.hash for one in reads])
+        new = [one for one in reads if one.hash not in known]
+        unreadable = await self._append(connection, new) if new else 0
         return Written(facts=len(new), unreadable=unreadable)
 
     async def rebuild(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> int:
@@ -129,10 +138,16 @@ class Writer:
     async def _append(self, connection: AsyncConnection, new: Sequence[_Read]) -> int:
         journal = tables.journal
         last = (await connection.execute(select(func.max(journal.c.seq)))).scalar() or 0
-        rows = [{"seq": seq, **one.header} for seq, one in enumerate(new, last + 1)]
-        await connection.execute(journal.insert(), rows)
-        noted = [Noted(seq, one.fact) for seq, one in enumerate(new, last + 1) if one.fact is not None]
-        return len(new) - len(noted) + await self._project_all(connection, noted)
+        failed = 0
+        for some in _parted(new, _erases):
+            if _erases(some[0]):
+                some[0] = await _erased(connection, some[0], last + 1)
+            rows = [{"seq": seq, **one.header} for seq, one in enumerate(some, last + 1)]
+            await connection.execute(journal.insert(), rows)
+            noted = [Noted(seq, one.fact) for seq, one in enumerate(some, last + 1) if one.fact is not None]
+            failed += len(some) - len(noted) + await self._project_all(connection, noted)
+            last += len(some)
+        return failed
 
     async def _move(self, connection: AsyncConnection, entries: Sequence[JournalEntry]) -> None:
         last = {one.lane: one.entry for one in entries}
@@ -145,16 +160,20 @@ class Writer:
 
     async def _project_all(self, connection: AsyncConnection, noted: Sequence[Noted]) -> int:
         """Project facts in order; how many could not be. One that cannot be, must not keep out the others."""
-        if not noted:
-            return 0
+        return sum([await self._project_some(connection, some) for some in _parted(noted, _prunes)])
+
+    async def _project_some(self, connection: AsyncConnection, noted: Sequence[Noted]) -> int:
+        first = noted[0].fact
         try:
             async with connection.begin_nested():
+                if isinstance(first, PruningNoted):
+                    await erasing.prune(connection, first)
                 await self._project(connection, noted)
         except Exception as error:
             if explain(error, "") is not None:
                 raise  # the database's trouble, not this batch's
             if len(noted) > 1:
-                return sum([await self._project_all(connection, [one]) for one in noted])
+                return sum([await self._project_some(connection, [one]) for one in noted])
             log.exception("archive.fact_not_projected", seq=noted[0].seq, kind=type(noted[0].fact).__name__)
             return 1
         return 0
@@ -209,6 +228,39 @@ class Writer:
 
 
 # --------------------------------------------------------------------------------------------------- facts
+
+
+def _parted(items: Iterable[T], begins: Callable[[T], bool]) -> Iterator[list[T]]:
+    """The items in order, in lists of which each begins with one that changes what was written before it."""
+    part: list[T] = []
+    for one in items:
+        if part and begins(one):
+            yield part
+            part = []
+        part.append(one)
+    if part:
+        yield part
+
+
+def _erases(one: _Read) -> bool:
+    return isinstance(one.fact, ErasureNoted) and bool(one.fact.contact)
+
+
+def _prunes(one: Noted) -> bool:
+    return isinstance(one.fact, PruningNoted)
+
+
+async def _erased(connection: AsyncConnection, one: _Read, seq: int) -> _Read:
+    """Forget the contact, and of the fact what says who it was. It is known by its hash as before."""
+    assert isinstance(one.fact, ErasureNoted)  # noqa: S101 - `_erases` said so
+    tallies = await erasing.erase(connection, one.fact.contact, seq)
+    kept = msgspec.structs.replace(one.fact, contact=ContactId(""), cause=EventId(""), tallies=tallies)
+    log.info("archive.forgotten", by=kept.by, messages=sum(_count(tally) for tally in tallies))
+    return _Read(one.hash, kept, one.header | {"contact": "", "cause": "", "data": pack(kept)})
+
+
+def _count(tally: Tally) -> int:
+    return tally.messages_in + tally.messages_out + tally.notes
 
 
 def _read(source: JournalEntry) -> _Read:

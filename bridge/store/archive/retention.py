@@ -1,0 +1,218 @@
+"""What is too old to be kept goes: messages and notes, their deliveries and posts, commands, and the journal's facts
+about them. Only of conversations that are not active; their numbers stay (`pruned`), and so does everything that was
+decided. In small transactions, oldest first, so that the archiver never waits for long.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.journal import EpisodeKept, PruningNoted, pack
+from bridge.model import AgentId, ContactId, ConversationId, EventId, InboxId, Status, lane_of
+from bridge.store.archive import erasing, tables
+from bridge.store.archive.database import Database
+from bridge.store.archive.instants import instant, micros
+from bridge.store.archive.writer import JournalEntry, Writer
+
+MESSAGES_A_BATCH = 500
+"""Of one conversation in one transaction."""
+LEAST_DAYS = 14
+"""No policy is shorter: until then a platform may still tell of a message, and a batch be written again."""
+HUSKS_DAYS = 30
+"""How long the husks of forgotten facts are kept: nothing is written again that late."""
+_NOWHERE = "0-0"
+"""Where facts that the archive itself notes stand in a lane's journal."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How many days messages are kept; None: for ever."""
+
+    days: int | None = None
+    inboxes: Mapping[InboxId, int | None] = {}
+    """Where an inbox differs."""
+
+    def cutoffs(self, now: datetime) -> list[tuple[datetime, ColumnElement[bool]]]:
+        """Before when messages are too old, and the messages that this holds for."""
+        said = tables.messages
+        found = [
+            (now - timedelta(days=days), said.c.inbox == inbox)
+            for inbox, days in self.inboxes.items()
+            if days is not None
+        ]
+        if self.days is not None:
+            others = said.c.inbox.not_in(list(self.inboxes))
+            found.append((now - timedelta(days=self.days), others))
+        return found
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What went, or would."""
+
+    messages: int = 0
+    notes: int = 0
+    conversations: int = 0
+    facts: int = 0
+    """Of the journal; not known beforehand."""
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was something."""
+        return bool(self.messages or self.notes or self.facts)
+
+
+def _old(cutoff: datetime, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    said = tables.messages
+    return and_(said.c.at < micros(cutoff), condition, said.c.conversation.not_in(_active()))
+
+
+def _active() -> ColumnElement[str]:
+    cases = tables.conversations
+    return select(cases.c.id).where(cases.c.status == Status.ACTIVE.value)  # type: ignore[return-value]  # IN takes it
+
+
+async def would_prune(database: Database, policy: Policy, now: datetime) -> Pruned:
+    """What a run at `now` would take out. Raises `ArchiveError`."""
+    counts: Counter[str] = Counter()
+    said = tables.messages
+    async with database.read() as connection:
+        for cutoff, condition in policy.cutoffs(now):
+            old = _old(cutoff, condition)
+            counted = select(said.c.internal, func.count()).where(old).group_by(said.c.internal)
+            for internal, count in await connection.execute(counted):
+                counts["notes" if internal else "messages"] += count
+            cases = select(func.count(said.c.conversation.distinct())).where(old)
+            counts["conversations"] += await connection.scalar(cases) or 0
+    return Pruned(**counts)
+
+
+async def prune(
+    database: Database,
+    policy: Policy,
+    now: datetime,
+    progress: Callable[[int], None] = lambda _done: None,
+    batch: int = MESSAGES_A_BATCH,
+) -> Pruned:
+    """Take out everything that is too old at `now`; a second run at the same time finds nothing. `progress` is told
+    how many messages and notes are gone. Raises `ArchiveError`; what was done until then stays done.
+    """
+    writer = Writer(database)
+    counts: Counter[str] = Counter()
+    for cutoff, condition in policy.cutoffs(now):
+        seen: set[str] = set()
+        while (case := await _next(database, cutoff, condition)) is not None:
+            async with database.write() as connection:
+                done = await _prune_some(connection, writer, case, cutoff, now, batch)
+            counts.update(messages=done.messages_in + done.messages_out, notes=done.notes)
+            counts["facts"] += done.facts
+            counts["conversations"] += case not in seen
+            seen.add(case)
+            progress(counts["messages"] + counts["notes"])
+    async with database.write() as connection:
+        counts["facts"] += await _tidy(connection, policy, now)
+    return Pruned(**counts)
+
+
+async def _next(database: Database, cutoff: datetime, condition: ColumnElement[bool]) -> str | None:
+    """The conversation with the oldest message that has to go."""
+    said = tables.messages
+    oldest = select(said.c.conversation).where(_old(cutoff, condition)).order_by(said.c.at, said.c.seq)
+    async with database.read() as connection:
+        return await connection.scalar(oldest.limit(1))
+
+
+class _Done(msgspec.Struct, frozen=True, kw_only=True):
+    messages_in: int = 0
+    messages_out: int = 0
+    notes: int = 0
+    facts: int = 0
+
+
+async def _prune_some(
+    connection: AsyncConnection, writer: Writer, case: str, cutoff: datetime, now: datetime, batch: int
+) -> _Done:
+    """Take out the oldest messages of a conversation, about a batch of them."""
+    said, cases = tables.messages, tables.conversations
+    old = select(said.c.at).where(said.c.conversation == case, said.c.at < micros(cutoff))
+    times = list((await connection.execute(old.order_by(said.c.at).limit(batch + 1))).scalars())
+    status = await connection.scalar(select(cases.c.status).where(cases.c.id == case))
+    if not times or status == Status.ACTIVE.value:
+        return _Done()
+    until = micros(cutoff)
+    if len(times) > batch:
+        # Those of one instant go together, or there would be no end.
+        until = times[-1] if times[-1] > times[0] else times[-1] + 1
+    fact = await _noted(connection, case, until, now)
+    entry = JournalEntry(lane_of(fact.conversation), _NOWHERE, pack(fact))
+    await writer.append(connection, [entry])
+    facts = await erasing.prune_journal(connection, fact)
+    return _Done(messages_in=fact.messages_in, messages_out=fact.messages_out, notes=fact.notes, facts=facts)
+
+
+async def _noted(connection: AsyncConnection, case: str, until: int, now: datetime) -> PruningNoted:
+    """The fact that says what goes, and keeps what it had told."""
+    said, cases, contacts = tables.messages, tables.conversations, tables.contacts
+    sorts = (said.c.contact, said.c.inbox, said.c.internal, said.c.direction)
+    counted = (
+        select(*sorts, func.count()).where(said.c.conversation == case, said.c.at < until).group_by(*sorts)
+    )
+    counts: Counter[str] = Counter()
+    contact = inbox = ""
+    for contact, inbox, internal, direction, count in await connection.execute(counted):  # noqa: B007 - used below
+        counts["notes" if internal else f"messages_{direction}"] += count
+    row = (await connection.execute(select(cases).where(cases.c.id == case))).mappings().first()
+    last_at = await connection.scalar(select(contacts.c.last_at).where(contacts.c.id == contact))
+    episodes = tables.episodes
+    kept = [
+        EpisodeKept(
+            episode=one.episode,
+            first_inbound_at=_time(one.first_inbound_at),
+            first_answer_at=_time(one.first_answer_at),
+            first_answer_by=None if one.first_answer_by is None else AgentId(one.first_answer_by),
+        )
+        for one in await connection.execute(select(episodes).where(episodes.c.conversation == case))
+    ]
+    return PruningNoted(
+        at=now,
+        cause=EventId(f"retention:{until}"),
+        contact=ContactId(contact),
+        conversation=ConversationId(case),
+        inbox=InboxId(inbox),
+        until=instant(until),
+        contact_last_at=_time(last_at),
+        last_at=_time(row["last_at"]) if row else None,
+        last_inbound_at=_time(row["last_inbound_at"]) if row else None,
+        last_outbound_at=_time(row["last_outbound_at"]) if row else None,
+        episodes=tuple(kept),
+        messages_in=counts["messages_in"],
+        messages_out=counts["messages_out"],
+        notes=counts["notes"],
+    )
+
+
+def _time(stored: int | None) -> datetime | None:
+    return None if stored is None else instant(stored)
+
+
+async def _tidy(connection: AsyncConnection, policy: Policy, now: datetime) -> int:
+    """Take out of the journal what no table is made from any more: states that newer ones replaced, and husks."""
+    journal, states = tables.journal, tables.contact_states
+    gone = 0
+    if policy.days is not None:
+        old = micros(now - timedelta(days=policy.days))
+        stale = and_(
+            journal.c.kind == "ContactStored",
+            journal.c.at < old,
+            journal.c.seq.not_in(select(states.c.seq)),
+        )
+        gone += (await connection.execute(delete(journal).where(stale))).rowcount
+    husks = and_(journal.c.kind == erasing.ERASED, journal.c.at < micros(now - timedelta(days=HUSKS_DAYS)))
+    # The last number stays taken, so that numbers only ever rise.
+    last = select(func.max(journal.c.seq)).scalar_subquery()
+    gone += (await connection.execute(delete(journal).where(husks, journal.c.seq < last))).rowcount
+    return gone
