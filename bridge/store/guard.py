@@ -18,8 +18,6 @@ from bridge.errors import StoreUnavailableError
 from bridge.model import LaneId
 from bridge.store import deployment, keys
 from bridge.store.archive.census import Census
-from bridge.store.archive.database import Database
-from bridge.store.archive.schema import migrate
 from bridge.store.archive.trouble import ArchiveError
 from bridge.store.connection import Redis
 from bridge.store.deployment import ArchiveSide, Finding, ForeignError, RedisSide, UnsureError
@@ -48,7 +46,6 @@ class Guard:
     def __init__(
         self,
         redis: Redis,
-        database: Database,
         census: Census,
         *,
         numbers: Sequence[str],
@@ -57,7 +54,6 @@ class Guard:
         owner: str,
     ) -> None:
         self._redis = redis
-        self._database = database
         self._census = census
         self._numbers = tuple(numbers)
         self._shards = shards
@@ -65,7 +61,6 @@ class Guard:
         self._owner = owner
         self._tell: Tell | None = None
         self._compared = time.monotonic()
-        self._migrated = False
         self.problem: str | None = None
         """Why nothing is taken in or worked, for people; None when all is well."""
 
@@ -124,10 +119,6 @@ class Guard:
     async def _archive_side(self) -> ArchiveSide | None:
         try:
             async with asyncio.timeout(ARCHIVE_S):
-                if not self._migrated:
-                    # Once: a file that vanishes while we run is to be noticed, not to be made anew.
-                    await migrate(self._database)
-                    self._migrated = True
                 return await self._census.side()
         except (ArchiveError, TimeoutError) as problem:
             log.warning("deployment.archive_away", problem=str(problem) or "it did not answer in time")

@@ -46,7 +46,6 @@ class Office:
         census = Census(self.database, shards, {INBOX: 86_400.0})
         made = Guard(
             self.town.redis,
-            self.database,
             census,
             numbers=numbers,
             shards=shards,
@@ -289,7 +288,6 @@ def office_guard(office: Office, redis: Breaking) -> Guard:
     census = Census(office.database, SHARDS, {})
     return Guard(
         redis,  # type: ignore[arg-type]  # as much of a connection as rebuilding takes
-        office.database,
         census,
         numbers=NUMBERS,
         shards=SHARDS,

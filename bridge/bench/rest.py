@@ -1,0 +1,159 @@
+"""What a contact costs in Redis: with an open conversation, at rest, and long after that.
+
+`python -m bridge.bench.rest` measures it on a Valkey of its own. Keys and values are written as the bridge writes
+them, for contacts with names, ids and numbers as long as those of the platforms; what expires by itself (message
+records, decided events) is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from bridge.embedded import EmbeddedValkey
+from bridge.model import (
+    AgentId,
+    Contact,
+    Conversation,
+    Direction,
+    InboxId,
+    Place,
+    Post,
+    Recent,
+    Status,
+    ThreadRef,
+    contact_id,
+    conversation_id,
+    conversation_number,
+    lane_of,
+)
+from bridge.store import keys, stub
+from bridge.store.commit import Bounds, version_bytes
+from bridge.store.connection import Arg
+from bridge.store.joined import JoinedRedis
+
+SHARDS = 16
+FORMS = ("open", "at rest", "in the archive only")
+_AT = datetime(2026, 11, 23, 9, 0, 12, 345678, tzinfo=UTC)
+_LINE = "Good morning, I would like to know when my parcel will arrive, it was announced for yesterday."
+_BATCH = 500
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def made_up(number: int) -> Contact:
+    """The `number`-th contact: who wrote once or twice, was answered, and is settled."""
+    digits = f"4915{number:09d}"
+    portfolio = "1234567890123456"
+    aliases = (f"bsuid:{portfolio}:DE.{10**19 + number}", f"phone:{portfolio}:{digits}")
+    name = contact_id(aliases[0], SHARDS)
+    own = conversation_id(lane_of(name), 63 + number)
+    thread = Place(desk="slack", channel="C04SUPPORT1", thread=f"1732{number:06d}.123459")
+    conversation = Conversation(
+        id=own,
+        number=conversation_number(own, SHARDS),
+        inbox=InboxId("support"),
+        opened_at=_AT,
+        episode_at=_AT,
+        status=Status.RESOLVED,
+        assignee=AgentId("slack:U04BEN0001"),
+        thread=thread,
+        card=Post(desk=thread.desk, channel=thread.channel, id=thread.thread or ""),
+        card_version=7,
+        opened_version=1,
+        window_until=_AT + timedelta(days=1),
+        last_inbound=f"wamid.HBgN{number:012d}FQIAEhgWM0VCMEQxQjlCRDJGNUZBNDM3RjQA==",
+        last_inbound_at=_AT,
+    )
+    return Contact(
+        id=name,
+        name="Anneliese Müller-Hoffmann",
+        phone=digits,
+        address=f"phone:+{digits}",
+        aliases=aliases,
+        conversations={conversation.inbox: conversation},
+        seq=14,
+        resting=_AT.replace(microsecond=0) + timedelta(days=8),
+    )
+
+
+def writes(contact: Contact, form: str, lines: int) -> Iterator[tuple[Arg, ...]]:
+    """The commands that leave in Redis what the bridge has of a contact in this form, with so many recent lines."""
+    (conversation,) = contact.conversations.values()
+    lane = lane_of(contact.id)
+    for alias in contact.aliases:
+        yield ("SET", keys.alias(alias), contact.id)
+    yield ("SET", keys.contact(contact.id), version_bytes(9) + _state(contact, form))
+    if form == FORMS[2] or conversation.thread is None:
+        return
+    ref = _encode(ThreadRef(contact=contact.id, conversation=conversation.id, inbox=conversation.inbox))
+    yield ("SET", keys.thread(conversation.thread), ref)
+    yield ("SET", keys.numbered(conversation.id), ref)
+    if form == FORMS[0]:
+        line = Recent(at=_AT, direction=Direction.INBOUND, author=contact.name, text=_LINE)
+        for _ in range(min(lines, Bounds().recent_lines)):
+            yield ("RPUSH", keys.recent(lane, conversation.id), _encode(line))
+
+
+def _state(contact: Contact, form: str) -> bytes:
+    if form == FORMS[0]:
+        return _encode(msgspec.structs.replace(contact, resting=None))
+    if form == FORMS[1]:
+        return stub.pack_stub(contact, _AT + timedelta(days=8))
+    return stub.pack_shelved(contact)
+
+
+async def per_contact(redis: JoinedRedis, form: str, contacts: int, lines: int) -> float:
+    """Bytes of Redis's memory for each of so many contacts, written into an empty database."""
+    before = await _used(redis)
+    commands: list[tuple[Arg, ...]] = []
+    for number in range(contacts):
+        commands += writes(made_up(number), form, lines)
+        if len(commands) > _BATCH:
+            await redis.batch(commands)
+            commands = []
+    if commands:
+        await redis.batch(commands)
+    return (await _used(redis) - before) / contacts
+
+
+async def _used(redis: JoinedRedis) -> int:
+    info = (await redis("INFO", "memory")).decode()
+    return int(info.partition("used_memory:")[2].partition("\r")[0])
+
+
+async def measure(contacts: int, lines: int) -> dict[str, float]:
+    """Bytes for each contact by form, each on a Valkey of its own."""
+    found = {}
+    for form in FORMS:
+        with tempfile.TemporaryDirectory(prefix="threadline-rest-") as folder:
+            valkey = EmbeddedValkey(Path(folder))
+            await valkey.start()
+            redis = JoinedRedis(valkey.url)
+            try:
+                found[form] = await per_contact(redis, form, contacts, lines)
+            finally:
+                await redis.aclose()
+                await valkey.stop()
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="What a contact costs in Redis, by form.")
+    parser.add_argument("--contacts", type=int, default=20_000)
+    parser.add_argument("--lines", type=int, default=10, help="recent lines of an open conversation")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    for form, size in asyncio.run(measure(options.contacts, options.lines)).items():
+        console.print(f"{form:<22}{size:8.0f} bytes a contact")
+
+
+if __name__ == "__main__":
+    main()
