@@ -21,7 +21,7 @@ def spell(seconds: float) -> str:
     minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
     if minutes < 120:
         return f"{minutes} min"
-    if hours < 48:
+    if hours < 48 and whole % 86_400 >= 60:
         return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
     return f"{days} d {hours % 24} h" if hours % 24 and days < 7 else f"{days} d"
 

@@ -34,10 +34,11 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.fit": FACTS | {"adapters.base"},
     "adapters.body": CORE,
     # The store keeps one of the adapters' interfaces (`Inlet`), so it may name it.
-    "store": FACTS | {"adapters.base"},
+    "store": FACTS | {"adapters.base", "ledger"},
     "engine": FACTS | {"routing", "store"},
     "perform": FACTS | {"store", "adapters.base"},
     "scheduler": FACTS | {"store"},
+    "ledger": FACTS,
     "tracer": FACTS | {"engine", "routing", "store"},
     "settings": CORE,
     "observe": CORE,
@@ -52,7 +53,7 @@ ADAPTER = FACTS | {"adapters.base", "adapters.body", "adapters.fit"}
 # The only places that may know everything: they wire it together and run it.
 WIRING = ("app", "cli", "serve", "demo", "check", "bench", "replay", "operate")
 
-PURE = (*sorted(CORE - {"phone"}), "events", "actions", "journal", "routing", "adapters.fit")
+PURE = (*sorted(CORE - {"phone"}), "events", "actions", "journal", "routing", "ledger", "adapters.fit")
 WORLD = {"http", "io", "logging", "multiprocessing", "os", "pathlib", "shutil", "signal", "socket", "ssl"}
 WORLD |= {"subprocess", "tempfile", "threading"}
 CLOCKS_AND_DICE = {"asyncio", "secrets", "time", "uuid"}
