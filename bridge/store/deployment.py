@@ -169,10 +169,11 @@ def _is_older(lane: LaneId, redis: RedisSide, archive: ArchiveSide) -> bool:
     if archive.counters.get(lane, 0) > redis.counters.get(lane, 0):
         return True
     watermark = archive.watermarks.get(lane)
-    return watermark is not None and _place(watermark) > _place(redis.journaled.get(lane, "0-0"))
+    return watermark is not None and place(watermark) > place(redis.journaled.get(lane, "0-0"))
 
 
-def _place(entry: str) -> tuple[int, int]:
+def place(entry: str) -> tuple[int, int]:
+    """Orders the ids of a stream."""
     ms, _, n = entry.partition("-")
     return int(ms), int(n or 0)
 

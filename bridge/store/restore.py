@@ -37,7 +37,7 @@ from bridge.store import keys, stub
 from bridge.store.archive.census import Census, Known
 from bridge.store.commit import Bounds, event_hash, seen_period, version_bytes
 from bridge.store.connection import Arg, Redis
-from bridge.store.deployment import ArchiveSide, Finding, RedisSide, begin
+from bridge.store.deployment import ArchiveSide, Finding, RedisSide, begin, place
 from bridge.store.live import first_counter
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,7 @@ class Restorer:
         decided = await self._census.causes(lane, min(since or now, now) - SEEN_BACK)
         await self._remember_decided(lane, decided, now)
         watermark = archive.watermarks.get(lane)
-        if watermark is not None:
+        if watermark is not None and place(watermark) > place(redis.journaled.get(lane, "0-0")):
             await self._go_on_from(lane, watermark)
         if since is not None:
             report.undone += await self._end_done(lane, since)
@@ -166,7 +166,8 @@ class Restorer:
     # ------------------------------------------------------------------------------------- what is done
 
     async def _go_on_from(self, lane: LaneId, watermark: str) -> None:
-        """Have the journal go on behind what is archived of it, else it would look older than the archive for ever.
+        """Have the journal go on behind what is archived of it, else it would look older than the archive for ever. What
+        is still in it is archived, too.
 
         A group is the only way to make a stream without an entry.
         """
