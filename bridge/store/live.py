@@ -193,6 +193,8 @@ class LiveStore:
             raise StaleVersionError(f"{commit.unit} is not at version {commit.version} any more")
         if new_set and answer:
             self._dated[lane] = period
+        if commit.marks:
+            await replicated(self._redis, lane, self._copies)
         return bool(answer)
 
     async def count_try(self, hold: Hold, entry: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 
@@ -18,12 +19,23 @@ from tests.support.valkey import free_port
 When = Literal["before", "after"]
 RESULT_OF = 7 - 1
 ENTRY = 6 - 1
-"""Positions among the commit script's arguments: the action a result answers, the stream entry of an event."""
+SHAPE = 8 - 1
+"""Positions among the commit script's arguments: the action a result answers, the stream entry of an event, and how
+much there is of what follows.
+"""
 
 
 def commit_args(args: Args) -> list[bytes]:
     """The arguments of a script call, without its keys."""
     return args[3 + int(args[2]) :]
+
+
+def marks_of(args: Args) -> list[bytes]:
+    """The actions that a commit marks as attempted; marks stand among what it adds to the pending actions."""
+    values = commit_args(args)
+    _, added = struct.unpack(">HH", values[SHAPE][:4])
+    names = values[SHAPE + 1 : SHAPE + 1 + 2 * added : 2]
+    return [name[1:] for name in names if name.startswith(b"!")]
 
 
 class Steps:
@@ -45,11 +57,13 @@ class Steps:
         return self._commit(args) and commit_args(args)[ENTRY] != b""
 
     def mark(self, args: Args) -> bool:
-        """An attempt is about to be made."""
-        if not self._mark(args):
-            return False
-        self.marked.update(arg for arg in commit_args(args) if b"/" in arg)
-        return True
+        """An attempt is about to be made: it is recorded, alone or with the commit that asks for it."""
+        if self._mark(args):
+            found = {arg for arg in commit_args(args) if b"/" in arg}
+        else:
+            found = set(marks_of(args)) if self._commit(args) else set()
+        self.marked |= found
+        return bool(found)
 
     def result(self, args: Args) -> bool:
         """What came of a marked action is committed."""
