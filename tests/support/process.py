@@ -27,6 +27,11 @@ class BridgeProcess:
         self._log = log or Path(tempfile.mkstemp(prefix="bridge-", suffix=".log")[1])
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._running().pid
+
+    @property
     def is_running(self) -> bool:
         """True while it lives, paused or not."""
         return self._process is not None and self._process.returncode is None

@@ -38,12 +38,13 @@ def runs_script(name: str, *, keys_contain: bytes = b"", args_contain: bytes = b
 
 
 class Stop:
-    """A point where the traffic stops. `reached` is set when it is there."""
+    """A point where the traffic stops. `reached` is set when it is there; it goes on once `released` is."""
 
     def __init__(self, matches: Matches, when: Literal["before", "after"]) -> None:
         self.matches = matches
         self.when = when
         self.reached = asyncio.Event()
+        self.released = asyncio.Event()
 
 
 class RedisProxy:
@@ -118,8 +119,8 @@ class RedisProxy:
                 hit = stop is not None and not stop.reached.is_set() and stop.matches(args)
                 if hit and stop is not None and stop.when == "before":
                     stop.reached.set()
-                    await asyncio.Event().wait()
-                waiting.append(stop if hit else None)
+                    await stop.released.wait()
+                waiting.append(stop if hit and stop is not None and stop.when == "after" else None)
                 upstream.write(hiredis.pack_command(tuple(args)))
             await upstream.drain()
 
@@ -136,6 +137,6 @@ class RedisProxy:
                     stop = waiting.popleft()
                     if stop is not None:
                         stop.reached.set()
-                        await asyncio.Event().wait()
+                        await stop.released.wait()
                 writer.write(data)
                 await writer.drain()
