@@ -51,10 +51,11 @@ def build(
     metrics: Rendered,
     max_body_bytes: int,
     *,
+    warnings: Mapping[str, Check] | None = None,
     check_timeout_s: float = CHECK_TIMEOUT_S,
 ) -> web.Application:
     """The application. `routes` are the adapters' handlers by (method, path); a check that does not answer within
-    `check_timeout_s` counts as a problem.
+    `check_timeout_s` counts as a problem. What `warnings` find is told and keeps nobody from being ready.
     """
     app = web.Application(client_max_size=max_body_bytes)
     app.on_response_prepare.append(_guarded)
@@ -67,8 +68,10 @@ def build(
 
     async def readyz(_request: web.Request) -> web.Response:
         """Everything that a message's road needs is there; says which part is not."""
-        problems = await _problems(checks, check_timeout_s)
-        body = {"status": "not ready" if problems else "ready", "problems": problems}
+        problems, warned = await asyncio.gather(
+            _problems(checks, check_timeout_s), _problems(warnings or {}, check_timeout_s)
+        )
+        body = {"status": "not ready" if problems else "ready", "problems": problems, "warnings": warned}
         return web.Response(
             status=503 if problems else 200,
             body=orjson.dumps(body),

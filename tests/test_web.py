@@ -26,10 +26,18 @@ class Site:
         routes: Mapping[tuple[str, str], Handler] | None = None,
         checks: Mapping[str, Check] | None = None,
         max_body_bytes: int = 1000,
+        warnings: Mapping[str, Check] | None = None,
         check_timeout_s: float = 2.0,
     ) -> int:
         """Listen on a free port."""
-        app = build(routes or {}, checks or {}, Metrics(), max_body_bytes, check_timeout_s=check_timeout_s)
+        app = build(
+            routes or {},
+            checks or {},
+            Metrics(),
+            max_body_bytes,
+            warnings=warnings,
+            check_timeout_s=check_timeout_s,
+        )
         runner, port = await serve(app, "127.0.0.1", 0)
         self._runners.append(runner)
         self.base = f"http://127.0.0.1:{port}"
@@ -86,7 +94,11 @@ async def test_health_asks_nobody(site: Site) -> None:
 async def test_ready_when_all_parts_are_there(site: Site) -> None:
     """And says so in JSON."""
     await site.start(checks={"redis": well, "slack": well})
-    assert await site.get("/readyz") == (200, "application/json", '{"status":"ready","problems":{}}')
+    assert await site.get("/readyz") == (
+        200,
+        "application/json",
+        '{"status":"ready","problems":{},"warnings":{}}',
+    )
 
 
 async def test_readiness_names_what_is_missing(site: Site) -> None:
@@ -103,7 +115,22 @@ async def test_readiness_names_what_is_missing(site: Site) -> None:
             "streams": "no answer within 0.1 s",
             "other": "the check itself failed: ValueError",
         },
+        "warnings": {},
     }
+
+
+async def test_a_warning_is_told_and_keeps_nobody_from_being_ready(site: Site) -> None:
+    """What the road goes on without."""
+
+    async def late() -> str:
+        return "behind by 3 min"
+
+    await site.start(warnings={"archive": late})
+    status, _kind, body = await site.get("/readyz")
+    assert (status, body) == (
+        200,
+        '{"status":"ready","problems":{},"warnings":{"archive":"behind by 3 min"}}',
+    )
 
 
 async def test_metrics_are_in_the_format_that_prometheus_reads(site: Site) -> None:
