@@ -47,6 +47,11 @@ from bridge.routing.decision import Context
 from bridge.scheduler import Scheduler
 from bridge.settings import InboxSettings, ProcessRole, Settings
 from bridge.store import keys
+from bridge.store.archive.archiver import Archiver
+from bridge.store.archive.database import Database
+from bridge.store.archive.lag import Lag
+from bridge.store.archive.schema import migrate
+from bridge.store.archive.trouble import ArchiveError, Trouble
 from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis
 from bridge.store.dead import DeadLetters
@@ -69,6 +74,8 @@ STREAMS_EVERY_S = 5.0
 TASK_PAUSE_S = 1.0
 STREAM_LAG_S = 60.0
 """A lane whose oldest event has waited longer makes the process not ready."""
+ARCHIVE_LAG_S = 60.0
+"""A journal whose oldest fact has waited longer is told by `/readyz`, which stays ready: the road goes on without."""
 
 
 # ------------------------------------------------------------------------------- settings, handed on
@@ -123,6 +130,11 @@ def lanes(settings: Settings) -> tuple[LaneId, ...]:
 def owner_name() -> str:
     """Names this process among the workers."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def host_of(owner: str) -> str:
+    """The machine that a worker of this name runs on."""
+    return owner.rsplit("-", 2)[0]
 
 
 def open_redis(settings: Settings) -> JoinedRedis | ClusterRedis:
@@ -217,6 +229,8 @@ class Bridge:
         )
         self.inlet = CountedInlet(self.redis, self._policies, self.metrics, copies)
         self.channel = whatsapp_channel(settings)
+        self.database = Database(settings.archive.url)
+        self.lag = Lag(self.redis, lanes(settings))
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -224,6 +238,7 @@ class Bridge:
         self.arrivals: Arrivals | None = None
         self.engine: Engine | None = None
         self.scheduler: Scheduler | None = None
+        self.archiver: Archiver | None = None
 
     def has(self, role: ProcessRole) -> bool:
         """Whether this is one of the process's roles."""
@@ -232,8 +247,12 @@ class Bridge:
     # ------------------------------------------------------------------------------------------ life
 
     async def start(self) -> None:
-        """Connect and begin. Raises `ShardCountError`, `StoreUnavailableError`, `OSError` (port taken)."""
+        """Connect and begin. Raises `ShardCountError`, `StoreUnavailableError`, `ArchiveError` (a newer release's
+        archive), `OSError` (port taken).
+        """
         await claim_shards(self.redis, self.settings.shards)
+        if self.has(ProcessRole.SCHEDULER):
+            await self._migrate()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=100), cookie_jar=aiohttp.DummyCookieJar()
         )
@@ -245,6 +264,7 @@ class Bridge:
             self._keep("streams", self._measure_streams)
         if self.has(ProcessRole.SCHEDULER):
             self.scheduler = self._start_scheduler(desk)
+            self.archiver = self._start_archiver()
         await self._start_web(desk, self._session)
         log.info("bridge.started", roles=[role.value for role in self.settings.roles], port=self.port)
 
@@ -259,6 +279,8 @@ class Bridge:
             await self.scheduler.stop()
         if self.engine is not None:
             await self.engine.stop()
+        if self.archiver is not None:
+            await self.archiver.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         for task in self._tasks:
@@ -267,6 +289,7 @@ class Bridge:
         await self.channel.close()
         if self._session is not None:
             await self._session.close()
+        await self.database.close()
         await self.redis.aclose()
         log.info("bridge.stopped")
 
@@ -344,6 +367,26 @@ class Bridge:
         scheduler.start()
         return scheduler
 
+    async def _migrate(self) -> None:
+        """Bring the archive's schema up to date before anything relies on it.
+
+        A database that is not there is no reason not to start: the archiver says so, and goes on trying.
+        """
+        try:
+            before = await migrate(self.database)
+        except ArchiveError as problem:
+            if problem.trouble is Trouble.NEWER:
+                raise
+        else:
+            if before is not None:
+                log.info("archive.migrated", before=before or None)
+
+    def _start_archiver(self) -> Archiver:
+        every = lanes(self.settings)
+        archiver = Archiver(self.redis, self.store, self.database, every, self.owner, self.metrics)
+        archiver.start()
+        return archiver
+
     async def _keep_reading_roster(self, desk: SlackDesk) -> None:
         """Read the roster; where that fails, soon again: without people nobody's answer goes out."""
         while not await self._try_to_read_roster(desk):  # noqa: ASYNC110 - Slack tells no event for it
@@ -392,7 +435,13 @@ class Bridge:
             await self.arrivals.start()
             self._keep("people", lambda: self._follow_people(desk))
             checks["slack"] = self._check_slack
-        app = build(routes, checks, self.metrics, self.settings.web.max_body_bytes)
+        app = build(
+            routes,
+            checks,
+            self.metrics,
+            self.settings.web.max_body_bytes,
+            warnings={"archive": self._check_archive},
+        )
         self._runner, self.port = await serve(app, self.settings.web.host, self.settings.web.port)
 
     def _arrivals(self, desk: SlackDesk, session: aiohttp.ClientSession) -> Arrivals:
@@ -458,9 +507,27 @@ class Bridge:
                         waiting.append(f"{lane} since {age_s:.0f} s")
         return f"events wait: {', '.join(waiting)}" if waiting else None
 
+    async def _check_archive(self) -> str | None:
+        """What is not in the archive yet, once it is noticeable, and why, where this process knows."""
+        trouble = self.archiver.trouble if self.archiver is not None else None
+        lag_s = 0.0
+        with contextlib.suppress(StoreUnavailableError):  # the check of Redis says so
+            lag_s = (await self.lag.behind()).lag_s
+        if trouble is None and lag_s < ARCHIVE_LAG_S:
+            return None
+        late = f"behind by {_spoken(lag_s)}"
+        return f"{late}: {trouble}" if trouble else late
+
     async def _check_people(self) -> str | None:
         """Without the roster everybody is a viewer, and nobody's words go out."""
         return None if self.inlet.roster().agents else "the people of the desk have not been read yet"
 
     async def _check_slack(self) -> str | None:
         return self.arrivals.problem() if self.arrivals is not None else None
+
+
+def _spoken(seconds: float) -> str:
+    """A duration for people: `40 s`, `3 min`, `2 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

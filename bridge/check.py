@@ -6,6 +6,7 @@ Nothing is written to Redis, nothing is posted to a channel. No finding holds a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Sequence
 
 import aiohttp
@@ -16,10 +17,13 @@ from rich.text import Text
 
 from bridge.adapters.slack.check import check as check_slack
 from bridge.adapters.whatsapp.check import check_webhook
-from bridge.app import numbers, open_redis, policies, slack_desk, whatsapp_channel, whatsapp_webhook
-from bridge.errors import Finding, Level
+from bridge.app import host_of, numbers, open_redis, policies, slack_desk, whatsapp_channel, whatsapp_webhook
+from bridge.errors import Finding, Level, StoreUnavailableError
 from bridge.observe import configure_logging
 from bridge.settings import ProcessRole, Settings
+from bridge.store import keys
+from bridge.store.archive.database import Database
+from bridge.store.archive.health import inspect as inspect_archive
 from bridge.store.connection import Redis
 from bridge.store.health import inspect
 from bridge.store.inlet import LiveInlet
@@ -41,15 +45,17 @@ async def check(settings: Settings, console: Console | None = None) -> int:
 
 async def findings(settings: Settings) -> list[Finding]:
     """Everything that was found, the settings first. Takes as long as the slowest answer, at most half a minute."""
-    redis = open_redis(settings)
+    redis, database = open_redis(settings), Database(settings.archive.url)
     try:
         groups = await asyncio.gather(
             _tried("redis", inspect(redis, shards=settings.shards, replicas=settings.redis.replicas)),
+            _tried("archive", _archive(database, redis)),
             _tried("whatsapp", _whatsapp(settings)),
             _tried("webhook", _webhook(settings, redis)),
             _tried("slack", _slack(settings)),
         )
     finally:
+        await database.close()
         await redis.aclose()
     return [*_settings(settings), *(one for group in groups for one in group)]
 
@@ -95,6 +101,13 @@ def _settings(settings: Settings) -> list[Finding]:
         words = f"pace.scale is {settings.pace.scale:g}: the platforms' limits are not kept"
         found.append(Finding.warning("settings.pace", words, "Leave pace.scale at 1 outside of tests."))
     return found
+
+
+async def _archive(database: Database, redis: Redis) -> Sequence[Finding]:
+    workers: list[bytes] = []
+    with contextlib.suppress(StoreUnavailableError):  # the check of Redis says so
+        workers = await redis("ZRANGE", keys.WORKERS, 0, -1)
+    return await inspect_archive(database, {host_of(name.decode()) for name in workers})
 
 
 async def _whatsapp(settings: Settings) -> Sequence[Finding]:

@@ -17,11 +17,12 @@ from bridge.sandbox.config import ConfigError, SandboxConfig, load_config
 from bridge.sandbox.server import Sandbox
 from bridge.serve import told_to_stop
 from bridge.settings import Settings, load_settings, shipped_config
+from bridge.store.archive.trouble import ArchiveError
 
 log = structlog.get_logger(__name__)
 
 
-def demo_environment(sandbox: Sandbox, redis_url: str, port: int) -> dict[str, str]:
+def demo_environment(sandbox: Sandbox, redis_url: str, archive_url: str, port: int) -> dict[str, str]:
     """Variables for a bridge that talks to `sandbox`. Everything but addresses and secrets is as shipped."""
     config = sandbox.config
     numbers, slack = config.whatsapp.numbers, config.slack
@@ -34,6 +35,7 @@ def demo_environment(sandbox: Sandbox, redis_url: str, port: int) -> dict[str, s
         "THREADLINE_SLACK__BOT_TOKEN": slack.bot_token,
         "THREADLINE_SLACK__APP_TOKEN": slack.app_token,
         "THREADLINE_REDIS__URL": redis_url,
+        "THREADLINE_ARCHIVE__URL": archive_url,
         "THREADLINE_WEB__PORT": str(port),
         "THREADLINE_LOG__LEVEL": "warning",
         "THREADLINE_AGENTS__LEADS": "carla@example.com",
@@ -52,9 +54,9 @@ def demo_environment(sandbox: Sandbox, redis_url: str, port: int) -> dict[str, s
     return environment
 
 
-def demo_settings(sandbox: Sandbox, redis_url: str, port: int) -> Settings:
+def demo_settings(sandbox: Sandbox, redis_url: str, archive_url: str, port: int) -> Settings:
     """The settings that `demo_environment` describes."""
-    return load_settings(None, demo_environment(sandbox, redis_url, port))
+    return load_settings(None, demo_environment(sandbox, redis_url, archive_url, port))
 
 
 def command_hints() -> list[dict[str, str]]:
@@ -84,11 +86,12 @@ async def demo(port: int, bridge_port: int, data: Path | None) -> int:
             stack.push_async_callback(valkey.stop)
             sandbox = await Sandbox.start(config)
             stack.push_async_callback(sandbox.stop)
-            bridge = Bridge(demo_settings(sandbox, valkey.url, bridge_port))
+            archive_url = f"sqlite:///{(directory / 'archive.sqlite3').resolve()}"
+            bridge = Bridge(demo_settings(sandbox, valkey.url, archive_url, bridge_port))
             stack.push_async_callback(bridge.stop)
             await bridge.start()
             sandbox.bridge.connect(f"http://127.0.0.1:{bridge.port}", command_hints())
-        except EmbeddedError as problem:
+        except (EmbeddedError, ArchiveError) as problem:
             console.print(f"[red]{problem}[/red]")
             return 1
         except OSError as problem:

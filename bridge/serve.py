@@ -13,6 +13,7 @@ from bridge.app import Bridge
 from bridge.errors import StoreUnavailableError
 from bridge.observe import configure_logging
 from bridge.settings import Settings
+from bridge.store.archive.trouble import ArchiveError
 from bridge.store.health import ShardCountError
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ async def serve(settings: Settings) -> int:
     bridge = Bridge(settings)
     try:
         await bridge.start()
-    except (StoreUnavailableError, ShardCountError) as problem:
+    except (StoreUnavailableError, ShardCountError, ArchiveError) as problem:
         log.error("bridge.not_started", problem=str(problem))  # noqa: TRY400 - the words say it all
         await bridge.stop()
         return 1

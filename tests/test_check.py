@@ -18,6 +18,7 @@ from bridge.sandbox.server import Sandbox
 from bridge.settings import Settings, load_settings, shipped_config
 from bridge.store.health import claim_shards
 from bridge.store.joined import JoinedRedis
+from tests.support.archive import temporary_sqlite
 from tests.support.stack import running_stack
 from tests.support.valkey import ValkeyServer, free_port
 
@@ -32,12 +33,13 @@ class Rig:
         self.config.port = 0
         self.environment: dict[str, str] = {}
         self.redis_url = redis_url
+        self.archive_url = temporary_sqlite()
 
     @contextlib.asynccontextmanager
     async def running(self, change: Change = lambda _config, _environment: None) -> AsyncIterator[Settings]:
         """Start the sandbox; `change` breaks it before, and the settings of the program after the start."""
         sandbox = Sandbox(self.config)
-        right = demo_environment(sandbox, self.redis_url, free_port())
+        right = demo_environment(sandbox, self.redis_url, self.archive_url, free_port())
         self.environment = dict(right)
         change(self.config, self.environment)
         sandbox = await Sandbox.start(self.config)
@@ -45,7 +47,9 @@ class Rig:
             for name in ("WHATSAPP", "SLACK"):
                 variable = f"THREADLINE_{name}__API_URL"
                 if self.environment[variable] == right[variable]:
-                    self.environment[variable] = demo_environment(sandbox, self.redis_url, 1)[variable]
+                    self.environment[variable] = demo_environment(
+                        sandbox, self.redis_url, self.archive_url, 1
+                    )[variable]
             yield load_settings(None, self.environment)
         finally:
             await sandbox.stop()
@@ -106,12 +110,12 @@ def bot_left(config: SandboxConfig, variables: dict[str, str]) -> None:
 
 
 async def test_a_sound_set_up_has_nothing_to_mend(rig: Rig) -> None:
-    """Settings, Redis, WhatsApp, webhook and Slack are all tried; the exit code is 0."""
+    """Settings, Redis, archive, WhatsApp, webhook and Slack are all tried; the exit code is 0."""
     async with rig.running() as settings:
         found = await findings(settings)
         assert wrong(found) == wrong(found, Level.WARNING) == {}
         tried = {one.name.partition(".")[0] for one in found}
-        assert tried == {"settings", "redis", "whatsapp", "webhook", "slack"}
+        assert tried == {"settings", "redis", "archive", "whatsapp", "webhook", "slack"}
         code, text = await printed(settings)
     assert code == 0
     assert "All is well." in text

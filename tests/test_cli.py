@@ -30,6 +30,7 @@ from bridge.sandbox.server import Sandbox
 from bridge.settings import ProcessRole, shipped_config
 from bridge.store.health import claim_shards
 from bridge.store.joined import JoinedRedis
+from tests.support.archive import temporary_sqlite
 from tests.support.stack import SCALE, Stack, shown
 from tests.support.valkey import ValkeyServer, free_port
 from tests.support.waiting import until
@@ -58,6 +59,7 @@ def complete(redis_url: str = "", port: int = 0) -> dict[str, str]:
         "THREADLINE_INBOXES__SUPPORT__WABA_ID": "100200300400500",
         "THREADLINE_INBOXES__SUPPORT__CHANNEL": "C0SUPPORT1",
         "THREADLINE_REDIS__URL": redis_url or f"redis://:deep-secret-six@127.0.0.1:{free_port()}/0",
+        "THREADLINE_ARCHIVE__URL": temporary_sqlite(),
         "THREADLINE_WEB__PORT": str(port),
     }
 
@@ -343,7 +345,7 @@ def served(sandbox: Sandbox, redis_url: str) -> tuple[dict[str, str], int]:
     port = urlsplit(sandbox.config.whatsapp.webhook_url).port
     assert port is not None
     fast = {"THREADLINE_PACE__SCALE": str(1 / SCALE), "THREADLINE_LOG__LEVEL": "info"}
-    return demo_environment(sandbox, redis_url, port) | fast, port
+    return demo_environment(sandbox, redis_url, temporary_sqlite(), port) | fast, port
 
 
 def secrets_of(config: SandboxConfig) -> tuple[str, ...]:

@@ -24,15 +24,13 @@ SEEN_SETS = 3
 """The current one and those of the eight days before it."""
 _LOOK_AHEAD_S = 600
 """So long before its beginning the next set counts too: the lane's last holder may have been a little ahead."""
-_SHAPE = struct.Struct(">13H2IHI")
-"""Twelve counts, whether tries were counted, seconds that seen sets and kept keys live, length of recent history and journal."""
+_SHAPE = struct.Struct(">13H2IH")
+"""Twelve counts, whether tries were counted, seconds that seen sets and kept keys live, length of recent history."""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """How much of what is kept, and for how long."""
 
-    journal_entries: int = 100_000
-    """Approximately, a lane."""
     recent_lines: int = 20
     message_s: int = 48 * 3600
     seen_s: int = 13 * DAY_S
@@ -114,7 +112,6 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
         bounds.seen_s if new_set else 0,
         bounds.message_s,
         bounds.recent_lines,
-        bounds.journal_entries,
     )
     args: list[Arg] = [
         hold_value(hold.owner, hold.fence),

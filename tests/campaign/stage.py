@@ -108,9 +108,11 @@ def sandbox_config(script: Script) -> SandboxConfig:
     return config
 
 
-def environment(script: Script, sandbox: Sandbox, redis_url: str, port: int) -> dict[str, str]:
+def environment(
+    script: Script, sandbox: Sandbox, redis_url: str, archive_url: str, port: int
+) -> dict[str, str]:
     """Variables of a worker: short holds and time-outs, so that a round sees many of them pass."""
-    variables = demo_environment(sandbox, redis_url, port) | {
+    variables = demo_environment(sandbox, redis_url, archive_url, port) | {
         "THREADLINE_SHARDS": str(script.shards),
         "THREADLINE_PACE__SCALE": str(1 / script.scale),
         "THREADLINE_ENGINE__HOLD_TTL_S": "3",
@@ -148,6 +150,7 @@ async def staged(script: Script, folder: Path) -> AsyncIterator[Stage]:
         config.whatsapp.webhook_url = f"http://127.0.0.1:{door.port}/webhooks/whatsapp"
         sandbox = await Sandbox.start(config)
         stack.push_async_callback(sandbox.stop)
+        archive_url = f"sqlite:///{folder / 'archive.sqlite3'}"
         workers = []
         for number, port in enumerate(ports):
             redis = Relay(valkey.port, listen=False)
@@ -155,7 +158,7 @@ async def staged(script: Script, folder: Path) -> AsyncIterator[Stage]:
             stack.push_async_callback(redis.close)
             url = f"redis://127.0.0.1:{redis.port}/0"
             log = folder / f"worker-{number}.log"
-            process = BridgeProcess(environment(script, sandbox, url, port), port, log)
+            process = BridgeProcess(environment(script, sandbox, url, archive_url, port), port, log)
             workers.append(Worker(port, redis, process))
             stack.push_async_callback(workers[-1].kill)
         stage = Stage(sandbox, valkey, door, workers)

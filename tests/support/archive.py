@@ -119,6 +119,11 @@ def new_sqlite(folder: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def temporary_sqlite() -> str:
+    """A migrated, empty SQLite archive that is deleted when the tests end: its address."""
+    return new_sqlite(Path(tempfile.mkdtemp(dir=_template().parent)))
+
+
 async def everything(
     connection: AsyncConnection, *, journal: bool = False
 ) -> dict[str, list[tuple[Any, ...]]]:

@@ -81,7 +81,7 @@ class CrashStack(Stack):
     def __init__(self, sandbox: Sandbox, redis_url: str, port: int, proxy: RedisProxy) -> None:
         super().__init__(sandbox, redis_url, port, {})
         self.proxy = proxy
-        environment = demo_environment(sandbox, proxy.url, port) | {
+        environment = demo_environment(sandbox, proxy.url, self.archive_url, port) | {
             "THREADLINE_PACE__SCALE": str(1 / sandbox.clock.scale),
             "THREADLINE_ENGINE__HOLD_TTL_S": "3",
             "THREADLINE_ENGINE__SEND_TIMEOUT_S": "1",

@@ -17,7 +17,6 @@ from typing import Any
 import asyncpg
 
 from tests.support.valkey import free_port
-from tests.support.waiting import aside
 
 START_TIMEOUT_S = 30.0
 USER = "postgres"
@@ -89,7 +88,8 @@ class PostgresServer:
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self._process.poll() is None:
-            if aside(_answers(self.url("postgres"))):
+            ready = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+            if subprocess.run(ready, check=False).returncode == 0:
                 return
             time.sleep(0.02)
         self.kill()
@@ -137,12 +137,3 @@ def _as_somebody() -> dict[str, Any]:
         return {}
     owner = pwd.getpwnam(UNPRIVILEGED)
     return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-
-
-async def _answers(url: str) -> bool:
-    try:
-        connection = await asyncpg.connect(url, timeout=2)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-        return False
-    await connection.close()
-    return True

@@ -15,6 +15,7 @@ from bridge.sandbox.slack.people import Person
 from bridge.sandbox.slack.state import Ephemeral, Message
 from bridge.sandbox.whatsapp.customer import Customer
 from bridge.settings import Settings
+from tests.support.archive import temporary_sqlite
 from tests.support.valkey import free_port
 from tests.support.waiting import until
 
@@ -28,13 +29,14 @@ class Stack:
     def __init__(self, sandbox: Sandbox, redis_url: str, port: int, changes: dict[str, Any]) -> None:
         self.sandbox = sandbox
         self.redis_url = redis_url
+        self.archive_url = temporary_sqlite()
         self.port = port
         self._changes = changes
         self.bridge: Bridge | None = None
 
     def settings(self) -> Settings:
         """Settings of a bridge for this sandbox; waits run as fast as the sandbox's."""
-        settings = demo_settings(self.sandbox, self.redis_url, self.port)
+        settings = demo_settings(self.sandbox, self.redis_url, self.archive_url, self.port)
         changes = {"pace": {"scale": 1 / self.sandbox.clock.scale}, **self._changes}
         return Settings.model_validate(_merged(settings.model_dump(), changes))
 

@@ -14,7 +14,7 @@ local call = redis.call
 if call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 
 local seen, added, ended, timers, cleared, sets, drops, recents, facts, removals, rows, numbers, tried, seen_s,
-  set_s, recent_length, journal_length = struct.unpack('>HHHHHHHHHHHHHIIHI', ARGV[8])
+  set_s, recent_length = struct.unpack('>HHHHHHHHHHHHHIIH', ARGV[8])
 local key, arg = 10, 9
 
 local known = ARGV[7] ~= '' and call('HEXISTS', KEYS[3], ARGV[7]) == 0
@@ -80,9 +80,9 @@ for _ = 1, recents do
   key, arg = key + 1, arg + 1
 end
 
--- Facts: one entry for all, as field and value in turn.
+-- Facts: one entry for all, as field and value in turn. Only the archiver takes them out again.
 if facts > 0 then
-  call('XADD', KEYS[9], 'MAXLEN', '~', journal_length, '*', unpack(ARGV, arg, arg + facts * 2 - 1))
+  call('XADD', KEYS[9], '*', unpack(ARGV, arg, arg + facts * 2 - 1))
   arg = arg + facts * 2
 end
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from bridge.store.archive.database import Database
 from bridge.store.archive.schema import migrate
 from bridge.store.archive.writer import Writer
 from tests.support.archive import new_sqlite
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, find_postgresql
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
@@ -36,6 +36,17 @@ async def archive_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     await migrate(database)
     await database.close()
     return url
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL of the test's own, to kill and start again."""
+    programs = find_postgresql()
+    assert programs is not None
+    server = PostgresServer(programs)
+    server.start()
+    yield server
+    server.remove()
 
 
 @pytest.fixture
