@@ -35,7 +35,7 @@ class Workforce(Shop):
         self._redis = JoinedRedis(redis_url)
 
     def _process(self, redis_url: str, port: int, roles: str) -> BridgeProcess:
-        environment = demo_environment(self.sandbox, redis_url, port) | {
+        environment = demo_environment(self.sandbox, redis_url, self.archive_url, port) | {
             "THREADLINE_ROLES": roles,
             "THREADLINE_PACE__SCALE": str(PACE),
             "THREADLINE_ENGINE__HOLD_TTL_S": str(HOLD_S),
