@@ -189,3 +189,10 @@ async def test_a_form_of_thousands_of_fields_is_bounded(door: Door) -> None:
     assert await takes(door, body, FORM) in {200, 400, 404}
     assert (await door.from_slack(body + b"x" * (1 << 20), FORM)).status == 413
     assert (await door.post(SLACK, body)).status == 401
+
+
+async def test_what_bolt_stumbles_over_is_no_defect_of_ours(door: Door) -> None:
+    """A payload that breaks the SDK while it looks for a listener is refused like any other that is bent."""
+    ready(door)
+    tree = next(one for one in INTERACTIONS if one["type"] == "block_suggestion") | {"action_id": []}
+    assert await takes(door, urlencode({"payload": json.dumps(tree)}).encode(), FORM) == 400

@@ -276,7 +276,7 @@ class Arrivals:
             try:
                 return await self.app.async_dispatch(request)
             except _BENT as error:
-                # What our listeners raise goes to `_on_error`: this came up while Bolt looked for one.
+                # What our listeners raise goes to `_on_error`.
                 return _refused(type(error).__name__)
 
     async def _tracked(self, request: AsyncBoltRequest) -> BoltResponse:
@@ -384,6 +384,12 @@ def _refused(wrong: str) -> BoltResponse:
     return BoltResponse(status=400, headers={"X-Slack-No-Retry": "1"})
 
 
+def _is_ours(error: Exception) -> bool:
+    """Was code of ours at work? Else Bolt stumbled over the payload while it looked for who wants it."""
+    frames = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(name.startswith("bridge.") for name in frames)
+
+
 def concerns(body: Json, team: str) -> bool:
     """False for an event of another workspace that has installed the same app: its people are not ours."""
     grants = body.get("authorizations") or []
@@ -425,6 +431,8 @@ async def _on_error(error: Exception) -> BoltResponse:
     if isinstance(error, StoreUnavailableError):
         log.warning("slack.not_stored")
         return BoltResponse(status=503)
+    if isinstance(error, _BENT) and not _is_ours(error):
+        return _refused(type(error).__name__)
     where = traceback.format_tb(error.__traceback__)
     log.error("slack.handler_failed", error=type(error).__name__, where="".join(where))
     return BoltResponse(status=500)
