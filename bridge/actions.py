@@ -253,6 +253,21 @@ class ForgetThreads(Action, frozen=True, kw_only=True):
     places: tuple[Place, ...]
 
 
+class EraseTraces(Action, frozen=True, kw_only=True):
+    """Take out of Redis what leads to a contact that was forgotten, and what is left of what was said. Result:
+    `Done`, after which nothing of the contact is left, unless they wrote again.
+    """
+
+    line = Line.LANES
+    repeat = Repeat.SAFE
+    contact: ContactId
+    aliases: tuple[str, ...]
+    places: tuple[Place, ...]
+    conversations: tuple[ConversationId, ...]
+    messages: tuple[MessageId, ...]
+    platform_ids: tuple[str, ...]
+
+
 class FindThread(Action, frozen=True, kw_only=True):
     """Read the root of an unknown thread and see whether it names one of our conversations. Result:
     `ThreadFound`.
@@ -289,6 +304,7 @@ AnyAction = (
     | Emit
     | MoveAliases
     | ForgetThreads
+    | EraseTraces
     | FindThread
     | ShowMode
 )

@@ -230,6 +230,24 @@ class ContactFetched(ContactEvent, frozen=True, kw_only=True):
 # --------------------------------------------------------------------------------------------------- timers
 
 
+class ContactForgotten(ContactEvent, frozen=True, kw_only=True):
+    """An operator wants everything about the contact to be forgotten. What the state does not say comes along, as far
+    as the archive knows it: under what the contact is found, and what is found of them.
+    """
+
+    by: str
+    """Who asked for it."""
+    force: bool = False
+    """Also while a conversation is active or something is under way; that ends unsaid."""
+    aliases: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+    """Threads."""
+    conversations: tuple[ConversationId, ...] = ()
+    messages: tuple[MessageId, ...] = ()
+    """Those whose records may still be in Redis."""
+    platform_ids: tuple[str, ...] = ()
+
+
 class EventBuried(ContactEvent, frozen=True, kw_only=True):
     """An event of this contact was given up on and lies among the dead letters; people have to know."""
 
@@ -365,6 +383,7 @@ ContactLaneEvent = (
     | ContactArchived
     | StubOutlived
     | ContactFetched
+    | ContactForgotten
     | EventBuried
     | TimeReached
     | Posted

@@ -22,9 +22,10 @@ from bridge.engine.decider import (
 )
 from bridge.engine.waking import Returned, ShelfAwayError
 from bridge.errors import FenceLostError, ResultRefusedError, StaleVersionError, StoreUnavailableError
-from bridge.events import AnyEvent, EventBuried, pack, unpack
+from bridge.events import AnyEvent, ContactForgotten, EventBuried, pack, unpack
 from bridge.model import (
     DESK_LANE,
+    ActionId,
     Contact,
     ContactId,
     EventId,
@@ -311,7 +312,7 @@ class Chain:
             event,
             snapshot,
             messages=records,
-            pending=wanted.pending and bool(await lane.store.pending(lane.name, self.unit)),
+            pending=await self._pending() if wanted.pending else (),
             action=action,
             entry=entry.id if entry else None,
             tried=tried,
@@ -324,10 +325,15 @@ class Chain:
         if not await lane.store.commit(commit):
             return None
         self._keep(loaded, outcome)
+        if isinstance(event, ContactForgotten):
+            lane.forget(self.unit)
         lane.remember_records(outcome.messages)
         lane.sink.submit(lane.name, self.unit, outcome.actions, outcome.ended, marks)
         lane.observe(event, entry, outcome, records)
         return outcome
+
+    async def _pending(self) -> tuple[ActionId, ...]:
+        return tuple(one.id for one in await self.lane.store.pending(self.lane.name, self.unit))
 
     def _keep(self, loaded: Loaded, outcome: Outcome) -> None:
         """What was committed is known here from now on."""

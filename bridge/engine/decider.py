@@ -130,7 +130,7 @@ def settle(  # noqa: PLR0913 - everything one decision depends on, named
     snapshot: Snapshot,
     *,
     messages: Mapping[MessageId, MessageRecord] | None = None,
-    pending: bool = False,
+    pending: tuple[ActionId, ...] = (),
     action: AnyAction | None = None,
     entry: str | None = None,
     tried: bool = False,
@@ -188,6 +188,7 @@ def _lay_out(decision: Decision, base: dict[str, Any], context: Context, loaded:
     commit = Commit(
         **base,
         state=None if as_it_was else packed_state(decision, context.now, loaded),
+        gone=decision.form is Form.GONE,
         actions=_pack_actions(actions),
         done=decision.done,
         timers=tuple(

@@ -10,6 +10,7 @@ from bridge.actions import (
     AnyAction,
     DirectMessage,
     Emit,
+    EraseTraces,
     FindThread,
     ForgetThreads,
     MarkRead,
@@ -80,6 +81,8 @@ class Acts:
                 await self._lanes.move_aliases(run, work, action)
             case ForgetThreads() as action:
                 await self._lanes.forget_threads(run, work, action)
+            case EraseTraces() as action:
+                await self._lanes.erase_traces(run, work, action)
             case FindThread() as action:
                 await self._lanes.find_thread(run, work, action)
             case ShowMode() as action:

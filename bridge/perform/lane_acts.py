@@ -11,6 +11,7 @@ from bridge.actions import (
     Answer,
     DirectMessage,
     Emit,
+    EraseTraces,
     FindThread,
     ForgetThreads,
     MoveAliases,
@@ -20,9 +21,10 @@ from bridge.actions import (
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import FailureKind
 from bridge.events import ModeChanged, ThreadFound, pack
-from bridge.model import DeskState, EventId, OpenConversation, lane_of
+from bridge.model import Contact, DeskState, EventId, OpenConversation, lane_of
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
+from bridge.store.base import Traces
 
 MOST_TRIES = 5
 SNAPSHOTS_SEEN_S = 1.0
@@ -32,8 +34,8 @@ PASSING = frozenset({FailureKind.RETRY, FailureKind.UNKNOWN, FailureKind.STOP})
 
 
 class LaneActs:
-    """Carries out `Answer`, `ShowTrace`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases`, `ForgetThreads`, `FindThread`,
-    `ShowMode`.
+    """Carries out `Answer`, `ShowTrace`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases`, `ForgetThreads`, `EraseTraces`,
+    `FindThread`, `ShowMode`.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -97,6 +99,22 @@ class LaneActs:
     async def forget_threads(self, run: LineRun, work: Work, action: ForgetThreads) -> None:
         """Let go of the keys of threads that nobody wrote in for long."""
         await self._tools.performer.store.forget_threads(action.places)
+        await self._tools.done(run, work)
+
+    async def erase_traces(self, run: LineRun, work: Work, action: EraseTraces) -> None:
+        """Let go of what leads to a contact that was forgotten, unless it leads to a new life of theirs already."""
+        performer = self._tools.performer
+        state = await performer.engine.state(run.key.lane, run.key.unit)
+        alive = state.aliases if isinstance(state, Contact) else ()
+        traces = Traces(
+            contact=action.contact,
+            aliases=[one for one in action.aliases if one not in alive],
+            places=action.places,
+            conversations=action.conversations,
+            messages=action.messages,
+            platform_ids=action.platform_ids,
+        )
+        await performer.store.erase(run.key.lane, traces)
         await self._tools.done(run, work)
 
     async def find_thread(self, run: LineRun, work: Work, action: FindThread) -> None:

@@ -12,6 +12,7 @@ from bridge.events import (
     ContactArchived,
     ContactChanged,
     ContactFetched,
+    ContactForgotten,
     ContactIdle,
     ContactLaneEvent,
     ContactMerged,
@@ -37,7 +38,18 @@ from bridge.events import (
     Uncertain,
 )
 from bridge.model import Contact, MessageId, lane_of, message_id
-from bridge.routing import buttons, choices, consequences, inbound, joins, outbound, rest, results, staff
+from bridge.routing import (
+    buttons,
+    choices,
+    consequences,
+    forgetting,
+    inbound,
+    joins,
+    outbound,
+    rest,
+    results,
+    staff,
+)
 from bridge.routing.decision import Context, Decision, Needs
 from bridge.routing.desk import decide_desk
 from bridge.routing.turn import Turn
@@ -57,7 +69,7 @@ def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:  #
             return Needs(messages=(message_id(lane_of(event.contact), event.cause),))
         case ButtonPressed(token=str(token)) if event.button in buttons.DELIVERY:
             return Needs(messages=(MessageId(token),))
-        case ContactIdle() | ContactArchived() | StubOutlived():
+        case ContactIdle() | ContactArchived() | StubOutlived() | ContactForgotten():
             return Needs(pending=True)
         case Result() if isinstance(action, Relay | Send | PostNotice):
             return Needs(messages=(action.message,) if action.message else ())
@@ -70,7 +82,9 @@ def decide(state: Contact, event: ContactLaneEvent, context: Context) -> Decisio
     turn = Turn(state, event, context)
     if state.redirect is None or not joins.redirected(turn, event, state.redirect):
         _dispatch(turn, event)
-    consequences.follow(turn)
+    if not isinstance(event, ContactForgotten):
+        # Which would tell what changed, and so say again what is to be forgotten.
+        consequences.follow(turn)
     return turn.decision()
 
 
@@ -108,6 +122,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             results.vanished(turn, event)
         case ContactIdle() | ContactArchived() | StubOutlived() | ContactFetched():
             rest.follow(turn, event)
+        case ContactForgotten():
+            forgetting.forgotten(turn, event)
         case EventBuried():
             results.buried(turn, event)
         case TimeReached():

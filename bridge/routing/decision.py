@@ -38,8 +38,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """The shard's next conversation counter; used up when `Decision.opened` is set."""
     messages: Mapping[MessageId, MessageRecord] = msgspec.field(default_factory=dict)
     """The records that `needs` asked for, as far as they exist."""
-    pending: bool = False
-    """Whether actions of the contact are pending; known where `needs` asked."""
+    pending: tuple[ActionId, ...] = ()
+    """Actions of the contact that are pending; known where `needs` asked."""
     action: AnyAction | None = None
     """For a `Result`: the pending action it answers."""
     recent: tuple[Recent, ...] = ()
@@ -52,7 +52,7 @@ class Needs(Struct, frozen=True, kw_only=True):
     platform_ids: tuple[str, ...] = ()
     """Looked up in the shard's index of platform ids."""
     pending: bool = False
-    """Whether there are pending actions."""
+    """Which actions are pending."""
 
 
 class Form(enum.Enum):
@@ -63,6 +63,8 @@ class Form(enum.Enum):
     """What is needed to go on without the archive for a while."""
     SHELVED = "shelved"
     """Only that the archive has it."""
+    GONE = "gone"
+    """Nothing: there is nothing to keep."""
 
 
 class Timer(Struct, frozen=True, kw_only=True):

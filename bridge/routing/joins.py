@@ -183,7 +183,12 @@ def redirected(turn: Turn, event: ContactEvent, winner: ContactId) -> bool:
     match event:
         case events.Result() | events.TimeReached() | events.ThreadVanished():
             return False
-        case events.ContactIdle() | events.ContactArchived() | events.StubOutlived():
+        case (
+            events.ContactIdle()
+            | events.ContactArchived()
+            | events.StubOutlived()
+            | events.ContactForgotten()
+        ):
             return False
         case events.ContactFetched():
             return False

@@ -8,6 +8,7 @@ from bridge.actions import (
     Answer,
     AnyAction,
     Emit,
+    EraseTraces,
     MoveAliases,
     OpenThread,
     PostNotice,
@@ -29,7 +30,7 @@ from bridge.events import (
 )
 from bridge.journal import DeliveryNoted, PartFate, PostNoted, ThreadNoted
 from bridge.model import Fate, MessageRecord
-from bridge.routing import lifecycle, outbound, texts
+from bridge.routing import forgetting, lifecycle, outbound, texts
 from bridge.routing.turn import Turn
 
 FATES = {
@@ -78,6 +79,8 @@ def done(turn: Turn, event: Done) -> None:
     action = turn.context.action
     if isinstance(action, Send):
         _complete(turn, action)
+    elif isinstance(action, EraseTraces):
+        forgetting.erased(turn)
     elif isinstance(action, OpenThread) and (conversation := turn.conversation(action.conversation)):
         # Nothing to open it in (the inbox left the settings): the next message asks again.
         turn.put(replace(conversation, opening=None))

@@ -18,6 +18,7 @@ from bridge.actions import (
     AnyAction,
     DirectMessage,
     Emit,
+    EraseTraces,
     ForgetThreads,
     MarkRead,
     MoveAliases,
@@ -468,6 +469,24 @@ class Turn:
         """Let go of what leads from threads to this contact."""
         self.add(
             ForgetThreads(id=self.next_id(), seq=self.next_seq(), contact=self.contact.id, places=places)
+        )
+
+    def erase(
+        self, event: events.ContactForgotten, aliases: tuple[str, ...], places: tuple[Place, ...]
+    ) -> None:
+        """Take out of Redis what the state does not reach."""
+        known = dict.fromkeys((*_conversations(self.before), *event.conversations))
+        self.add(
+            EraseTraces(
+                id=self.next_id(),
+                seq=self.next_seq(),
+                contact=self.contact.id,
+                aliases=aliases,
+                places=places,
+                conversations=tuple(known),
+                messages=event.messages,
+                platform_ids=event.platform_ids,
+            )
         )
 
     # --------------------------------------------------------------------------------------------- finish

@@ -118,6 +118,8 @@ class Commit(Value, frozen=True, kw_only=True):
     has `version + 1`."""
     state: bytes | None
     """None: as it was, and so is the version."""
+    gone: bool = False
+    """There is nothing to keep: the record goes, whatever `state` is."""
     event_id: str | None = None
     """Deduplicated over the last 8 days; None for results, which `requires` guards."""
     entry: str | None = None
@@ -143,6 +145,18 @@ class Commit(Value, frozen=True, kw_only=True):
     journal: tuple[bytes, ...] = ()
     rows: tuple[RowWrite, ...] = ()
     number: NumberWrite | None = None
+
+
+class Traces(Value, frozen=True, kw_only=True):
+    """What is left of a contact that was forgotten."""
+
+    contact: ContactId
+    aliases: Sequence[str]
+    """Deleted where they still lead to this contact; `places` likewise."""
+    places: Sequence[Place]
+    conversations: Sequence[str]
+    messages: Sequence[str]
+    platform_ids: Sequence[str]
 
 
 class StoredLine(Value, frozen=True, kw_only=True):
@@ -254,6 +268,9 @@ class LaneStore(Protocol):
 
     async def move_aliases(self, contact: ContactId, aliases: Sequence[str]) -> None:
         """Point aliases at a contact, whatever they pointed at (`actions.MoveAliases`)."""
+
+    async def erase(self, lane: LaneId, traces: Traces) -> None:
+        """Delete what is left of a contact in and outside its lane (`actions.EraseTraces`): keys, dead letters."""
 
     async def rows(self, agents: Sequence[AgentId | None]) -> list[bytes]:
         """The desk lane's rows of these agents (None: of nobody), packed."""

@@ -22,6 +22,8 @@ SEEN_PERIOD_S = 4 * DAY_S
 """Decided events are kept in sets of four days; few sets to look at cost less than exact days."""
 SEEN_SETS = 3
 """The current one and those of the eight days before it."""
+_GONE = b"-"
+"""Shorter than any record, which begins with its version."""
 _LOOK_AHEAD_S = 600
 """So long before its beginning the next set counts too: the lane's last holder may have been a little ahead."""
 _SHAPE = struct.Struct(">13H2IH")
@@ -116,7 +118,7 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
     args: list[Arg] = [
         hold_value(hold.owner, hold.fence),
         version_bytes(commit.version),
-        b"" if commit.state is None else version_bytes(commit.version + 1) + commit.state,
+        _record(commit),
         unit,
         event_hash(commit.event_id) if commit.event_id is not None else b"",
         commit.entry or b"",
@@ -138,6 +140,13 @@ def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tu
         names += (keys.counter(lane), keys.number(lane, commit.number.conversation))
         args += (commit.number.counter, commit.number.data)
     return names, args
+
+
+def _record(commit: Commit) -> bytes:
+    """The record as it is written: nothing leaves it as it was, and `_GONE` takes it away."""
+    if commit.gone:
+        return _GONE
+    return b"" if commit.state is None else version_bytes(commit.version + 1) + commit.state
 
 
 def _kept(commit: Commit) -> list[tuple[str, Arg]]:

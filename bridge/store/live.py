@@ -15,7 +15,7 @@ import msgspec
 from bridge.errors import FenceLostError, StaleVersionError, StoreUnavailableError
 from bridge.model import ActionId, AgentId, ContactId, ConversationId, LaneId, Place, ThreadRef
 from bridge.store import keys
-from bridge.store.base import Commit, Entry, Hold, Pending, Record
+from bridge.store.base import Commit, Entry, Hold, Pending, Record, Traces
 from bridge.store.clock import Clock, RedisClock
 from bridge.store.commit import VERSION_BYTES, Bounds, arrange, hold_value, seen_period
 from bridge.store.connection import Redis, Reply, script_source
@@ -24,6 +24,7 @@ from bridge.store.replicated import Copies, replicated
 
 _FENCE_LOST = -1
 _STALE = -2
+_ERASED_AT_ONCE = 200
 _FIRST_NUMBER = 1_000
 """Conversation numbers begin above this one."""
 
@@ -74,6 +75,7 @@ class LiveStore:
         self._bury = script(script_source("bury"))
         self._take = script(script_source("take"))
         self._beat = script(script_source("beat"))
+        self._unset = script(script_source("unset"))
 
     # --------------------------------------------------------------------------------- holds and workers
 
@@ -267,6 +269,31 @@ class LiveStore:
         """Point aliases at a contact."""
         await asyncio.gather(*[self._redis("SET", keys.alias(name), contact) for name in aliases])
 
+    async def erase(self, lane: LaneId, traces: Traces) -> None:
+        """Delete what is left of a contact."""
+        names = [keys.recent(lane, one) for one in traces.conversations]
+        names += [keys.number(lane, one) for one in traces.conversations]
+        names += [keys.message(lane, one) for one in traces.messages]
+        names += [keys.platform(lane, one) for one in traces.platform_ids]
+        for start in range(0, len(names), _ERASED_AT_ONCE):
+            await self._redis("DEL", *names[start : start + _ERASED_AT_ONCE])
+        for name in traces.aliases:
+            await self._unset((keys.alias(name),), (traces.contact,))
+        for place in traces.places:
+            found = await self._redis("GET", keys.thread(place))
+            if found is not None and _thread(found).contact == traces.contact:
+                await self._unset((keys.thread(place),), (found,))
+        await self._erase_dead(lane, traces.contact)
+
+    async def _erase_dead(self, lane: LaneId, contact: ContactId) -> None:
+        letters, after = keys.dead(lane), "-"
+        unit = contact.encode()
+        while page := await self._redis("XRANGE", letters, after, "+", "COUNT", _ERASED_AT_ONCE):
+            found = [name for name, fields in page if fields[1] == unit]
+            if found:
+                await self._redis("XDEL", letters, *found)
+            after = f"({page[-1][0].decode()}"
+
     async def rows(self, agents: Sequence[AgentId | None]) -> list[bytes]:
         """Packed rows of these agents."""
         lists = await asyncio.gather(*[self._redis("HVALS", keys.rows(agent)) for agent in agents])
@@ -283,6 +310,9 @@ class LiveStore:
     async def forget_threads(self, places: Sequence[Place]) -> None:
         """Let go of the keys of threads."""
         await asyncio.gather(*[self._redis("DEL", keys.thread(place)) for place in places])
+
+
+_thread = msgspec.msgpack.Decoder(ThreadRef).decode
 
 
 def read_record(stored: bytes | None) -> Record:

@@ -146,7 +146,7 @@ class World:
             roster=self.roster,
             counter=self.counter,
             messages=found,
-            pending=bool(self.pending),
+            pending=tuple(self.pending),
             action=action,
         )
 

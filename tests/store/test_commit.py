@@ -512,3 +512,14 @@ async def _reached(store: LiveStore) -> bool:
     with contextlib.suppress(StoreUnavailableError):
         return await store.now_ms() > 0
     return False
+
+
+async def test_a_record_goes(redis: Redis, store: LiveStore, hold: Hold) -> None:
+    """With everything else that is written; the next commit begins anew."""
+    assert await store.commit(Commit(hold=hold, unit="u", version=0, state=b"state", event_id="e1"))
+    gone = Commit(hold=hold, unit="u", version=1, state=b"", gone=True, event_id="e2", journal=(b"fact",))
+    assert await store.commit(gone)
+    assert await redis("EXISTS", keys.unit(LANE, "u")) == 0
+    assert await redis("XLEN", keys.journal(LANE)) == 1
+    assert await store.commit(Commit(hold=hold, unit="u", version=0, state=b"anew", event_id="e3"))
+    assert (await store.load(LANE, "u")).data == b"anew"

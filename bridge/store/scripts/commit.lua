@@ -6,7 +6,7 @@
 -- KEYS 1 hold  2 record  3 pending actions  4 busy  5 stream  6 due  7 timers  8 tries  9 journal
 --      then: seen sets (the first takes this event), keys to set, keys to drop, recent lists, lists to take a row from, lists to
 --      put one into, counter and number
--- ARGV 1 hold value  2 expected version (8 bytes or none)  3 new record (empty: as it was)  4 unit  5 event's hash  6 stream entry
+-- ARGV 1 hold value  2 expected version (8 bytes or none)  3 new record (empty: as it was; `-`: none)  4 unit  5 event's hash  6 stream entry
 --      7 action that must be pending  8 sixteen-bit and 32-bit numbers in one string: how many of each of what
 --      follows there are, and how long things are kept; then the values, in the order of the counts
 -- Returns 1 written, 0 decided before (the entry is gone now), -1 not our lane, -2 another version.
@@ -34,7 +34,11 @@ end
 if known then return 0 end
 
 if seen_s > 0 then call('EXPIRE', KEYS[key], seen_s) end
-if ARGV[3] ~= '' then call('SET', KEYS[2], ARGV[3]) end
+if ARGV[3] == '-' then
+  call('DEL', KEYS[2])
+elseif ARGV[3] ~= '' then
+  call('SET', KEYS[2], ARGV[3])
+end
 key = key + seen
 
 -- Pending actions: pairs of id and action, or of id and mark; then ids that end, each with its mark.
