@@ -23,6 +23,7 @@ from tests.campaign.script import (
     CustomerStep,
     Form,
     Look,
+    Move,
     Order,
     Phone,
     Say,
@@ -109,6 +110,8 @@ class Speaking:
                     await self._write(text, caption=step.caption)
             case Look():
                 await self.customer.reads(self.number_id)
+            case Move():
+                await self.customer.changes_number(step.phone, name_previous=step.known)
             case Phone(on=True):
                 await self.customer.goes_online()
             case Phone():

@@ -22,8 +22,10 @@ from tests.campaign.stage import NUMBERS, Stage, staged
 from tests.campaign.trouble import Trouble
 from tests.campaign.watch import Watch
 
-QUIET_S = 90.0
-"""How long everything may take to come to rest once nothing goes wrong any more."""
+QUIET_S = 200.0
+"""How long everything may take to come to rest once nothing goes wrong any more. WhatsApp waits up to 900 of its seconds
+(90 here) before it brings again what failed time after time.
+"""
 STILL_S = 0.5
 """For how long nothing may move before it counts as at rest."""
 TAKEN_UP = 3
@@ -46,7 +48,9 @@ class Outcome:
     merged: int = 0
     """Posts that show several messages."""
     given_up: int = 0
-    """Events that Slack gave up bringing."""
+    """Events that Slack gave up bringing, mostly of the bot's own posts."""
+    unheard: int = 0
+    """Messages of staff that Slack gave up bringing."""
     missed: int = 0
     dead: int = 0
     ended_by_themselves: int = 0
@@ -64,7 +68,7 @@ async def play(script: Script, folder: Path) -> Outcome:
     began = loop.time()
     async with staged(script, folder) as stage:
         watch = Watch(stage.sandbox.feed)
-        trouble = Trouble(stage)
+        trouble = Trouble(stage, script.talks)
         start = loop.time()
         talks = [Speaking(stage, talk, start) for talk in script.talks]
         blows = [asyncio.create_task(_later(trouble, fault, start)) for fault in script.faults]
@@ -73,7 +77,7 @@ async def play(script: Script, folder: Path) -> Outcome:
         faults = await trouble.calm()
         waiting = await _settle(stage, script, talks)
         await watch.stop()
-        outcome = await _outcome(stage, watch, talks, waiting, folder)
+        outcome = await _outcome(stage, watch, trouble, talks, waiting, folder)
     outcome.seed, outcome.faults = script.seed, faults
     outcome.ended_by_themselves = sum(one.ended_by_itself for one in stage.workers)
     outcome.traces = sum(one.process.log().count("Traceback") for one in stage.workers)
@@ -166,14 +170,19 @@ async def _waiting(client: redis.asyncio.Redis, script: Script) -> dict[str, int
 
 
 async def _outcome(
-    stage: Stage, watch: Watch, talks: list[Speaking], waiting: dict[str, int], folder: Path
+    stage: Stage,
+    watch: Watch,
+    trouble: Trouble,
+    talks: list[Speaking],
+    waiting: dict[str, int],
+    folder: Path,
 ) -> Outcome:
     """Gather what was done and seen, check it, and keep it in `folder` for whoever looks into what went wrong."""
     written = [one for talk in talks for one in _written(talk, watch)]
     typed = [one for talk in talks for one in _typed(stage, talk, watch)]
     receipts = desk.receipts(stage.sandbox)
     seen = Seen(
-        cards=desk.cards(stage.sandbox),
+        cards=desk.cards(stage.sandbox) + tuple(trouble.deleted),
         posts=desk.posts(stage.sandbox),
         whispers=desk.whispers(stage.sandbox),
         arrived=tuple(one for talk in talks for one in _arrivals(talk)),
@@ -193,6 +202,7 @@ async def _outcome(
         doubted=sum("grey_question" in one for one in mine),
         merged=sum(len(tokens(post.text)) > 1 for post in seen.posts if post.name),
         given_up=watch.gave_up,
+        unheard=sum(one.given_up for one in typed),
         missed=sum(talk.missed for talk in talks),
         dead=seen.left.dead,
         calls=watch.calls.total(),

@@ -60,6 +60,15 @@ class Phone:
     on: bool
 
 
+@dataclass(frozen=True)
+class Move:
+    """A customer gets another phone number; with `known` WhatsApp says who they were before."""
+
+    at: float
+    phone: str
+    known: bool
+
+
 class Form(enum.Enum):
     """How staff words are typed."""
 
@@ -123,7 +132,7 @@ class Answer:
     button: str
 
 
-CustomerStep = Write | Look | Phone
+CustomerStep = Write | Look | Phone | Move
 StaffStep = Say | Claim | Order | Answer
 
 
@@ -183,7 +192,20 @@ class Blow:
         return f"all workers: {self.kind}" if self.worker < 0 else self.kind
 
 
-Fault = Rule | Blow
+@dataclass(frozen=True)
+class Vanish:
+    """An admin of the desk deletes the thread of a talk (by its number)."""
+
+    at: float
+    talk: int
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        return "thread deleted"
+
+
+Fault = Rule | Blow | Vanish
 
 
 @dataclass(frozen=True)
@@ -247,7 +269,7 @@ _NAMES = ("Ana", "Bob", "Chen", "Dora", "Élise", "Farid", "Greta", "Hugo", "Iri
 def draw(seed: int, size: Size) -> Script:
     """The script of a seed."""
     dice = random.Random(seed)  # noqa: S311 - dice that can be repeated, not secrets
-    scale = dice.choice((10.0, 12.0, 15.0))
+    scale = dice.choice((8.0, 10.0, 12.0))
     numbers = iter(range(1, 100_000))
     words = (f"{token(number)} {_phrase(dice)}" for number in numbers)
     marks = (token(number) for number in numbers)
@@ -261,7 +283,7 @@ def draw(seed: int, size: Size) -> Script:
         limits=dice.random() < 0.4,
         settles=dice.choice((0.0, 0.5, 1.0)),
         talks=tuple(talks),
-        faults=tuple(sorted(_faults(dice, size, scale), key=lambda one: one.at)),
+        faults=tuple(sorted(_faults(dice, size, scale, talks), key=lambda one: one.at)),
     )
 
 
@@ -280,7 +302,7 @@ def _talk(dice: random.Random, size: Size, index: int, words: Iterator[str], mar
         channel=channel,
         settled=settled,
         owner=owner,
-        customer_steps=tuple(_customer(dice, size, words)),
+        customer_steps=tuple(_customer(dice, size, words, None if settled else f"3462{index:07d}")),
         staff_steps=tuple(_staff(dice, size, people, owner, marks, settled=settled)),
     )
 
@@ -289,7 +311,9 @@ def _times(dice: random.Random, count: int, seconds: float) -> list[float]:
     return sorted(dice.uniform(0, seconds) for _ in range(count))
 
 
-def _customer(dice: random.Random, size: Size, words: Iterator[str]) -> Iterator[CustomerStep]:
+def _customer(
+    dice: random.Random, size: Size, words: Iterator[str], other_phone: str | None
+) -> Iterator[CustomerStep]:
     left = max(1, round(size.messages / size.talks))
     yield Write(dice.uniform(0, size.seconds / 4), (next(words),))
     left -= 1
@@ -306,6 +330,10 @@ def _customer(dice: random.Random, size: Size, words: Iterator[str]) -> Iterator
     if dice.random() < 0.2:
         off, on = _times(dice, 2, size.seconds)
         steps += [Phone(off, on=False), Phone(on, on=True)]
+    if other_phone is not None and dice.random() < 0.15:
+        steps.append(
+            Move(dice.uniform(size.seconds / 3, size.seconds), other_phone, known=dice.random() < 0.7)
+        )
     yield from sorted(steps, key=lambda one: one.at)
 
 
@@ -400,12 +428,16 @@ _SLACK_ERRORS = ("internal_error", "fatal_error", "service_unavailable", "reques
 _WHATSAPP_ERRORS = (130429, 131000, 131016, 131026, 131056)
 
 
-def _faults(dice: random.Random, size: Size, scale: float) -> Iterator[Fault]:
+def _faults(dice: random.Random, size: Size, scale: float, talks: Sequence[Talk]) -> Iterator[Fault]:
+    # Where a thread vanishes nobody can know beforehand which words still belong to it.
+    open_talks = [index for index, talk in enumerate(talks) if not talk.settled]
     for _ in range(size.faults):
         at = dice.uniform(0.3, size.seconds)
-        match dice.choices(("blow", "call", "webhook", "event"), weights=(5, 7, 4, 3))[0]:
+        match dice.choices(("blow", "call", "webhook", "event", "vanish"), weights=(10, 14, 8, 6, 1))[0]:
             case "blow":
                 yield _blow(dice, at, size)
+            case "vanish" if open_talks:
+                yield Vanish(at, dice.choice(open_talks))
             case "call":
                 yield _call(dice, at, scale)
             case "webhook":

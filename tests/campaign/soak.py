@@ -20,7 +20,7 @@ from tests.campaign.record import Kind
 from tests.campaign.round import Outcome, play
 from tests.campaign.script import Size, draw
 
-SIZE = Size(talks=40, seconds=40.0, messages=520, replies=400, faults=80, workers=3)
+SIZE = Size(talks=30, seconds=40.0, messages=330, replies=220, faults=60, workers=3)
 FOLDER = Path("var/soak").resolve()
 ROUND_S = 600.0
 """A round that has not ended by then never will."""
@@ -55,6 +55,7 @@ def _counts(outcome: Outcome) -> Iterator[tuple[str, int]]:
     yield "posts that show several messages", outcome.merged
     yield "calls of the platforms", outcome.calls
     yield "events that Slack gave up bringing", outcome.given_up
+    yield "  of which messages of staff", outcome.unheard
     yield "dead letters", outcome.dead
     yield "starts in vain while Valkey was away", outcome.ended_by_themselves
     yield "stack traces in logs", outcome.traces

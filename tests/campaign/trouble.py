@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.sandbox.faults import Fault as SandboxFault
-from tests.campaign.script import Blow, Fault, Rule
+from tests.campaign import desk
+from tests.campaign.record import Card
+from tests.campaign.script import Blow, Fault, Rule, Talk, Vanish
 from tests.campaign.stage import Stage, Worker
 
 _HELD_BACK_S = 0.15
@@ -21,10 +24,12 @@ class _Armed:
 
 
 class Trouble:
-    """`counts` is how often each kind of fault took effect: rules each time that they fired."""
+    """`deleted` are the cards whose threads an admin deleted."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, talks: Sequence[Talk]) -> None:
+        self.deleted: list[Card] = []
         self._stage = stage
+        self._talks = talks
         self._blows: Counter[str] = Counter()
         self._armed: list[_Armed] = []
         self._valkey = asyncio.Lock()
@@ -36,6 +41,8 @@ class Trouble:
                 params = dict(fault.params)
                 made = SandboxFault(fault.where, fault.kind, fault.times, fault.probability, params)
                 self._armed.append(_Armed(fault, self._stage.sandbox.faults.add(made)))
+            case Vanish():
+                self._delete(fault)
             case Blow():
                 self._blows[fault.name] += 1
                 await self._strike(fault)
@@ -60,6 +67,14 @@ class Trouble:
         for armed in self._armed:
             counts[armed.rule.name] += armed.rule.times - left.get(armed.number, 0)
         return +counts
+
+    def _delete(self, fault: Vanish) -> None:
+        talk = self._talks[fault.talk]
+        card = desk.newest_card(self._stage.sandbox, talk)
+        if card is not None:
+            self._blows[fault.name] += 1
+            self.deleted.append(Card(talk.channel, card.ts, talk.customer))
+            self._stage.sandbox.slack.channel(talk.channel).delete(card.ts)
 
     async def _strike(self, blow: Blow) -> None:
         everybody = self._stage.workers
