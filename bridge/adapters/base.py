@@ -197,6 +197,14 @@ class Inlet(Protocol):
     async def thread(self, place: Place) -> ThreadRef | None:
         """What a thread stands for."""
 
+    async def detour(self, place: Place) -> None:
+        """Words of a thread that is not known yet go through the desk's lane, which finds out whose it is. Until all of
+        them have surely got through, later words have to go the same way, or they would overtake.
+        """
+
+    async def detoured(self, place: Place) -> bool:
+        """True for a while after `detour`."""
+
     async def numbered(self, number: int) -> ThreadRef | None:
         """The conversation with this number."""
 

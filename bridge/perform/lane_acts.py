@@ -118,10 +118,11 @@ class LaneActs:
         await self._tools.done(run, work)
 
     async def find_thread(self, run: LineRun, work: Work, action: FindThread) -> None:
-        """Read an unknown thread's root; what it names goes back to the desk lane."""
+        """What a thread stands for, by its root where it is not known yet; that goes back to the desk lane."""
         desk = self._tools.performer.desks[action.place.desk]
+        known = await self._tools.performer.store.thread(action.place)
         try:
-            ref = await self._tools.call(run, lambda: desk.find_thread(action.place))
+            ref = known or await self._tools.call(run, lambda: desk.find_thread(action.place))
         except Refused as refused:
             failure = refused.failure
             self._tools.metrics.error(desk.name, failure.kind.value)
@@ -132,7 +133,7 @@ class LaneActs:
                 await self._tools.back_off(desk.name, work, failure)
                 return
             ref = None
-        if ref is not None:
+        if ref is not None and known is None:
             await self._tools.performer.store.remember_thread(action.place, ref)
         event = ThreadFound(
             id=EventId(f"{action.id}/r"),

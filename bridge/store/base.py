@@ -275,6 +275,9 @@ class LaneStore(Protocol):
     async def rows(self, agents: Sequence[AgentId | None]) -> list[bytes]:
         """The desk lane's rows of these agents (None: of nobody), packed."""
 
+    async def thread(self, place: Place) -> ThreadRef | None:
+        """What a thread stands for, as far as it is known."""
+
     async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
         """Make staff words in this thread find their conversation."""
 

@@ -41,6 +41,9 @@ _desk_decoder = msgspec.msgpack.Decoder(DeskState)
 _thread_decoder = msgspec.msgpack.Decoder(ThreadRef)
 _row_decoder = msgspec.msgpack.Decoder(OpenConversation)
 
+DETOUR_S = 60
+"""How long words of a thread go through the desk's lane once one had to: until that one has surely got through."""
+
 
 class LiveInlet:
     """See `adapters.base.Inlet`.
@@ -158,6 +161,14 @@ class LiveInlet:
     async def thread(self, place: Place) -> ThreadRef | None:
         """What a thread stands for."""
         return _thread(await self._redis("GET", keys.thread(place)))
+
+    async def detour(self, place: Place) -> None:
+        """Let what is typed in a thread go through the desk's lane for a while."""
+        await self._redis("SET", keys.detour(place), "", "EX", DETOUR_S)
+
+    async def detoured(self, place: Place) -> bool:
+        """True while it does."""
+        return bool(await self._redis("EXISTS", keys.detour(place)))
 
     async def numbered(self, number: int) -> ThreadRef | None:
         """The conversation with this number."""

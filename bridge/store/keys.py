@@ -150,6 +150,11 @@ def thread(place: Place) -> str:
     return f"thread:{place.desk}:{place.channel}:{place.thread}"
 
 
+def detour(place: Place) -> str:
+    """There while staff words of a thread go through the desk's lane."""
+    return f"detour:{place.desk}:{place.channel}:{place.thread}"
+
+
 def pace(bucket: str) -> str:
     """A shared limit: the time (us) at which its next slot after the reserved ones comes."""
     return f"pace:{bucket}"

@@ -27,6 +27,7 @@ _STALE = -2
 _ERASED_AT_ONCE = 200
 _FIRST_NUMBER = 1_000
 """Conversation numbers begin above this one."""
+_threads = msgspec.msgpack.Decoder(ThreadRef)
 
 
 def first_counter(shards: int) -> int:
@@ -298,6 +299,11 @@ class LiveStore:
         """Packed rows of these agents."""
         lists = await asyncio.gather(*[self._redis("HVALS", keys.rows(agent)) for agent in agents])
         return [row for rows in lists for row in rows]
+
+    async def thread(self, place: Place) -> ThreadRef | None:
+        """What a thread stands for."""
+        stored = await self._redis("GET", keys.thread(place))
+        return None if stored is None else _threads.decode(stored)
 
     async def remember_thread(self, place: Place, ref: ThreadRef) -> None:
         """Make staff words in this thread find their conversation."""

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 from bridge.errors import FailureKind
-from bridge.model import Fate, Place, Receipt, lane_of, message_id
+from bridge.events import StaffEventUnplaced, StaffWrote, pack
+from bridge.markup import text
+from bridge.model import (
+    DESK_LANE,
+    DESK_UNIT,
+    ContactId,
+    ConversationId,
+    EventId,
+    Fate,
+    Place,
+    Post,
+    Receipt,
+    lane_of,
+    message_id,
+)
 from bridge.perform.lines import unpack_mark
 from bridge.store import keys
 from tests.support.platforms import NO_ANSWER, failure
 from tests.support.waiting import until
-from tests.support.workers import INBOX, Town, Worker, contact_of
+from tests.support.workers import BEN, INBOX, Town, Worker, contact_of
 
 ANA, BO = contact_of(1), contact_of(5)
 LANE = lane_of(ANA)
@@ -328,6 +343,31 @@ async def test_nothing_is_begun_in_the_last_moments_of_a_hold(town: Town) -> Non
 def _is_over(worker: Worker) -> bool:
     hold = worker.engine.hold(LANE)
     return hold is None or hold.until < asyncio.get_running_loop().time()
+
+
+async def test_words_that_came_by_the_desks_lane_need_no_look_up_once_the_thread_is_known(town: Town) -> None:
+    """They go to the conversation, in order, and the desk is not asked for the root of each."""
+    await talking(town)
+    place = (await town.conversation(ANA)).thread
+    assert place is not None
+    for number in range(3):
+        wrote = StaffWrote(
+            id=EventId(f"desk:C1:late{number}"),
+            at=datetime.now(UTC),
+            contact=ContactId(""),
+            conversation=ConversationId(""),
+            author=BEN.accounts[0],
+            author_name="Ben",
+            place=place,
+            post=Post(desk="desk", channel="C1", id=f"late{number}"),
+            body=text(f"late {number}"),
+        )
+        unplaced = StaffEventUnplaced(id=wrote.id, at=wrote.at, place=place, event=pack(wrote))
+        await town.store.emit(DESK_LANE, DESK_UNIT, pack(unplaced))
+    await until(lambda: len(town.channel.sent) == 3, 10, "three replies")
+    await town.settled()
+    assert [words for _, words in town.channel.sent] == ["late 0", "late 1", "late 2"]
+    assert town.desk.count("find_thread") == 0
 
 
 # --------------------------------------------------------------------------------------------- decoration

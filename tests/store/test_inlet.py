@@ -25,6 +25,7 @@ from bridge.model import (
     LaneId,
     Mode,
     OpenConversation,
+    Place,
     Role,
     Roster,
     Status,
@@ -238,6 +239,16 @@ async def test_without_its_replicas_an_append_is_not_answered(
 
 
 # ------------------------------------------------------------------------------------------------ look-ups
+
+
+async def test_a_threads_detour_ends_by_itself(inlet: LiveInlet, redis: Redis) -> None:
+    """It holds for one thread, and for about a minute."""
+    place = Place(desk="desk", channel="C1", thread="1.0")
+    assert not await inlet.detoured(place)
+    await inlet.detour(place)
+    assert await inlet.detoured(place)
+    assert not await inlet.detoured(Place(desk="desk", channel="C1", thread="2.0"))
+    assert 0 < await redis("TTL", keys.detour(place)) <= 60
 
 
 async def test_contacts_numbers_and_lists_are_as_last_committed(inlet: LiveInlet, store: LiveStore) -> None:

@@ -49,6 +49,7 @@ class MemoryInlet:
     def __init__(self) -> None:
         self.placed: list[Placed] = []
         self.threads: dict[Place, ThreadRef] = {}
+        self.detours: set[Place] = set()
         self.numbers: dict[int, ThreadRef] = {}
         self.contacts: dict[ContactId, Contact] = {}
         self.open: dict[AgentId | None, tuple[OpenConversation, ...]] = {}
@@ -79,6 +80,14 @@ class MemoryInlet:
     async def thread(self, place: Place) -> ThreadRef | None:
         self._check()
         return self.threads.get(place)
+
+    async def detour(self, place: Place) -> None:
+        self._check()
+        self.detours.add(place)
+
+    async def detoured(self, place: Place) -> bool:
+        self._check()
+        return place in self.detours
 
     async def numbered(self, number: int) -> ThreadRef | None:
         self._check()

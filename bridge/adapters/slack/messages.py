@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -173,13 +174,17 @@ class MessageReader:
     async def _placed(
         self, event: StaffWrote | StaffEdited | StaffDeleted, place: Place, *, ours: bool
     ) -> list[Placed]:
-        """The event in its contact's shard; in the desk's lane when the thread is ours but not known."""
-        ref = await self._inlet.thread(place)
-        if ref is not None:
+        """The event in its contact's shard; in the desk's lane when the thread is ours but not known, or was not a
+        moment ago: then what was typed before is still on its way there.
+        """
+        ref, detoured = await asyncio.gather(self._inlet.thread(place), self._inlet.detoured(place))
+        if ref is not None and not detoured:
             known = structs.replace(event, contact=ref.contact, conversation=ref.conversation)
             return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=known)]
-        if not ours:
-            return []
+        if ref is None:
+            if not ours:
+                return []
+            await self._inlet.detour(place)
         unplaced = StaffEventUnplaced(id=event.id, at=event.at, place=place, event=pack(event))
         return [Placed(lane=DESK_LANE, unit=DESK_UNIT, event=unplaced)]
 

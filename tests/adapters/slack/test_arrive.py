@@ -133,6 +133,24 @@ async def test_an_unknown_thread_of_ours_is_left_to_the_desk_lane(rig: Rig) -> N
     assert (inner.id, plain(inner.body)) == (placed.event.id, "hello")
 
 
+async def test_words_do_not_overtake_those_of_a_moment_ago(rig: Rig) -> None:
+    """What is typed after the thread became known goes the way of what was typed before; other threads do not."""
+    place = await rig.thread()
+    known = rig.inlet.threads.copy()
+    rig.inlet.threads.clear()
+    ben = rig.sandbox.slack.person("ben")
+    await ben.replies("support", place.thread or "", "first")
+    await quiet(rig)
+    rig.inlet.threads |= known
+    await ben.replies("support", place.thread or "", "second")
+    await quiet(rig)
+    assert [type(event) for event in rig.inlet.events] == [StaffEventUnplaced, StaffEventUnplaced]
+    other = await rig.thread()
+    await ben.replies("support", other.thread or "", "elsewhere")
+    await quiet(rig)
+    assert isinstance(rig.inlet.events[-1], StaffWrote)
+
+
 async def test_edits_and_deletions_name_the_post_they_change(rig: Rig) -> None:
     """An edit and a deletion lead to the words they are about; a link preview is no edit."""
     place = await rig.thread()

@@ -80,6 +80,12 @@ class MemoryInlet:
     async def thread(self, place: Place) -> ThreadRef | None:
         return None
 
+    async def detour(self, place: Place) -> None:
+        raise NotImplementedError
+
+    async def detoured(self, place: Place) -> bool:
+        raise NotImplementedError
+
     async def numbered(self, number: int) -> ThreadRef | None:
         return None
 
