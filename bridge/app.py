@@ -60,6 +60,7 @@ from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
 from bridge.store.replicated import Copies
+from bridge.store.sentinel import Watched, parse_sentinels
 from bridge.tracer import Tracer
 from bridge.web import Check, Handler, build, serve
 
@@ -139,9 +140,16 @@ def host_of(owner: str) -> str:
 
 def open_redis(settings: Settings) -> JoinedRedis | ClusterRedis:
     """The Redis of the settings; connects at the first command."""
-    timing = Timing(answer_s=settings.redis.timeout_s)
-    kind = ClusterRedis if settings.redis.cluster else JoinedRedis
-    return kind(settings.redis.url, timing)
+    redis, timing = settings.redis, Timing(answer_s=settings.redis.timeout_s)
+    if redis.cluster:
+        return ClusterRedis(redis.url, timing)
+    password = redis.sentinel_password
+    watched = Watched(
+        sentinels=parse_sentinels(redis.sentinels),
+        name=redis.sentinel_name,
+        password=password.get_secret_value() if password else None,
+    )
+    return JoinedRedis(redis.url, timing, watched if redis.sentinels else None)
 
 
 # ---------------------------------------------------------------------------------- the platforms' sides

@@ -229,6 +229,21 @@ def test_a_cluster_has_one_database_and_no_socket(url: str, wrong: str) -> None:
         assert load_settings(None, environ | {"THREADLINE_REDIS__URL": well}).redis.cluster
 
 
+def test_sentinels_are_listed_and_do_not_go_with_a_cluster() -> None:
+    """From a variable with commas; what is no address, a cluster and a socket file are refused."""
+    environ = COMPLETE | {"THREADLINE_REDIS__SENTINELS": "one:26379, [fd00::1]:5000,two"}
+    assert load_settings(None, environ).redis.sentinels == ("one:26379", "[fd00::1]:5000", "two")
+    assert problems(environ | {"THREADLINE_REDIS__SENTINELS": "redis://one"}) == {
+        "redis.sentinels": 'does not look right (it is "redis://one")'
+    }
+    wrong = "is set, and redis.cluster too: a cluster has none"
+    assert problems(environ | {"THREADLINE_REDIS__CLUSTER": "true"}) == {"redis.sentinels": wrong}
+    wrong = "is set, and redis.url is a socket file"
+    assert problems(environ | {"THREADLINE_REDIS__URL": "unix:///run/redis.sock"}) == {
+        "redis.sentinels": wrong
+    }
+
+
 def test_with_nothing_at_all_each_required_key_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def missing_and_clashing(tree: Mapping[str, Any]) -> list[Problem]:
         *_none_at_all(inboxes),
         *_twice(inboxes),
         *_cluster(_table(tree, "redis")),
+        *_sentinel(_table(tree, "redis")),
         *_deadline(tree),
     ]
 
@@ -200,6 +201,17 @@ def _cluster(redis: Mapping[str, Any]) -> Iterator[Problem]:
     elif re.search(r"^rediss?://[^/]*/0*[1-9]|[?&]db=0*[1-9]", url):
         wrong = "names a database, and redis.cluster is set: a cluster has no other than 0"
         yield _problem(("redis", "url"), field, wrong, {})
+
+
+def _sentinel(redis: Mapping[str, Any]) -> Iterator[Problem]:
+    """Sentinel watches one primary, which is reached over the network."""
+    field = fields.field_at(("redis", "sentinels"))
+    if field is None or not redis.get("sentinels"):
+        return
+    if str(redis.get("cluster", False)).lower() in _TRUE:
+        yield _problem(("redis", "sentinels"), field, "is set, and redis.cluster too: a cluster has none", {})
+    if str(redis.get("url", "")).startswith("unix://"):
+        yield _problem(("redis", "sentinels"), field, "is set, and redis.url is a socket file", {})
 
 
 def _deadline(tree: Mapping[str, Any]) -> Iterator[Problem]:

@@ -92,6 +92,7 @@ def _archive_address(text: str) -> str:
 
 
 Secret = Annotated[SecretStr, AfterValidator(_clean)]
+HostAndPort = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+)(:\d{1,5})?$")]
 Digits = Annotated[str, Field(pattern=r"^\d{5,}$")]
 SlackChannel = Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")]
 # Slack: user ids start with U or W, user groups with S; everything else has to be an e-mail address.
@@ -178,6 +179,19 @@ class RedisSettings(Section):
         description="the server's address, with user and password when it needs them",
         examples=["redis://127.0.0.1:6379/0", "rediss://user:password@redis.example.com:6380/0"],
         json_schema_extra={"secret": True},
+    )
+    sentinels: Annotated[tuple[HostAndPort, ...], BeforeValidator(_split)] = Field(
+        default=(),
+        description="host:port of each Sentinel; where there are some, host and port of the address do not count",
+        examples=[["sentinel-1.example.com:26379", "sentinel-2.example.com:26379"]],
+    )
+    sentinel_name: Annotated[str, Field(min_length=1)] = Field(
+        default="mymaster", description="what the Sentinels call the primary"
+    )
+    sentinel_password: Secret | None = Field(
+        default=None,
+        description="the password that the Sentinels themselves want",
+        examples=["the-sentinels-password"],
     )
     cluster: bool = Field(
         default=False, description="whether the address is that of a node of a cluster (Redis Cluster)"

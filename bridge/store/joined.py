@@ -16,6 +16,7 @@ from bridge.errors import BridgeError, StoreUnavailableError, StoreUnknownError
 from bridge.store.address import Address, parse_address
 from bridge.store.connection import Arg, Reply, Script
 from bridge.store.link import Link, open_link, pack
+from bridge.store.sentinel import Watched, locate
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +38,14 @@ class JoinedRedis:
 
     spread = False
 
-    def __init__(self, where: str | Address, timing: Timing | None = None) -> None:
-        """Raises ValueError when the address cannot be read."""
+    def __init__(
+        self, where: str | Address, timing: Timing | None = None, watched: Watched | None = None
+    ) -> None:
+        """With `watched`, Sentinel is asked before each new connection which server it has to be. Raises ValueError
+        when the address cannot be read.
+        """
         self._address = parse_address(where) if isinstance(where, str) else where
+        self._watched = watched
         self._timing = timing or Timing()
         self._link: Link | None = None
         self._up = asyncio.Event()
@@ -128,6 +134,9 @@ class JoinedRedis:
                 link = self._idle.pop()
                 if link.usable:
                     return link
+            if self._watched is not None:
+                # Only with a connection of the shared kind is it known where the primary is.
+                await self._ready()
             # In a task of its own, so that closing ends it also where nobody waits for it any more.
             opening = asyncio.get_running_loop().create_task(
                 open_link(self._address, _ignore, connect_s=self._timing.connect_s, stall_s=None)
@@ -194,16 +203,27 @@ class JoinedRedis:
             self._failures = 0
         self._go_down(now)
 
+    def _go_to(self, address: Address) -> None:
+        """From now on everything happens there; a read at a former primary would wait for what never comes."""
+        if address != self._address:
+            self._address = address
+            for link in (*self._idle, *self._waiting):
+                link.close()
+            self._idle.clear()
+
     async def _dial(self) -> None:
         """Connect, however long it takes, with growing pauses of random length between the tries."""
         timing = self._timing
-        while True:
+        # Closing cancels this as well, which is lost where a library takes it for a time-out of its own.
+        while not self._closed:
             if self._failures:
                 pause_s = min(timing.longest_pause_s, timing.first_pause_s * 2.0 ** min(self._failures, 16))
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             # Counted before the try: a connection that is lost at once must not be tried again without pause.
             self._failures += 1
             try:
+                if self._watched is not None:
+                    self._go_to(await locate(self._watched, self._address, timing.connect_s))
                 link = await open_link(
                     self._address, self._on_lost, connect_s=timing.connect_s, stall_s=timing.answer_s
                 )
