@@ -174,6 +174,25 @@ def bench(
     _run(run(Options(messages=messages, runs=runs, rate=rate)))
 
 
+@app.command()
+def verify(
+    *,
+    since: Annotated[str, typer.Option(help="From when on: 90m, 1d, 7d, or a date.")] = "1d",
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds that the archive may take to catch up.")
+    ] = 10.0,
+    config: ConfigOption = None,
+) -> None:
+    """Check that every message was shown or sent, once and in order (docs/ledger.md); 1 when not."""
+    from bridge.operate.common import instant  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.verify import verify as run  # noqa: PLC0415 - keeps --help quick
+
+    settings, begin = _settings(config), instant(since, "--since")
+    assert begin is not None  # noqa: S101 - it has a default
+    _run(run(settings, begin, as_json=json_output, wait_s=wait))
+
+
 replay = typer.Typer(
     help="Dead letters: events that could not be decided. List, show, retry or drop them.",
     no_args_is_help=True,

@@ -180,58 +180,58 @@ class Inbound:
         self.unshown: list[Shown] = []
         self.doubled: list[Line] = []
         self.swapped: list[Line] = []
-        self._row: Shown | None = None
-        self._posts: dict[int | None, list[Shown]] = {}
-        self._last: dict[tuple[ConversationId, str], tuple[tuple[int, str], MessageId]] = {}
+        self._rows: list[Shown] = []
+        """Those of the message that the last row was about."""
+        self._last: dict[tuple[ConversationId, str | None], tuple[int, str, MessageId]] = {}
 
     def take(self, rows: Iterable[Shown]) -> None:
         """The next rows; all rows of a message follow each other."""
+        held = self._rows
         for row in rows:
-            if self._row is None or row.message != self._row.message:
-                self._end()
-                self._row, self._posts = row, {}
-            if row.post is not None:
-                self._posts.setdefault(row.posted_at, []).append(row)
+            if held and row.message != held[0].message:
+                self._end(held)
+                held.clear()
+            held.append(row)
 
     def end(self) -> Inbound:
         """There are no more."""
-        self._end()
-        self._row = None
+        if self._rows:
+            self._end(self._rows)
+            self._rows = []
         return self
 
-    def _end(self) -> None:
-        row = self._row
-        if row is None:
-            return
+    def _end(self, rows: list[Shown]) -> None:
+        """All rows of a message. Nearly always there is one, so that comes first."""
+        row = rows[0]
         self.messages += 1
-        self.elsewhere.pop(row.message, None)
-        if not self._posts:
+        if self.elsewhere:
+            self.elsewhere.pop(row.message, None)
+        if row.post is None:
             self.unshown.append(row)
             return
-        self.placeholders += not row.plain
-        if len(self._posts) > 1:
-            posts = ", ".join(post.post or "" for parts in self._posts.values() for post in parts)
-            self.doubled.append(self.line(row, f"shown {len(self._posts)} times: {posts}"))
-        first = min(post for parts in self._posts.values() for post in map(_ordered, parts))
-        self._in_turn(row, first)
+        if not row.plain:
+            self.placeholders += 1
+        if len(rows) > 1:
+            times = len({one.posted_at for one in rows})
+            if times > 1:
+                posts = ", ".join(one.post or "" for one in rows)
+                self.doubled.append(self.line(row, f"shown {times} times: {posts}"))
+            row = min(rows, key=lambda one: (one.place or "", len(one.post or ""), one.post or ""))
+        self._in_turn(row, row.post or "")
 
-    def _in_turn(self, row: Shown, post: tuple[str, tuple[int, str]]) -> None:
-        place, position = post
-        last = self._last.get((row.conversation, place))
-        if last is not None and position < last[0]:
-            self.swapped.append(self.line(row, f"shown before {last[1]}, which came earlier"))
+    def _in_turn(self, row: Shown, post: str) -> None:
+        """Whether a message stands below those that came before it."""
+        key = row.conversation, row.place
+        last = self._last.get(key)
+        size = len(post)
+        if last is not None and (size < last[0] or (size == last[0] and post < last[1])):
+            self.swapped.append(self.line(row, f"shown before {last[2]}, which came earlier"))
             return
-        self._last[row.conversation, place] = (position, row.message)
+        self._last[key] = size, post, row.message
 
     def line(self, row: Shown | Sent | Twice, what: str) -> Line:
         """What is to be said about a message."""
         return _line(row.message, row.conversation, row.at, what, self.shards)
-
-
-def _ordered(row: Shown) -> tuple[str, tuple[int, str]]:
-    """Where a post stands, so that one above sorts before one below."""
-    post = row.post or ""
-    return row.place or "", (len(post), post)
 
 
 def _line(message: MessageId, conversation: ConversationId | None, at: int, what: str, shards: int) -> Line:

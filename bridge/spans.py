@@ -19,7 +19,7 @@ def spell(seconds: float) -> str:
     if whole < 120:
         return f"{whole} s"
     minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
-    if minutes < 120:
+    if minutes < 120 and whole % 3600 >= 60:
         return f"{minutes} min"
     if hours < 48 and whole % 86_400 >= 60:
         return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"

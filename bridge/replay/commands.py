@@ -14,6 +14,7 @@ from bridge import journal
 from bridge.app import lanes, open_redis, policies
 from bridge.errors import StoreUnavailableError
 from bridge.model import LaneId
+from bridge.observe import configure_logging
 from bridge.replay import letters as about
 from bridge.replay.letters import Found
 from bridge.replay.shown import details, listing, say, show_json
@@ -195,6 +196,7 @@ async def drop(
 
 
 async def _with_letters(settings: Settings, work: Callable[[DeadLetters, Redis], Awaitable[int]]) -> int:
+    configure_logging("error")
     redis = open_redis(settings)
     try:
         await expect_shards(redis, settings.shards)

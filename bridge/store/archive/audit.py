@@ -56,7 +56,7 @@ class Audit:
             )
             .select_from(messages.outerjoin(posts, shows))
             .where(self._said(Direction.INBOUND))
-            .order_by(messages.c.seq)
+            .order_by(messages.c.seq, posts.c.at, posts.c.post)
         )
         result = await self._connection.stream(wanted)
         async for rows in result.partitions(self._at_once):
