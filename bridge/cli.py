@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import getpass
 import json
 import os
 from collections.abc import Coroutine, Sequence
@@ -293,6 +294,44 @@ def export(
     from bridge.operate.export import export as run  # noqa: PLC0415 - keeps --help quick
 
     _run(run(_settings(config), contact, instant(since, "--since"), out))
+
+
+@app.command()
+def forget(
+    who: Annotated[
+        str,
+        typer.Argument(
+            help="A phone number in any spelling, a conversation's number, an @username, or an id."
+        ),
+    ],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what there is, and change nothing.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option(help="Also while a conversation is active or something is being sent.")
+    ] = False,
+    delete_posts: Annotated[
+        bool, typer.Option(help="Delete the bot's posts about the contact, too.")
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="Who asked for it; kept. Default: your login name.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Erase a contact from the archive and from Redis, for good (docs/privacy.md)."""
+    from bridge.operate.forget import Options  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.forget import forget as run  # noqa: PLC0415 - keeps --help quick
+
+    options = Options(
+        by=by or getpass.getuser(), yes=yes, dry_run=dry_run, force=force, delete_posts=delete_posts
+    )
+    _run(run(_settings(config), who, options, _typed))
+
+
+def _typed(question: str) -> str:
+    """Ask; whatever is typed."""
+    answer: str = typer.prompt(question, default="", show_default=False, prompt_suffix="")
+    return answer
 
 
 @app.command()

@@ -326,6 +326,18 @@ class SlackDesk:
             if cursor is None:
                 return
 
+    async def remove(self, post: Post) -> bool:
+        """Delete a post of ours (Slack: chat.delete; a bot cannot delete what people posted). False: it is gone already.
+        Raises `PlatformError`.
+        """
+        try:
+            await self.caller.call("chat.delete", {"channel": post.channel, "ts": post.id})
+        except PlatformError as problem:
+            if problem.failure.kind is FailureKind.GONE:
+                return False
+            raise
+        return True
+
     async def read_roster(self) -> tuple[Agent, ...]:
         """Who works here, with their roles; `roster_problems` says what could not be read."""
         await self.identity()

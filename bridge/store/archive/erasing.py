@@ -34,7 +34,7 @@ async def erase(connection: AsyncConnection, contact: str, before: int) -> tuple
     """Take out everything about a contact, and of the journal what stands there before the fact `before`; what there
     was, in numbers. Everything that the projections have of the contact was decided before that.
     """
-    tallies = await _tallies(connection, contact)
+    tallies = await tallies_of(connection, contact)
     if connection.dialect.name == "sqlite":
         # Overwrites what it takes out instead of only forgetting where it was.
         await connection.execute(text("PRAGMA secure_delete = ON"))
@@ -79,7 +79,8 @@ def _of_contact(table: Table, contact: str, cases: Sequence[str]) -> ColumnEleme
     return and_(table.c.conversation.in_(cases), table.c.contact == contact)
 
 
-async def _tallies(connection: AsyncConnection, contact: str) -> tuple[Tally, ...]:
+async def tallies_of(connection: AsyncConnection, contact: str) -> tuple[Tally, ...]:
+    """How much there is of a contact, by inbox; one for no inbox where there is no conversation."""
     found: dict[str, dict[str, Any]] = {}
 
     def add(inbox: str, **counts: int) -> None:
