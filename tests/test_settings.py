@@ -229,6 +229,14 @@ def test_a_cluster_has_one_database_and_no_socket(url: str, wrong: str) -> None:
         assert load_settings(None, environ | {"THREADLINE_REDIS__URL": well}).redis.cluster
 
 
+def test_the_page_on_redis_shows_settings(tmp_path: Path) -> None:
+    """Its examples load as they stand, and are for what their heading says."""
+    page = (Path(__file__).parents[1] / "docs" / "redis.md").read_text("utf-8")
+    sentinel, cluster = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(load_settings(toml(tmp_path, sentinel), COMPLETE).redis.sentinels) == 3
+    assert load_settings(toml(tmp_path, cluster), COMPLETE).redis.cluster
+
+
 def test_sentinels_are_listed_and_do_not_go_with_a_cluster() -> None:
     """From a variable with commas; what is no address, a cluster and a socket file are refused."""
     environ = COMPLETE | {"THREADLINE_REDIS__SENTINELS": "one:26379, [fd00::1]:5000,two"}

@@ -59,6 +59,11 @@ async def _cluster(redis: ClusterRedis, replicas: int) -> list[Finding]:
         advice = "look at CLUSTER NODES: customers whose slots nobody has are not heard"
         found = [Finding.error("redis.cluster", "a part is down: nobody has some of the slots", advice)]
     for name, node in nodes.items():
+        if await _config(node, "cluster-require-full-coverage") == "yes":
+            advice = "set it to no: as it is, the whole cluster refuses while a part of it is down"
+            found.append(
+                Finding.warning("redis.cluster", f"cluster-require-full-coverage yes ({name})", advice)
+            )
         found += [
             msgspec.structs.replace(one, found=f"{one.found} ({name})")
             for one in await _server(node, replicas, in_cluster=True)

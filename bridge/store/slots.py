@@ -11,6 +11,7 @@ from bridge.store.connection import Arg
 SLOTS = 16_384
 
 _SCRIPTS = frozenset({"EVAL", "EVALSHA"})
+_WITH_SUBCOMMAND = frozenset({"OBJECT", "XGROUP", "XINFO"})
 _STREAM_READS = frozenset({"XREAD"})
 _WITHOUT_KEY = frozenset(
     {"ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DBSIZE", "DEBUG", "ECHO", "FLUSHALL"}
@@ -20,7 +21,8 @@ _WITHOUT_KEY |= {"WAIT", "WAITAOF"}
 
 
 def keys_of(args: Sequence[Arg]) -> Sequence[Arg]:
-    """The keys that decide where a command runs: those of a script or a stream read, else its first argument.
+    """The keys that decide where a command runs: those of a script or a stream read, else its first argument, or the
+    one behind its subcommand.
 
     A command with several keys beside these (`MGET`) names keys of one lane, so its first one says it all.
     """
@@ -29,6 +31,8 @@ def keys_of(args: Sequence[Arg]) -> Sequence[Arg]:
         return ()
     if name in _SCRIPTS:
         return args[3 : 3 + int(args[2])]
+    if name in _WITH_SUBCOMMAND:
+        return args[2:3]
     if name in _STREAM_READS:
         behind = next(at for at, arg in enumerate(args) if _text(arg).upper() == "STREAMS") + 1
         return args[behind : behind + (len(args) - behind) // 2]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from bridge.errors import Level, StoreUnavailableError, StoreUnknownError
 from bridge.model import LaneId, shard_lane
 from bridge.store import keys
+from bridge.store.base import Commit
 from bridge.store.cluster import ClusterRedis
 from bridge.store.health import inspect
 from bridge.store.joined import JoinedRedis, Timing
@@ -20,6 +23,7 @@ from tests.support.valkey_cluster import ValkeyCluster
 from tests.support.waiting import until
 
 SHORT = Timing(answer_s=2.0, connect_s=0.5, patience_s=0.2)
+DOCS = Path(__file__).parents[2] / "docs" / "redis.md"
 LANES = tuple(shard_lane(shard) for shard in range(16))
 
 
@@ -318,17 +322,43 @@ async def test_a_password_is_used_for_every_node(tmp_path_factory: pytest.TempPa
         own.remove()
 
 
+async def test_the_documented_permissions_are_enough(cluster: ValkeyCluster) -> None:
+    """A user without the dangerous commands does all that the store does, and the check sees everything."""
+    for server in servers(cluster):
+        client = server.client()
+        rules = re.search(r"`(~\* [^`]*)`", DOCS.read_text("utf-8"))
+        assert rules is not None
+        client.execute_command("ACL SETUSER", "app", "reset", "on", ">pw", *rules[1].split())  # type: ignore[no-untyped-call]
+        client.close()
+    redis = ClusterRedis(cluster.url.replace("//", "//app:pw@"), SHORT)
+    store, lane = LiveStore(redis), LaneId("s1")
+    hold = await store.acquire(lane, "me")
+    assert hold is not None
+    assert await store.beat("me") == 1
+    await store.emit(lane, "u", b"e")
+    (entry,) = await store.read(dict.fromkeys(LANES, "0-0"), 1, 5.0)
+    assert await store.commit(
+        Commit(hold=hold, unit="u", version=0, state=b"s", event_id="e", entry=entry.id)
+    )
+    assert await redis.batch([("SET", keys.barrier(lane), ""), ("WAIT", 0, 10)]) == [b"OK", 0]
+    assert {one.level for one in await inspect(redis, shards=16)} == {Level.OK}
+    await redis.aclose()
+
+
 async def test_the_check_looks_at_every_primary(redis: ClusterRedis, cluster: ValkeyCluster) -> None:
     """What is weak at one node is named with that node."""
     assert {one.level for one in await inspect(redis, shards=16)} == {Level.OK}
     server = cluster.primaries()[1]
     client = server.client()
     client.config_set("appendfsync", "everysec")
+    client.config_set("cluster-require-full-coverage", "yes")
     try:
         bad = [one for one in await inspect(redis, shards=16) if one.level is not Level.OK]
     finally:
         client.config_set("appendfsync", "always")
+        client.config_set("cluster-require-full-coverage", "no")
         client.close()
     assert [(one.name, one.found) for one in bad] == [
-        ("redis.appendfsync", f"appendfsync everysec (127.0.0.1:{server.port})")
+        ("redis.cluster", f"cluster-require-full-coverage yes (127.0.0.1:{server.port})"),
+        ("redis.appendfsync", f"appendfsync everysec (127.0.0.1:{server.port})"),
     ]

@@ -23,6 +23,11 @@ WITH_KEYS: list[tuple[Arg, ...]] = [
     ("EVAL", "return 1", 2, "{s1}:a", "{s1}:b", "arg"),
     ("EVALSHA", "0" * 40, 1, b"{s1}:a"),
     ("HGETALL", "{s1}:a:x"),
+    ("XINFO", "STREAM", "{s1}:journal"),
+    ("XGROUP", "CREATE", "{s1}:journal", "g", "$"),
+    ("XSETID", "{s1}:journal", "1-1"),
+    ("XTRIM", "{s1}:journal", "MINID", "1-1"),
+    ("DEL", "{s1}:hold", "{s1}:fence"),
     ("ZREM", "workers", "me"),
     ("BLPOP", "l", 1),
 ]

@@ -35,6 +35,7 @@ class ValkeyCluster:
                 cluster_port=str(bus_port),
                 cluster_node_timeout=str(node_timeout_ms),
                 cluster_replica_validity_factor="0",
+                cluster_require_full_coverage="no",
                 # Else a replica waits five seconds for its first copy, and until then never takes over.
                 repl_diskless_sync_delay="0",
             )
