@@ -261,8 +261,9 @@ class Bridge:
         await claim_shards(self.redis, self.settings.shards)
         if self.has(ProcessRole.SCHEDULER):
             await self._migrate()
+        # No limit: each conversation has one call under way, and those that hang must not keep others waiting.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=100), cookie_jar=aiohttp.DummyCookieJar()
+            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
         )
         desk = slack_desk(self.settings, self._session, self.inlet.roster)
         await self.inlet.refresh()

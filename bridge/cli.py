@@ -8,6 +8,7 @@ import getpass
 import json
 import os
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -166,13 +167,38 @@ def bench(
     runs: Annotated[int, typer.Option(min=1, max=20, help="Times that everything is measured.")] = 3,
     rate: Annotated[
         float, typer.Option(min=1, max=10_000, help="Messages a second while latency is measured.")
-    ] = 300.0,
+    ] = 500.0,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", help="One part: relay, replies, stalls, limits, memory or lookups; may be repeated."
+        ),
+    ] = None,
+    large: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool,
+        typer.Option("--large", help="Memory at 100,000 conversations and look-ups among a million; slow."),
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write all figures to this file.")
+    ] = None,
 ) -> None:
-    """Measure capacity, processor time and latency beside a bare floor. Loopback only; a minute or two."""
-    from bridge.bench import Options  # noqa: PLC0415 - keeps --help quick
-    from bridge.bench import bench as run  # noqa: PLC0415 - keeps --help quick
+    """Measure capacity, processor time, latency, memory and limits. Loopback only; a few minutes."""
+    from bridge import bench as benchmark  # noqa: PLC0415 - keeps --help quick
 
-    _run(run(Options(messages=messages, runs=runs, rate=rate)))
+    unknown = [one for one in only or () if one not in benchmark.PARTS]
+    if unknown:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} is no part; expected {', '.join(benchmark.PARTS)}", param_hint="--only"
+        )
+    options = benchmark.Options(
+        parts=tuple(only or benchmark.PARTS),
+        load=benchmark.Load(messages=messages, rate=rate),
+        runs=runs,
+        json=json_file,
+    )
+    if large:
+        options = replace(options, opened=benchmark.LARGE_OPENED, known=benchmark.LARGE_KNOWN)
+    _run(benchmark.bench(options))
 
 
 @app.command()

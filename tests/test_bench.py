@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import random
@@ -15,21 +16,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bridge.bench import Options, bench
+from bridge.bench import Load, Options, bench, lookups, platforms
+from bridge.bench.conversations import late
 from bridge.bench.http1 import Framing, Line, request, response
 from bridge.bench.load import Outcome, Webhook, judge, webhooks
+from bridge.bench.memory import kind_of
 from bridge.bench.platforms import REFERENCE, Notes
 from bridge.bench.processes import Child, ChildError, cpu_s, free_port
 from bridge.bench.report import Figures, percentile, report
+from tests.support.waiting import until
 
-SMALL = Options(messages=100, runs=1, rate=100, rate_s=0.5, contacts=20, lines=4, drain_s=20)
+SMALL = Load(messages=100, rate=100, rate_s=0.5, contacts=20, lines=4, drain_s=20)
 
 
 def figures(**changes: float) -> Figures:
     """A run in which all went well."""
-    pairs = {"full_ack_ms": (1.0, 2.0), "relay_ms": (1.0, 2.0), "ack_ms": (1.0, 2.0)}
+    pairs = dict.fromkeys(("full_ack_ms", "half_relay_ms", "relay_ms", "ack_ms"), (1.0, 2.0))
     counts = {"lost": 0, "doubled": 0, "out_of_order": 0, "refused": 0}
-    costs = {"capacity": 1000.0, "cpu_ms": 0.5, "redis_cpu_ms": 0.1, "calls": 1.0}
+    costs = {
+        "capacity": 1000.0,
+        "cpu_ms": 0.5,
+        "redis_cpu_ms": 0.1,
+        "calls": 1.0,
+        "commands": 9.0,
+        "scripts": 2.0,
+    }
     return Figures(**(pairs | counts | costs | changes))  # type: ignore[arg-type]  # each has its own kind
 
 
@@ -113,8 +124,8 @@ def test_the_fate_of_messages_is_counted(
 ) -> None:
     """Order counts within a contact only; what came twice is no news."""
     load = [Webhook("a1", 0, b""), Webhook("b1", 1, b""), Webhook("a2", 0, b"")]
-    outcome = Outcome(sent=3)
-    judge(load, dict.fromkeys(["a1", "b1", "a2"], 100), [(one, 150) for one in arrivals], outcome)
+    outcome = Outcome(sent=3, due=dict.fromkeys(["a1", "b1", "a2"], 100))
+    judge(load, [(one, 150) for one in arrivals], outcome)
     assert (outcome.lost, outcome.doubled, outcome.out_of_order) == (lost, doubled, out_of_order)
     assert outcome.relays == [50] * len(set(arrivals))
 
@@ -184,7 +195,7 @@ def children() -> set[str]:
 async def test_a_small_benchmark_runs_whole_and_leaves_nothing_behind() -> None:
     """Floor and bridge carry every message once and in order, and all processes end."""
     before, out = children(), io.StringIO()
-    code = await bench(SMALL, Console(file=out, width=120))
+    code = await bench(Options(("relay",), SMALL, runs=1), Console(file=out, width=120))
     text = out.getvalue()
     assert code == 0, text
     assert "threadline: 0 lost, 0 doubled, 0 out of order, 0 refused" in text
@@ -192,3 +203,80 @@ async def test_a_small_benchmark_runs_whole_and_leaves_nothing_behind() -> None:
     rows = dict(line.rsplit(maxsplit=3)[:2] for line in text.splitlines() if line.startswith("capacity"))
     assert float(next(iter(rows.values()))) > 0
     assert children() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+async def test_replies_go_out_and_figures_are_written(tmp_path: Path) -> None:
+    """The other direction carries every reply once; the figures are in the file as well."""
+    before, out, file = children(), io.StringIO(), tmp_path / "figures.json"
+    options = Options(("replies",), SMALL, json=file)
+    code = await bench(options, Console(file=out, width=120))
+    assert code == 0, out.getvalue()
+    written = orjson.loads(file.read_bytes())
+    (replies,) = written["replies"]
+    assert replies["figures"]["capacity, replies/s"] > 0
+    assert replies["figures"]["lost, doubled or out of order"] == 0
+    assert "Slack's event answered at capacity: p50, p99 (ms)" in replies["figures"]
+    assert set(written) == {"conditions", "replies"}
+    assert children() == before
+
+
+async def test_everything_that_is_looked_up_is_found() -> None:
+    """Among few and among many; what is not found would be an error."""
+    section = await lookups.measure(20, 50, asked=20)
+    assert len(section.rows) == 3 * len(lookups.QUESTIONS)
+    assert all(row.value for row in section.rows)
+
+
+async def test_a_call_that_is_to_hang_is_answered_late() -> None:
+    """And those on other connections at once."""
+    port = free_port()
+    serving = asyncio.create_task(platforms.serve(port, 30))
+    hanging, other = await opened(port), await opened(port)
+    stuck = asyncio.create_task(
+        hanging.ask(request("/api/chat.postMessage", b"ref-abcd1234-0000001 stall2000"))
+    )
+    status, _ = await other.ask(request("/api/chat.postMessage", b"ref-abcd1234-0000002"))
+    assert status == 200
+    assert not stuck.done()
+    assert (await stuck)[0] == 200
+    hanging.close()
+    other.close()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def opened(port: int) -> Line:
+    """A line to a server that has just been started."""
+
+    async def try_once() -> Line | None:
+        with contextlib.suppress(OSError):
+            return await Line.open(port)
+        return None
+
+    line = await until(try_once, 10, "the platforms to listen")
+    assert line is not None
+    return line
+
+
+def test_what_took_too_long_is_counted() -> None:
+    """Also what never came."""
+    hooks = [Webhook(name, 0, b"") for name in ("a", "b", "c")]
+    outcome = Outcome(due={"a": 0, "b": 0, "c": 0}, arrived={"a": 10**8, "b": 3 * 10**8})
+    assert late(outcome, hooks, 0.2) == 2
+
+
+@pytest.mark.parametrize(
+    "key, kind",
+    [
+        ("{s3}:u:3-abc", "state"),
+        ("{s3}:journal", "journal (until archived)"),
+        ("{desk}:l:ben", "rows of the lists"),
+        ("alias:phone:x:1", "aliases"),
+        ("thread:slack:C1:1.2", "threads"),
+        ("{s3}:in", "streams and the rest"),
+    ],
+)
+def test_keys_are_told_apart_by_what_they_are_for(key: str, kind: str) -> None:
+    """Memory is shown by what it is for."""
+    assert kind_of(key) == kind

@@ -4,6 +4,7 @@ Everything runs on loopback and ends with the command: an embedded Valkey that w
 platforms that answer at once, and under the same load in turn a bare floor and `threadline serve` with its pace off.
 """
 
-from bridge.bench.run import Options, bench
+from bridge.bench.pairs import Load
+from bridge.bench.run import LARGE_KNOWN, LARGE_OPENED, PARTS, Options, bench
 
-__all__ = ["Options", "bench"]
+__all__ = ["LARGE_KNOWN", "LARGE_OPENED", "PARTS", "Load", "Options", "bench"]

@@ -1,4 +1,4 @@
-"""Signed webhooks from pretended contacts, and what became of them."""
+"""Signed webhooks from pretended contacts and agents, and what became of them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import collections
 import hmac
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
 from bridge.bench.http1 import Line, request
+from bridge.bench.platforms import CHANNEL
 
-PATH = "/webhooks/whatsapp"
+CONTACTS_PATH = "/webhooks/whatsapp"
+DESK_PATH = "/webhooks/slack"
 PHONE_NUMBER_ID = "106540352242922"
 WABA_ID = "102290129340398"
 _WORDS = (
@@ -46,6 +48,17 @@ class Outcome:
     out_of_order: int = 0
     seconds: float = 0.0
     calls: dict[str, int] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    """When each was due, by reference (monotonic nanoseconds)."""
+    arrived: dict[str, int] = field(default_factory=dict)
+    """When each arrived first."""
+    threads: dict[str, str] = field(default_factory=dict)
+    """The thread in which a message was shown, by its reference."""
+
+    @property
+    def wrong(self) -> int:
+        """Messages that fared badly."""
+        return self.lost + self.doubled + self.out_of_order + self.refused
 
     @property
     def per_s(self) -> float:
@@ -55,17 +68,23 @@ class Outcome:
 
 def webhooks(count: int, contacts: int, tag: str, secret: str, dice: random.Random) -> list[Webhook]:
     """Build and sign `count` deliveries ahead of the measured time. `tag`: eight small letters or digits."""
-    return [_webhook(f"ref-{tag}-{n:07d}", dice.randrange(contacts), secret) for n in range(count)]
+    return [written(reference_of(tag, n), dice.randrange(contacts), secret) for n in range(count)]
 
 
-def _webhook(reference: str, contact: int, secret: str) -> Webhook:
+def reference_of(tag: str, number: int) -> str:
+    """What the `number`-th message of a load carries in its text."""
+    return f"ref-{tag}-{number:07d}"
+
+
+def written(reference: str, contact: int, secret: str, extra: str = "") -> Webhook:
+    """A contact wrote; `extra` is added to the words."""
     digits = f"1650{contact:07d}"
     message = {
         "from": digits,
         "id": f"wamid.{reference}",
         "timestamp": str(int(time.time())),
         "type": "text",
-        "text": {"body": f"{_WORDS} {reference}"},
+        "text": {"body": f"{_WORDS} {reference}{extra}"},
     }
     value = {
         "messaging_product": "whatsapp",
@@ -77,7 +96,46 @@ def _webhook(reference: str, contact: int, secret: str) -> Webhook:
     body = orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
     signed = "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()
     headers = {"Content_Type": "application/json", "X_Hub_Signature_256": signed}
-    return Webhook(reference, contact, request(PATH, body, **headers))
+    return Webhook(reference, contact, request(CONTACTS_PATH, body, **headers))
+
+
+def replied(reference: str, contact: int, thread: str, stamp: str, secret: str) -> Webhook:
+    """An agent wrote in the contact's thread; `stamp` is the `ts` of their post."""
+    words = f"Thank you for writing. The second chair is on its way and comes tomorrow. {reference}"
+    shown = {"type": "rich_text_section", "elements": [{"type": "text", "text": words}]}
+    event = {
+        "type": "message",
+        "user": "U0BENCH001",
+        "team": "T0BENCH001",
+        "channel": CHANNEL,
+        "channel_type": "channel",
+        "ts": stamp,
+        "event_ts": stamp,
+        "thread_ts": thread,
+        "parent_user_id": "U0BENCHBOT",
+        "text": words,
+        "blocks": [{"type": "rich_text", "block_id": "b1", "elements": [shown]}],
+    }
+    us = {"team_id": "T0BENCH001", "user_id": "U0BENCHBOT", "is_bot": True, "is_enterprise_install": False}
+    body = orjson.dumps(
+        {
+            "type": "event_callback",
+            "team_id": "T0BENCH001",
+            "api_app_id": "A0BENCH001",
+            "event_id": f"Ev{reference}",
+            "event_time": int(time.time()),
+            "event": event,
+            "authorizations": [us],
+        }
+    )
+    now = str(int(time.time()))
+    signed = hmac.digest(secret.encode(), b"v0:%b:%b" % (now.encode(), body), "sha256").hex()
+    headers = {
+        "Content_Type": "application/json",
+        "X_Slack_Request_Timestamp": now,
+        "X_Slack_Signature": f"v0={signed}",
+    }
+    return Webhook(reference, contact, request(DESK_PATH, body, **headers))
 
 
 async def drive(
@@ -91,23 +149,19 @@ async def drive(
     opened = [await Line.open(port) for _ in range(lines)]
     log = await Line.open(platforms)
     outcome = Outcome(sent=len(load))
-    starts: dict[str, int] = {}
     shares: list[list[tuple[int, Webhook]]] = [[] for _ in opened]
     for place, webhook in enumerate(load):
         shares[webhook.contact % lines].append((place, webhook))
     try:
         begun = time.monotonic_ns()
         await asyncio.gather(
-            *(
-                _send(line, share, begun, rate, starts, outcome)
-                for line, share in zip(opened, shares, strict=True)
-            )
+            *(_send(line, share, begun, rate, outcome) for line, share in zip(opened, shares, strict=True))
         )
-        arrivals = await _arrivals(log, starts, outcome, drain_s)
+        arrivals = await _arrivals(log, outcome, drain_s)
     finally:
         for line in (*opened, log):
             line.close()
-    judge(load, starts, arrivals, outcome)
+    judge(load, arrivals, outcome)
     outcome.seconds = (max((at for _, at in arrivals), default=begun) - begun) / 1e9
     return outcome
 
@@ -117,7 +171,6 @@ async def _send(
     share: Sequence[tuple[int, Webhook]],
     begun: int,
     rate: float | None,
-    starts: dict[str, int],
     outcome: Outcome,
 ) -> None:
     for place, webhook in share:
@@ -125,25 +178,24 @@ async def _send(
         if rate is not None:
             due = begun + int(place * 1e9 / rate)
             await asyncio.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
-        starts[webhook.reference] = due
+        outcome.due[webhook.reference] = due
         status, _ = await line.ask(webhook.raw)
         outcome.acks.append(time.monotonic_ns() - due)
         outcome.refused += status != 200
 
 
-async def _arrivals(
-    log: Line, wanted: Mapping[str, int], outcome: Outcome, drain_s: float
-) -> list[tuple[str, int]]:
+async def _arrivals(log: Line, outcome: Outcome, drain_s: float) -> list[tuple[str, int]]:
     """Every arrival of ours in the order in which it was noted, repeated ones too."""
     arrivals: list[tuple[str, int]] = []
-    missing = set(wanted)
+    missing = set(outcome.due)
     calls: collections.Counter[str] = collections.Counter()
     deadline = time.monotonic() + drain_s
     while True:
         _, body = await log.ask(request("/log"))
         notes = orjson.loads(body)
         calls.update(notes["calls"])
-        arrivals += [(reference, at) for reference, at in notes["seen"] if reference in wanted]
+        outcome.threads.update(notes["threads"])
+        arrivals += [(reference, at) for reference, at in notes["seen"] if reference in outcome.due]
         missing.difference_update(reference for reference, _ in notes["seen"])
         if not missing or time.monotonic() > deadline:
             outcome.calls = dict(calls)
@@ -151,15 +203,10 @@ async def _arrivals(
         await asyncio.sleep(_POLL_S)
 
 
-def judge(
-    load: Sequence[Webhook],
-    starts: Mapping[str, int],
-    arrivals: Sequence[tuple[str, int]],
-    outcome: Outcome,
-) -> None:
+def judge(load: Sequence[Webhook], arrivals: Sequence[tuple[str, int]], outcome: Outcome) -> None:
     """Count what is lost, doubled and out of order, and how long each took."""
     place = {webhook.reference: (webhook.contact, n) for n, webhook in enumerate(load)}
-    first: dict[str, int] = {}
+    first = outcome.arrived
     latest: dict[int, int] = {}
     for reference, at in arrivals:
         if reference in first:
@@ -170,5 +217,5 @@ def judge(
         outcome.out_of_order += n < latest.get(contact, -1)
         latest[contact] = max(n, latest.get(contact, -1))
     outcome.lost = len(load) - len(first)
-    outcome.relays = sorted(at - starts[reference] for reference, at in first.items())
+    outcome.relays = sorted(at - outcome.due[reference] for reference, at in first.items())
     outcome.acks.sort()

@@ -1,6 +1,7 @@
 """Pretended platforms that answer at once, in a process of their own: `python -m bridge.bench.platforms PORT LIFE_S`.
 
-They note when each message's reference came in a post. GET /log hands the notes over, with the calls by method.
+They note when each message's reference came in a post or in a message to a contact, and in which thread. GET /log hands
+the notes over, with the calls by method. What carries the word `stall2000` is answered after two seconds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from bridge.bench.http1 import Framing, response
 CHANNEL = "C0BENCH001"
 REFERENCE = re.compile(rb"ref-[a-z0-9]{8}-\d{7}")
 """What every message of the load carries in its text."""
+STALL = b"stall2000"
+STALL_S = 2.0
+_THREAD = re.compile(rb'"thread_ts":"([\d.]+)"')
 
 _AGENT = {
     "id": "U0BENCH001",
@@ -53,6 +57,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._seen: list[tuple[str, int]] = []
+        self._threads: dict[str, str] = {}
         self._calls: collections.Counter[str] = collections.Counter()
         self._stamps = itertools.count(1)
         self._answers = {method: response(orjson.dumps(body)) for method, body in _FIXED.items()}
@@ -68,22 +73,31 @@ class Notes:
         if method == "chat.postMessage":
             return self._posted(body)
         if method == "messages":
+            self._note(body, b"")
             return response(b'{"messages":[{"id":"wamid.bench%d"}]}' % next(self._stamps))
         return self._answers.get(method, self._ok)
 
     def _posted(self, body: bytes) -> bytes:
-        now_ns = time.monotonic_ns()
-        # The text stands in the blocks and again as their fallback: one post shows a message once.
-        self._seen += [(found.decode(), now_ns) for found in dict.fromkeys(REFERENCE.findall(body))]
+        thread = _THREAD.search(body)
+        self._note(body, thread[1] if thread else b"")
         stamp = next(self._stamps)
         return response(
             b'{"ok":true,"channel":"%b","ts":"17%08d.%06d","message":{"type":"message"}}'
             % (CHANNEL.encode(), stamp // 1_000_000, stamp % 1_000_000)
         )
 
+    def _note(self, body: bytes, thread: bytes) -> None:
+        now_ns = time.monotonic_ns()
+        # The text stands in the blocks and again as their fallback: one post shows a message once.
+        for found in dict.fromkeys(REFERENCE.findall(body)):
+            self._seen.append((found.decode(), now_ns))
+            if thread:
+                self._threads[found.decode()] = thread.decode()
+
     def _hand_over(self) -> bytes:
-        handed = orjson.dumps({"seen": self._seen, "calls": self._calls})
+        handed = orjson.dumps({"seen": self._seen, "calls": self._calls, "threads": self._threads})
         self._seen.clear()
+        self._threads.clear()
         self._calls.clear()
         return handed
 
@@ -100,8 +114,14 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for head, body in self._framing.feed(data):
             answer = self._notes.answer(head, body)
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.write(answer)
+            if STALL in body:
+                asyncio.get_running_loop().call_later(STALL_S, self._answer, answer)
+            else:
+                self._answer(answer)
+
+    def _answer(self, answer: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(answer)
 
 
 async def serve(port: int, life_s: float) -> None:

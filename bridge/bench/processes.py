@@ -104,6 +104,14 @@ class Child:
                 await self._process.wait()
 
 
+def resident_bytes(pid: int) -> int | None:
+    """Resident memory of a process; None where there is no /proc."""
+    with contextlib.suppress(OSError):
+        pages = int((_PROC / str(pid) / "statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
 def cpu_s(pid: int) -> float | None:
     """Processor seconds of a process and all its living descendants; None where there is no /proc (not Linux)."""
     times: dict[int, float] = {}

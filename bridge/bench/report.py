@@ -21,8 +21,14 @@ class Figures:
     cpu_ms: float | None
     """Processor time of the process tree per message, at capacity."""
     redis_cpu_ms: float | None
+    commands: float
+    """Commands of Redis per message, those in scripts too, at capacity."""
+    scripts: float
+    """Scripts per message among them."""
     full_ack_ms: Pair
     """Webhook answered at capacity: median and 99th percentile."""
+    half_relay_ms: Pair
+    """Webhook due to post arrived, at half of the subject's own capacity."""
     relay_ms: Pair
     """Webhook due to post arrived, at the fixed rate."""
     ack_ms: Pair
@@ -37,6 +43,47 @@ class Figures:
     def wrong(self) -> int:
         """Messages that fared badly."""
         return self.lost + self.doubled + self.out_of_order + self.refused
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a section; None: not known here."""
+
+    name: str
+    value: float | None
+    unit: str
+    digits: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """Figures that belong together. `failed`: a message fared badly."""
+
+    title: str
+    rows: tuple[Row, ...]
+    failed: bool = False
+
+    def as_json(self) -> dict[str, object]:
+        """Title and figures; a name that begins with spaces belongs to the row above it."""
+        named: dict[str, float | None] = {}
+        owner = ""
+        for row in self.rows:
+            owner = owner if row.name.startswith(" ") else row.name
+            name = f"{owner}, {row.name.strip()}" if row.name.startswith(" ") else row.name
+            named[f"{name} ({row.unit})" if row.unit else name] = row.value
+        return {"title": self.title, "figures": named}
+
+
+def table(section: Section) -> Table:
+    """A section for people."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), title=section.title, title_justify="left")
+    shown.add_column("")
+    shown.add_column("", justify="right")
+    shown.add_column("")
+    for row in section.rows:
+        value = "-" if row.value is None else f"{row.value:.{row.digits}f}"
+        shown.add_row(row.name, value, row.unit)
+    return shown
 
 
 def percentile(ordered: Sequence[int], share: float) -> float | None:
@@ -62,9 +109,13 @@ def rows(rate: float) -> list[tuple[str, Callable[[Figures], float | None], int]
         ("capacity, messages/s", lambda one: one.capacity, 0),
         ("CPU per message at capacity, ms", lambda one: one.cpu_ms, 3),
         ("CPU of Redis per message, ms", lambda one: one.redis_cpu_ms, 3),
+        ("commands of Redis per message, in scripts too", lambda one: one.commands, 1),
+        ("scripts of Redis per message", lambda one: one.scripts, 1),
         ("calls of the platforms per message", lambda one: one.calls, 2),
         ("webhook answered at capacity, ms: p50", lambda one: one.full_ack_ms[0], 1),
         ("  p99", lambda one: one.full_ack_ms[1], 1),
+        ("webhook to post at half of its capacity, ms: p50", lambda one: one.half_relay_ms[0], 1),
+        ("  p99", lambda one: one.half_relay_ms[1], 1),
         (f"webhook to post {at_rate}: p50", lambda one: one.relay_ms[0], 1),
         ("  p99", lambda one: one.relay_ms[1], 1),
         (f"webhook answered {at_rate}: p50", lambda one: one.ack_ms[0], 1),

@@ -25,7 +25,7 @@ NEW_THREAD, CUSTOMER, OURS = 0, 1, 2
 LOOK_BACK = timedelta(seconds=30)
 """How much earlier than the attempt a look-up starts: clocks of platforms differ from ours."""
 SATURATED_S = 0.2
-"""A turn that took longer than this (real seconds) means the channel has more to show than it may."""
+"""A turn that took longer than this (scaled) means the channel has more to show than it may."""
 MOST_MERGED = 20
 NO_THREAD = Failure(kind=FailureKind.GONE, code="no_thread", words="its thread is gone")
 
@@ -100,7 +100,7 @@ class ThreadActs:
         async def call() -> Post:
             waited_s = await self._turn(desk, place.channel, CUSTOMER)
             self._tools.check(run, work, action)
-            if waited_s > SATURATED_S:
+            if waited_s > self._tools.pace.scaled(SATURATED_S):
                 works[:] = self._mergeable(run, desk)
             relays = [one.action for one in works if isinstance(one.action, Relay)]
             return await self._tools.attempt(
