@@ -128,6 +128,7 @@ def _sqlite(url: URL, lock_wait_s: float, connections: int, pragmas: tuple[str, 
         connect_args={"isolation_level": None, "timeout": lock_wait_s},
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,  # an error's text would repeat what people wrote
     )
 
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
@@ -169,6 +170,7 @@ def _postgresql(url: URL, statement_s: float) -> AsyncEngine:
         max_overflow=5,
         pool_timeout=CONNECT_S,
         pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 
