@@ -49,6 +49,7 @@ from bridge.settings import InboxSettings, ProcessRole, Settings
 from bridge.store import keys
 from bridge.store.archive.archiver import Archiver
 from bridge.store.archive.database import Database
+from bridge.store.archive.history import ArchiveHistory
 from bridge.store.archive.lag import Lag
 from bridge.store.archive.schema import migrate
 from bridge.store.archive.trouble import ArchiveError, Trouble
@@ -344,7 +345,8 @@ class Bridge:
             PerformOptions(send_timeout_s=engine_settings.send_timeout_s),
             tracer=Tracer(
                 self.store,
-                None,
+                ArchiveHistory(self.database),
+                lambda lane, within_s: self.lag.caught_up(within_s, [lane]),
                 policies=self.inlet.policies,
                 roster=self.inlet.roster,
                 now=lambda: engine.clock.now(),  # noqa: PLW0108 - as above

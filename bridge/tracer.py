@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from bridge import journal
 from bridge.actions import ShowTrace
@@ -25,10 +26,11 @@ from bridge.store.base import History, LaneStore, Told
 BEHIND_S = 3.0
 """How long the archive may take to reach what the question is about."""
 READ_S = 5.0
-LOOK_EVERY_S = 0.1
 RECENT_LINES = 20
 COMMANDS_BETWEEN = 20
 """Typed commands are messages in the archive and not to people: so many more are looked at."""
+
+log = structlog.get_logger(__name__)
 
 _record = msgspec.msgpack.Decoder(MessageRecord)
 _line = msgspec.msgpack.Decoder(Recent)
@@ -40,12 +42,17 @@ class _Untold(Exception):  # noqa: N818 - not an error: why the archive cannot t
 
 
 class Tracer:
-    """See `perform.sides.Tracer`. `history` is None where there is no archive; `mask` hides numbers in ids."""
+    """See `perform.sides.Tracer`.
+
+    `caught_up` waits until the archive has all that a lane has journaled by now, for so many seconds (False: longer);
+    `mask` hides numbers in ids.
+    """
 
     def __init__(
         self,
         store: LaneStore,
-        history: History | None,
+        history: History,
+        caught_up: Callable[[LaneId, float], Awaitable[bool]],
         *,
         policies: Callable[[], Policies],
         roster: Callable[[], Roster],
@@ -55,6 +62,7 @@ class Tracer:
     ) -> None:
         self._store = store
         self._history = history
+        self._caught_up = caught_up
         self._policies = policies
         self._roster = roster
         self._now = now
@@ -73,7 +81,7 @@ class Tracer:
             notes = (str(untold),)
             found = await self._from_records(action)
             if found is None:
-                return texts.trace_unknown(notes[0])
+                return texts.trace_unknown()
         if found is None:
             return texts.no_such_message(action.back)
         posts = dict.fromkeys(hop.post for hop in found.hops[-tracing.MOST_HOPS :] if hop.post)
@@ -84,37 +92,24 @@ class Tracer:
 
     async def _from_archive(self, action: ShowTrace) -> Trace | None:
         """The road of the message; None when there is no such message. Raises _Untold."""
-        if self._history is None:
-            raise _Untold(texts.archive_away("there is none"))
         try:
             async with asyncio.timeout(self._behind_s + READ_S):
-                if not await self._reached(self._history, lane_of(action.contact)):
+                if not await self._caught_up(lane_of(action.contact), self._behind_s):
                     raise _Untold(texts.archive_behind())
                 told = await self._history.told(
                     action.contact, action.conversation, action.back + COMMANDS_BETWEEN
                 )
         except StoreUnavailableError:
             raise
-        except TimeoutError:
-            raise _Untold(texts.archive_away("it does not answer")) from None
-        except BridgeError as problem:
-            raise _Untold(texts.archive_away(str(problem))) from problem
+        except (BridgeError, TimeoutError) as problem:
+            # Where the database is and what it says is for operators, not for everybody on the desk.
+            log.warning("archive.not_read", where="trace", problem=str(problem) or "no answer in time")
+            raise _Untold(texts.archive_away()) from problem
         facts = list(_read(told))
         message = tracing.chosen(facts, action.conversation, action.back, action.asked)
         if message is None:
             return None
         return tracing.traced(facts, message, self._number(action), action.back, self._roster())
-
-    async def _reached(self, history: History, lane: LaneId) -> bool:
-        """Wait until the archive has what the journal ends with now. False: it takes too long."""
-        wanted = stream_key(await self._store.journal_end(lane))
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._behind_s
-        while stream_key(await history.reached(lane)) < wanted:
-            if loop.time() >= until:
-                return False
-            await asyncio.sleep(LOOK_EVERY_S)
-        return True
 
     # -------------------------------------------------------------------------------------- the live store
 

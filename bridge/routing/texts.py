@@ -646,14 +646,16 @@ def no_such_message(back: int) -> Document:
     return say("There is {which} in this conversation.", which=which)
 
 
-def trace_unknown(why: str) -> Document:
+def trace_unknown() -> Document:
     """Asked for the trace of a message that nothing is remembered of."""
-    return say("Nothing is known of that message now. {why}", why=why)
+    return text(
+        "The archive cannot tell now, and the last 48 hours remember no such message. Ask again later."
+    )
 
 
-def archive_away(words: str) -> str:
+def archive_away() -> str:
     """Why a trace is not from the archive."""
-    return f"The archive cannot be read ({words}), so this is what the last 48 hours remember of it, without times."
+    return "The archive cannot be read now, so this is what the last 48 hours remember of it, without times."
 
 
 def archive_behind() -> str:

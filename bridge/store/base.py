@@ -290,9 +290,6 @@ class LaneStore(Protocol):
     async def now_ms(self) -> int:
         """Redis time, Unix milliseconds."""
 
-    async def journal_end(self, lane: LaneId) -> str:
-        """Stream id of the latest entry of a lane's journal that is still in Redis; `0-0`: there is none."""
-
 
 class Told(Value, frozen=True, kw_only=True):
     """One fact as the archive keeps it."""
@@ -303,10 +300,7 @@ class Told(Value, frozen=True, kw_only=True):
 
 
 class History(Protocol):
-    """What the archive tells of single messages. All methods raise `errors.BridgeError` in words when it cannot."""
-
-    async def reached(self, lane: LaneId) -> str:
-        """Stream id up to which a lane's journal is archived; `0-0`: nothing is."""
+    """What the archive tells of single messages. Raises `errors.BridgeError`, in words, when it cannot."""
 
     async def told(self, contact: ContactId, conversation: ConversationId, back: int) -> list[Told]:
         """Everything about a conversation since its `back`-th last message (or note), in order."""

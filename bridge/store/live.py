@@ -177,11 +177,6 @@ class LiveStore:
         lines: list[bytes] = await self._redis("LRANGE", keys.recent(lane, conversation), -count, -1)
         return lines
 
-    async def journal_end(self, lane: LaneId) -> str:
-        """Stream id of a journal's latest entry."""
-        last = await self._redis("XREVRANGE", keys.journal(lane), "+", "-", "COUNT", 1)
-        return last[0][0].decode() if last else "0-0"
-
     # ------------------------------------------------------------------------------------------ deciding
 
     async def commit(self, commit: Commit) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from bridge import events
 from bridge.engine import Engine, EngineOptions
+from bridge.errors import BridgeError
 from bridge.events import AnyEvent, DeliveryChanged, MessageReceived, StaffWrote
 from bridge.markup import text
 from bridge.model import (
@@ -25,6 +26,7 @@ from bridge.model import (
     Contact,
     ContactId,
     Conversation,
+    ConversationId,
     DeskUser,
     EventId,
     InboxId,
@@ -46,7 +48,7 @@ from bridge.perform.pace import Pace
 from bridge.routing.cards import card_view
 from bridge.routing.decision import Context
 from bridge.store import keys
-from bridge.store.base import Commit, Entry, Hold, Shelf
+from bridge.store.base import Commit, Entry, Hold, Shelf, Told
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
@@ -158,6 +160,13 @@ class HeldStore(LiveStore):
         return found
 
 
+class NoArchive:
+    """An archive that cannot be read."""
+
+    async def told(self, contact: ContactId, conversation: ConversationId, back: int) -> list[Told]:
+        raise BridgeError("these workers have none")
+
+
 class Worker:
     """One worker process's engine, performer and connection."""
 
@@ -209,7 +218,8 @@ class Worker:
             PerformOptions(**{"send_timeout_s": 20.0, **(perform or {})}),
             tracer=Tracer(
                 self.store,
-                None,
+                NoArchive(),
+                lambda _lane, _within_s: asyncio.sleep(0, result=True),
                 policies=town.world.policies,
                 roster=town.world.roster,
                 now=lambda: self.engine.clock.now(),  # noqa: PLW0108 - as above

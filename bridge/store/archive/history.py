@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from bridge.model import ContactId, ConversationId, LaneId
+from bridge.model import ContactId, ConversationId
 from bridge.store.archive.database import Database
 from bridge.store.archive.schema import check_version
-from bridge.store.archive.tables import journal, messages, watermarks
+from bridge.store.archive.tables import journal, messages
 from bridge.store.base import Told
 
 MOST_FACTS = 5_000
@@ -19,13 +19,6 @@ class ArchiveHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def reached(self, lane: LaneId) -> str:
-        """Stream id up to which a lane's journal is archived."""
-        async with self._database.read() as connection:
-            await check_version(connection, self._database.where)
-            wanted = select(watermarks.c.entry).where(watermarks.c.lane == lane)
-            return (await connection.execute(wanted)).scalar() or "0-0"
 
     async def told(self, contact: ContactId, conversation: ConversationId, back: int) -> list[Told]:
         """Everything about a conversation since its `back`-th last message, in order."""

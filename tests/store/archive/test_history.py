@@ -15,7 +15,7 @@ from bridge.store.archive.history import ArchiveHistory
 from bridge.store.archive.trouble import ArchiveError
 from bridge.store.archive.writer import Writer
 from bridge.store.base import Told
-from tests.support.archive import CONTACT, CONVERSATION, LANE, Journal
+from tests.support.archive import CONTACT, CONVERSATION, Journal
 
 OTHER, STRANGERS = ConversationId("3-67"), ConversationId("3-68")
 
@@ -47,22 +47,10 @@ async def test_facts_of_a_conversation_since_one_of_its_messages(database: Datab
     assert await history.told(CONTACT, ConversationId("3-99"), 3) == []
 
 
-async def test_how_far_a_lane_is_archived(database: Database, writer: Writer) -> None:
-    """The last entry that was written, or the very beginning."""
-    history = ArchiveHistory(database)
-    assert await history.reached(LANE) == "0-0"
-    journal = Journal()
-    entries = journal.entries(journal.opened(), journal.said("hello"))
-    await writer.write(entries)
-    assert await history.reached(LANE) == entries[-1].entry
-
-
 async def test_an_archive_that_is_not_there_says_so(tmp_path: Path) -> None:
     """In words; nothing is made."""
     database = Database(f"sqlite:///{tmp_path / 'nothing.sqlite3'}")
     history = ArchiveHistory(database)
-    with pytest.raises(ArchiveError, match="there is no archive"):
-        await history.reached(LANE)
     with pytest.raises(ArchiveError, match="there is no archive"):
         await history.told(CONTACT, CONVERSATION, 1)
     await database.close()
