@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import aiohttp
 import structlog
@@ -51,6 +51,7 @@ from bridge.store.archive.archiver import Archiver
 from bridge.store.archive.database import Database
 from bridge.store.archive.history import ArchiveHistory
 from bridge.store.archive.lag import Lag
+from bridge.store.archive.retention import Policy, prune_once
 from bridge.store.archive.schema import migrate
 from bridge.store.archive.trouble import ArchiveError, Trouble
 from bridge.store.cluster import ClusterRedis
@@ -67,6 +68,8 @@ from bridge.web import Check, Handler, build, serve
 
 log = structlog.get_logger(__name__)
 
+RETENTION_AT = time(3, 30)
+"""UTC: night from America's east to Europe, morning in Asia, and rarely busy anywhere."""
 ROSTER_EVERY_S = 300.0
 ROSTER_RETRY_S = 10.0
 PEOPLE_SETTLE_S = 1.0
@@ -106,6 +109,16 @@ def policies(settings: Settings) -> Policies:
         inboxes={InboxId(one.id): inbox_policy(one, settings) for one in settings.inboxes},
         choice_reminder_s=Policies().choice_reminder_s * scale,
     )
+
+
+def retention_policy(settings: Settings) -> Policy:
+    """How long what was said is kept."""
+    inboxes = {
+        InboxId(one.id): one.retention_days or None
+        for one in settings.inboxes
+        if one.retention_days is not None
+    }
+    return Policy(days=settings.archive.retention_days or None, inboxes=inboxes)
 
 
 def numbers(settings: Settings) -> list[Number]:
@@ -375,6 +388,7 @@ class Bridge:
     def _start_scheduler(self, desk: SlackDesk) -> Scheduler:
         scheduler = Scheduler(self.store, self.owner)
         scheduler.every("roster", ROSTER_EVERY_S, lambda _instant: self._keep_reading_roster(desk))
+        scheduler.daily("retention", RETENTION_AT, self._prune)
         scheduler.start()
         return scheduler
 
@@ -397,6 +411,19 @@ class Bridge:
         archiver = Archiver(self.redis, self.store, self.database, every, self.owner, self.metrics)
         archiver.start()
         return archiver
+
+    async def _prune(self, instant: datetime) -> None:
+        """Delete what is too old at a scheduled instant."""
+        try:
+            done = await prune_once(self.database, retention_policy(self.settings), instant)
+        except ArchiveError as problem:
+            log.warning("archive.not_pruned", problem=str(problem))
+            return
+        if done is not None and done.anything:
+            counts = {"messages": done.messages, "notes": done.notes, "facts": done.facts}
+            log.info("archive.pruned", conversations=done.conversations, **counts)
+            for what, rows in counts.items():
+                self.metrics.pruned(what, rows)
 
     async def _keep_reading_roster(self, desk: SlackDesk) -> None:
         """Read the roster; where that fails, soon again: without people nobody's answer goes out."""

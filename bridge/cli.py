@@ -360,6 +360,24 @@ def _typed(question: str) -> str:
     return answer
 
 
+archive = typer.Typer(help="Look after the archive.", no_args_is_help=True)
+app.add_typer(archive, name="archive")
+
+
+@archive.command("prune")
+def archive_prune(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Delete now what is older than archive.retention_days, as it is done every night (docs/privacy.md)."""
+    from bridge.operate.prune import prune as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config), dry_run=dry_run))
+
+
 @app.command()
 def search(  # noqa: PLR0913 - one for each option
     words: Annotated[

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from bridge.model import LaneId
 from bridge.store.election import Candidate, Election
@@ -23,19 +26,41 @@ Job = Callable[[datetime], Awaitable[None]]
 """Runs at an instant (aware, UTC, whole seconds); repeating it for the same instant is harmless."""
 
 
+class Schedule(NamedTuple):
+    """A job and when it runs."""
+
+    name: str
+    trigger: IntervalTrigger | CronTrigger
+    job: Job
+    at: time | None
+    """Of a daily one: the time of the day."""
+
+
+def latest(at: time, now: datetime) -> datetime:
+    """The last time that it was `at` o'clock (UTC): today or yesterday."""
+    today = datetime.combine(now.astimezone(UTC).date(), at, UTC)
+    return today if today <= now else today - timedelta(days=1)
+
+
 class Scheduler:
-    """Runs jobs at intervals while elected."""
+    """Runs jobs at intervals, or daily, while elected."""
 
     def __init__(self, election: Election, owner: str, check_every_s: float = 2.0) -> None:
         self._candidate = Candidate(
             election, SCHEDULER_LANE, owner, self._begin, self._end, check_every_s=check_every_s
         )
-        self._jobs: list[tuple[str, float, Job]] = []
+        self._jobs: list[Schedule] = []
         self._running: AsyncIOScheduler | None = None
 
     def every(self, name: str, seconds: float, job: Job) -> None:
         """Run `job` when elected and then every `seconds`."""
-        self._jobs.append((name, seconds, job))
+        self._jobs.append(Schedule(name, IntervalTrigger(seconds=seconds, timezone=UTC), job, None))
+
+    def daily(self, name: str, at: time, job: Job) -> None:
+        """Run `job` every day at a time (UTC), for that instant; when elected also for the latest one that is over, in
+        case nobody was there for it.
+        """
+        self._jobs.append(Schedule(name, CronTrigger(hour=at.hour, minute=at.minute, timezone=UTC), job, at))
 
     @property
     def elected(self) -> bool:
@@ -53,13 +78,12 @@ class Scheduler:
 
     def _begin(self) -> None:
         self._running = AsyncIOScheduler(timezone=UTC)
-        for name, seconds, job in self._jobs:
+        for schedule in self._jobs:
             self._running.add_job(
                 self._fire,
-                "interval",
-                args=(name, job),
-                seconds=seconds,
-                id=name,
+                schedule.trigger,
+                args=(schedule,),
+                id=schedule.name,
                 next_run_time=datetime.now(UTC),
                 coalesce=True,
                 max_instances=1,
@@ -73,12 +97,13 @@ class Scheduler:
             self._running = None
 
     @staticmethod
-    async def _fire(name: str, job: Job) -> None:
+    async def _fire(schedule: Schedule) -> None:
+        now = datetime.now(UTC).replace(microsecond=0)
         try:
-            await job(datetime.now(UTC).replace(microsecond=0))
+            await schedule.job(now if schedule.at is None else latest(schedule.at, now))
         except asyncio.CancelledError:
             # The schedules end; APScheduler would log a stack trace for it.
-            log.debug("scheduler.job_ended", job=name)
+            log.debug("scheduler.job_ended", job=schedule.name)
         except Exception:
             # A schedule must survive what one firing runs into; the next one tries again.
-            log.exception("scheduler.job_failed", job=name)
+            log.exception("scheduler.job_failed", job=schedule.name)

@@ -19,7 +19,15 @@ from bridge.settings import ProcessRole, fields, load_settings
 from tests.support.generated import DOCUMENTS, ROOT, filled
 
 FILES = ["README.md", *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "docs").glob("*.md"))]
-OURS = "README.md", "docs/operations.md", "docs/configuration.md", "docs/commands.md", "docs/ledger.md"
+OURS = (
+    "README.md",
+    "docs/operations.md",
+    "docs/configuration.md",
+    "docs/commands.md",
+    "docs/ledger.md",
+    "docs/privacy.md",
+    "docs/search.md",
+)
 
 
 def text_of(name: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, time
 
 import pytest
 
-from bridge.scheduler import SCHEDULER_LANE, Scheduler
+from bridge.scheduler import SCHEDULER_LANE, Scheduler, latest
 from bridge.store import keys
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
@@ -124,3 +124,31 @@ async def test_a_check_that_is_refused_does_not_end_the_candidacy(redis: JoinedR
 async def _is_tried(redis: JoinedRedis) -> bool:
     stats = (await redis("INFO", "errorstats")).decode()
     return "WRONGTYPE" in stats
+
+
+@pytest.mark.parametrize(
+    "now, expected",
+    [
+        ("2026-03-02T03:29:59+00:00", "2026-03-01T03:30:00+00:00"),
+        ("2026-03-02T03:30:00+00:00", "2026-03-02T03:30:00+00:00"),
+        ("2026-03-02T23:00:00+00:00", "2026-03-02T03:30:00+00:00"),
+        ("2026-03-02T01:00:00-05:00", "2026-03-02T03:30:00+00:00"),
+    ],
+)
+def test_the_latest_instant_of_a_daily_job(now: str, expected: str) -> None:
+    """Today's, or yesterday's while today's has not come."""
+    assert latest(time(3, 30), datetime.fromisoformat(now)) == datetime.fromisoformat(expected)
+
+
+async def test_a_daily_job_catches_up(redis: JoinedRedis) -> None:
+    """It runs when a process is elected, for the latest instant that is over; another election, the same instant."""
+    job = Job()
+    for name in ("p1", "p2"):
+        scheduler = Scheduler(LiveStore(redis), name, check_every_s=0.05)
+        scheduler.daily("night", time(3, 30), job)
+        scheduler.start()
+        ran = len(job.instants)
+        await until(lambda ran=ran: len(job.instants) > ran, 5, "the daily job")  # type: ignore[misc]
+        await scheduler.stop()
+    assert {(one.hour, one.minute, one.second) for one in job.instants} == {(3, 30, 0)}
+    assert all(one <= datetime.now(UTC) for one in job.instants)

@@ -71,6 +71,7 @@ class Metrics:
         self._in_hand = self._gauge("in_hand", "Events and actions in memory")
         self._dead_waiting = self._gauge("dead_letters_waiting", "Events among the dead letters", "shard")
         self._archived = self._counter("archived_total", "Facts written to the archive")
+        self._pruned = self._counter("pruned_total", "Rows deleted because they were too old", "what")
         self._archive_waiting = self._gauge("archive_waiting", "Journal entries not archived yet")
         self._archive_lag = self._gauge("archive_lag_seconds", "Age of the oldest fact not archived yet")
 
@@ -122,6 +123,10 @@ class Metrics:
     def archived(self, facts: int) -> None:
         """Facts were written to the archive."""
         self._archived.get().inc(facts)
+
+    def pruned(self, what: str, rows: int) -> None:
+        """Messages, notes or facts were too old to be kept."""
+        self._pruned.get(what).inc(rows)
 
     def archive_behind(self, waiting: int, lag_s: float) -> None:
         """So many journal entries are not archived yet; the oldest was committed `lag_s` seconds ago."""

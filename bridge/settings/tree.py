@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bridge.model import Mode
 
+LEAST_RETENTION_DAYS = 14
+"""What is archived is not deleted sooner."""
+
 
 class Section(BaseModel):
     """One table of the file. Unknown keys are errors, values never change after the start."""
@@ -37,6 +40,14 @@ def _starts(prefix: str) -> AfterValidator:
         return secret
 
     return AfterValidator(check)
+
+
+def _retention(days: int) -> int:
+    if 0 < days < LEAST_RETENTION_DAYS:
+        raise ValueError(
+            f"is less than {LEAST_RETENTION_DAYS}: until then news of a message may still come (0 keeps for ever)"
+        )
+    return days
 
 
 def _split(value: object) -> object:
@@ -91,6 +102,7 @@ def _archive_address(text: str) -> str:
     return text
 
 
+Retention = Annotated[int, Field(ge=0, le=36_500), AfterValidator(_retention)]
 Secret = Annotated[SecretStr, AfterValidator(_clean)]
 HostAndPort = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+)(:\d{1,5})?$")]
 Digits = Annotated[str, Field(pattern=r"^\d{5,}$")]
@@ -229,6 +241,11 @@ class ArchiveSettings(Section):
     stub_days: float = Field(
         default=90.0, gt=0, description="days after which not even the stub of such a contact stays in Redis"
     )
+    retention_days: Retention = Field(
+        default=0,
+        description="days after which what was said is deleted, but for active conversations; 0 keeps it for ever",
+        examples=[365],
+    )
 
 
 class InboxSettings(Section):
@@ -276,6 +293,11 @@ class InboxSettings(Section):
         default=None,
         description="the id of the channel for this inbox's alerts, where it differs from slack.admin_channel",
         examples=["C0ADMINS01"],
+    )
+    retention_days: Retention | None = Field(
+        default=None,
+        description="days after which what was said here is deleted, where it differs from archive.retention_days",
+        examples=[90],
     )
     access_token: Secret | None = Field(
         default=None,

@@ -7,10 +7,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
 from bridge.cli import app
 from bridge.store.archive.database import Database
+from bridge.store.archive.tables import conversations
 from tests.support.archive import new_sqlite
 from tests.support.rows import a_contact, a_conversation, a_message, fill
 from tests.support.waiting import aside
@@ -174,3 +176,31 @@ def test_a_query_that_cannot_be_read(url: str) -> None:
     result = typed(url, "search", 'order "my')
     assert result.exit_code == 1
     assert 'order "my\n      ^^^ opens a phrase that nothing ends' in result.stderr
+
+
+def test_pruning(url: str) -> None:
+    """What would go, and then it goes; a policy that is too short is refused."""
+    keeps = typed(url, "archive", "prune")
+    assert keeps.exit_code == 0
+    assert "kept for ever" in keeps.stdout
+
+    async def resolve() -> None:
+        database = Database(url)
+        async with database.write() as connection:
+            await connection.execute(update(conversations).values(status="closed"))
+        await database.close()
+
+    aside(resolve())
+    env = {**SETTINGS, "THREADLINE_ARCHIVE__URL": url, "THREADLINE_ARCHIVE__RETENTION_DAYS": "30"}
+    would = CliRunner().invoke(app, ["archive", "prune", "--dry-run"], env=env)
+    assert "Would delete 3 messages and 0 notes of 3 conversations" in would.stdout
+    assert kinds(typed(url, "export").stdout).count("message") == 3
+    done = CliRunner().invoke(app, ["archive", "prune"], env=env)
+    assert done.exit_code == 0
+    assert "Deleted 3 messages" in done.stdout
+    assert kinds(typed(url, "export").stdout).count("message") == 0
+    refused = CliRunner().invoke(
+        app, ["archive", "prune"], env=env | {"THREADLINE_ARCHIVE__RETENTION_DAYS": "3"}
+    )
+    assert refused.exit_code == 2
+    assert "is less than 14" in refused.stderr

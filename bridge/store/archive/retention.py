@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.journal import EpisodeKept, PruningNoted, pack
@@ -22,10 +22,10 @@ from bridge.store.archive.writer import JournalEntry, Writer
 
 MESSAGES_A_BATCH = 500
 """Of one conversation in one transaction."""
-LEAST_DAYS = 14
-"""No policy is shorter: until then a platform may still tell of a message, and a batch be written again."""
 HUSKS_DAYS = 30
 """How long the husks of forgotten facts are kept: nothing is written again that late."""
+LAST_SETTING = "retention"
+"""The row of `settings` that says for which instant it was done last."""
 _NOWHERE = "0-0"
 """Where facts that the archive itself notes stand in a lane's journal."""
 
@@ -36,6 +36,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     days: int | None = None
     inboxes: Mapping[InboxId, int | None] = {}
     """Where an inbox differs."""
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether nothing is ever too old."""
+        return self.days is None and not any(self.inboxes.values())
 
     def cutoffs(self, now: datetime) -> list[tuple[datetime, ColumnElement[bool]]]:
         """Before when messages are too old, and the messages that this holds for."""
@@ -113,9 +118,22 @@ async def prune(
             counts["conversations"] += case not in seen
             seen.add(case)
             progress(counts["messages"] + counts["notes"])
-    async with database.write() as connection:
-        counts["facts"] += await _tidy(connection, policy, now)
+    counts["facts"] += await _tidy(database, policy, now)
     return Pruned(**counts)
+
+
+async def prune_once(database: Database, policy: Policy, instant: datetime) -> Pruned | None:
+    """`prune` for a scheduled instant; None when that was done before, by whichever process. Raises `ArchiveError`."""
+    settings, done = tables.settings, instant.isoformat()
+    async with database.read() as connection:
+        last = await connection.scalar(select(settings.c.value).where(settings.c.name == LAST_SETTING))
+    if last is not None and datetime.fromisoformat(last) >= instant:
+        return None
+    pruned = await prune(database, policy, instant)
+    async with database.write() as connection:
+        await connection.execute(delete(settings).where(settings.c.name == LAST_SETTING))
+        await connection.execute(insert(settings).values(name=LAST_SETTING, value=done))
+    return pruned
 
 
 async def _next(database: Database, cutoff: datetime, condition: ColumnElement[bool]) -> str | None:
@@ -199,20 +217,23 @@ def _time(stored: int | None) -> datetime | None:
     return None if stored is None else instant(stored)
 
 
-async def _tidy(connection: AsyncConnection, policy: Policy, now: datetime) -> int:
+async def _tidy(database: Database, policy: Policy, now: datetime) -> int:
     """Take out of the journal what no table is made from any more: states that newer ones replaced, and husks."""
     journal, states = tables.journal, tables.contact_states
-    gone = 0
+    husk = journal.c.kind == erasing.ERASED
+    gone = [and_(husk, journal.c.at < micros(now - timedelta(days=HUSKS_DAYS)))]
     if policy.days is not None:
-        old = micros(now - timedelta(days=policy.days))
-        stale = and_(
-            journal.c.kind == "ContactStored",
-            journal.c.at < old,
-            journal.c.seq.not_in(select(states.c.seq)),
-        )
-        gone += (await connection.execute(delete(journal).where(stale))).rowcount
-    husks = and_(journal.c.kind == erasing.ERASED, journal.c.at < micros(now - timedelta(days=HUSKS_DAYS)))
+        stale = journal.c.seq.not_in(select(states.c.seq))
+        old = journal.c.at < micros(now - timedelta(days=policy.days))
+        gone.append(and_(journal.c.kind == "ContactStored", old, stale))
     # The last number stays taken, so that numbers only ever rise.
     last = select(func.max(journal.c.seq)).scalar_subquery()
-    gone += (await connection.execute(delete(journal).where(husks, journal.c.seq < last))).rowcount
-    return gone
+    async with database.read() as connection:
+        # Looked for beside the writer, because that takes long.
+        found = select(journal.c.seq).where(or_(*gone), journal.c.seq < last)
+        seqs = list((await connection.execute(found)).scalars())
+    for start in range(0, len(seqs), MESSAGES_A_BATCH):
+        async with database.write() as connection:
+            some = seqs[start : start + MESSAGES_A_BATCH]
+            await connection.execute(delete(journal).where(journal.c.seq.in_(some)))
+    return len(seqs)

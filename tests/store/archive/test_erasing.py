@@ -38,7 +38,7 @@ from bridge.model import (
 from bridge.store.archive import retention
 from bridge.store.archive.database import Database
 from bridge.store.archive.erasing import tidy
-from bridge.store.archive.retention import Policy, Pruned, prune, would_prune
+from bridge.store.archive.retention import Policy, Pruned, prune, prune_once, would_prune
 from bridge.store.archive.search import Search
 from bridge.store.archive.writer import Writer
 from tests.support.archive import (
@@ -311,3 +311,17 @@ async def test_times_are_utc() -> None:
     """A policy counts whole days back from the instant it is run for."""
     ((cutoff, _),) = Policy(days=2).cutoffs(datetime(2026, 3, 3, 2, tzinfo=UTC))
     assert cutoff == datetime(2026, 3, 1, 2, tzinfo=UTC)
+
+
+async def test_a_scheduled_instant_counts_once(database: Database, writer: Writer) -> None:
+    """Whoever is elected next looks first whether it was done."""
+    journal = Journal()
+    facts = [journal.opened(), journal.said("old"), _status(journal, {}, Status.ACTIVE, Status.CLOSED)]
+    await writer.write(journal.entries(*facts))
+    policy = Policy(days=30)
+    done = await prune_once(database, policy, LATER)
+    assert done is not None
+    assert done.messages == 1
+    assert await prune_once(database, policy, LATER) is None
+    assert await prune_once(database, policy, LATER - timedelta(days=1)) is None
+    assert await prune_once(database, policy, LATER + timedelta(days=1)) == Pruned()
