@@ -47,7 +47,10 @@ async def shop(valkey_server: ValkeyServer, restored_logging: None) -> AsyncIter
     with contextlib.closing(valkey_server.client()) as client:
         client.flushall()
     settings = {"everyone": {"mode": "everyone"}}
-    async with open_shop(valkey_server.url, arrange=crowded, inboxes=settings, agents=AGENTS) as running:
+    # Slower than elsewhere: modals have three of Slack's seconds, and many acts here come at once.
+    async with open_shop(
+        valkey_server.url, scale=4.0, arrange=crowded, inboxes=settings, agents=AGENTS
+    ) as running:
         yield running
 
 

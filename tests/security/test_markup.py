@@ -37,7 +37,7 @@ async def shop(valkey_server: ValkeyServer) -> AsyncIterator[Shop]:
     """A shop with an inbox for every way to speak."""
     with contextlib.closing(valkey_server.client()) as client:
         client.flushall()
-    async with open_shop(valkey_server.url, arrange=wide, inboxes=WIDE) as running:
+    async with open_shop(valkey_server.url, scale=4.0, arrange=wide, inboxes=WIDE) as running:
         yield running
 
 
