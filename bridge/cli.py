@@ -171,12 +171,15 @@ def bench(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            "--only", help="One part: relay, replies, stalls, limits, memory or lookups; may be repeated."
+            "--only",
+            help="One part: relay, replies, stalls, limits, memory, lookups or archive; may be repeated.",
         ),
     ] = None,
     large: Annotated[  # noqa: FBT002 - a flag of the command line
         bool,
-        typer.Option("--large", help="Memory at 100,000 conversations and look-ups among a million; slow."),
+        typer.Option(
+            "--large", help="Memory at 100,000 conversations, look-ups and searches among a million; slow."
+        ),
     ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write all figures to this file.")
@@ -184,12 +187,14 @@ def bench(
 ) -> None:
     """Measure capacity, processor time, latency, memory and limits. Loopback only; a few minutes."""
     from bridge import bench as benchmark  # noqa: PLC0415 - keeps --help quick
+    from bridge.observe import configure_logging  # noqa: PLC0415 - as above
 
     unknown = [one for one in only or () if one not in benchmark.PARTS]
     if unknown:
         raise typer.BadParameter(
             f"{unknown[0]!r} is no part; expected {', '.join(benchmark.PARTS)}", param_hint="--only"
         )
+    configure_logging("warning")
     options = benchmark.Options(
         parts=tuple(only or benchmark.PARTS),
         load=benchmark.Load(messages=messages, rate=rate),
@@ -197,7 +202,12 @@ def bench(
         json=json_file,
     )
     if large:
-        options = replace(options, opened=benchmark.LARGE_OPENED, known=benchmark.LARGE_KNOWN)
+        options = replace(
+            options,
+            opened=benchmark.LARGE_OPENED,
+            known=benchmark.LARGE_KNOWN,
+            searched=benchmark.LARGE_SEARCHED,
+        )
     _run(benchmark.bench(options))
 
 

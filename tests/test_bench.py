@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bridge.bench import Load, Options, bench, lookups, platforms
+from bridge.bench import Load, Options, archiving, bench, lookups, platforms
 from bridge.bench.conversations import late
 from bridge.bench.http1 import Framing, Line, request, response
 from bridge.bench.load import Outcome, Webhook, judge, webhooks
@@ -225,6 +225,14 @@ async def test_everything_that_is_looked_up_is_found() -> None:
     """Among few and among many; what is not found would be an error."""
     section = await lookups.measure(20, 50, asked=20)
     assert len(section.rows) == 3 * len(lookups.QUESTIONS)
+    assert all(row.value for row in section.rows)
+
+
+async def test_a_small_archive_is_filled_and_searched() -> None:
+    """By the archive's own writer and search, beside a bare database."""
+    section = await archiving.measure(120, 100, searches=2)
+    names = [row.name for row in section.rows]
+    assert names[:3] == ["bare aiosqlite + FTS5: messages/s", "archive: messages/s", "  against bare"]
     assert all(row.value for row in section.rows)
 
 

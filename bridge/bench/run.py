@@ -12,15 +12,16 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from bridge.bench import limits, lookups, memory, pairs, replies, stalls
+from bridge.bench import archiving, limits, lookups, memory, pairs, replies, stalls
 from bridge.bench.processes import ChildError
 from bridge.bench.report import Figures, Section, report, table
 from bridge.embedded import EmbeddedError
 
-PARTS = ("relay", "replies", "stalls", "limits", "memory", "lookups")
+PARTS = ("relay", "replies", "stalls", "limits", "memory", "lookups", "archive")
 """What can be measured, in the order in which it is."""
 
 
+LARGE_SEARCHED = 1_000_000
 LARGE_OPENED = (1_000, 10_000, 100_000)
 LARGE_KNOWN = (1_000, 1_000_000)
 
@@ -36,6 +37,10 @@ class Options:
     """Open conversations after which memory is looked at."""
     known: tuple[int, int] = (1_000, 50_000)
     """Known contacts among which is looked up."""
+    archived: int = 10_000
+    """Messages that the archive takes in."""
+    searched: int = 20_000
+    """Messages among which is searched."""
     json: Path | None = None
 
 
@@ -74,6 +79,7 @@ def _sections(options: Options) -> list[tuple[str, Callable[[], Awaitable[Sectio
         ("limits", lambda: limits.pair(60)),
         ("memory", lambda: memory.measure(options.opened)),
         ("lookups", lambda: lookups.measure(*options.known)),
+        ("archive", lambda: archiving.measure(options.archived, options.searched)),
     ]
 
 
