@@ -14,6 +14,7 @@ import redis.asyncio
 from bridge.model import DESK_LANE, shard_lane
 from bridge.store import keys
 from tests.campaign import desk
+from tests.campaign.archive import remembered
 from tests.campaign.checker import check
 from tests.campaign.people import Speaking
 from tests.campaign.record import Arrived, Intent, Left, Seen, Typed, Way, Written, Wrong, tokens
@@ -161,8 +162,10 @@ async def _waiting(client: redis.asyncio.Redis, script: Script) -> dict[str, int
             pipe.execute_command("XLEN", keys.stream(lane))
             pipe.execute_command("SCARD", keys.busy(lane))
             pipe.execute_command("ZCARD", keys.parked(lane))
+            pipe.execute_command("XLEN", keys.journal(lane))
         counts = await pipe.execute()
-    names = [name for lane in lanes for name in (keys.stream(lane), keys.busy(lane), keys.parked(lane))]
+    kinds = (keys.stream, keys.busy, keys.parked, keys.journal)
+    names = [kind(lane) for lane in lanes for kind in kinds]
     return dict(zip(names, counts, strict=True))
 
 
@@ -188,6 +191,7 @@ async def _outcome(
         arrived=tuple(one for talk in talks for one in _arrivals(talk)),
         receipts=receipts,
         left=Left(waiting, await _dead(stage)),
+        archive=remembered(folder),
     )
     account = pprint.pformat({"written": written, "typed": typed, "seen": seen}, width=200)
     (folder / "account.txt").write_text(account, encoding="utf-8")
@@ -240,7 +244,7 @@ def _arrivals(talk: Speaking) -> list[Arrived]:
     """What WhatsApp took for the talk's customer, in the order it was taken, of all business numbers."""
     channels = {number: name for name, number in NUMBERS.items()}
     return [
-        Arrived(talk.talk.customer, channels[number], one.text, one.status)
+        Arrived(talk.talk.customer, channels[number], one.text, one.status, one.id)
         for number, chat in talk.customer.chats.items()
         for one in chat.messages
         if one.from_business

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bridge.sandbox.config import SandboxConfig
 from bridge.sandbox.server import Sandbox
 from bridge.sandbox.slack.config import ChannelConfig
 from bridge.sandbox.whatsapp.config import NumberConfig
+from tests.campaign.archive import FILE
 from tests.campaign.script import INBOXES, PEOPLE, SEND_TIMEOUT_S, Script
 from tests.support.process import BridgeProcess
 from tests.support.relay import Relay
@@ -71,9 +73,12 @@ class Worker:
 
 
 class Stage:
-    """Everything that runs in a round. `door` is where WhatsApp delivers."""
+    """Everything that runs in a round. `door` is where WhatsApp delivers, `folder` holds data and logs."""
 
-    def __init__(self, sandbox: Sandbox, valkey: ValkeyServer, door: Relay, workers: list[Worker]) -> None:
+    def __init__(
+        self, folder: Path, sandbox: Sandbox, valkey: ValkeyServer, door: Relay, workers: list[Worker]
+    ) -> None:
+        self.folder = folder
         self.sandbox = sandbox
         self.valkey = valkey
         self.door = door
@@ -96,6 +101,7 @@ def sandbox_config(script: Script) -> SandboxConfig:
     config = SandboxConfig(port=0, scale=script.scale, seed=script.seed)
     config.whatsapp.rate_limits = config.slack.rate_limits = script.limits
     config.whatsapp.webhook_timeout_s = WEBHOOK_TIMEOUT_S
+    config.whatsapp.app_secret = secrets.token_hex()  # no other round's webhooks are taken for this one's
     config.whatsapp.customers = []
     config.whatsapp.numbers = [
         NumberConfig(number, f"+1 555-010-020{index}", f"Fixture {name}")
@@ -150,7 +156,7 @@ async def staged(script: Script, folder: Path) -> AsyncIterator[Stage]:
         config.whatsapp.webhook_url = f"http://127.0.0.1:{door.port}/webhooks/whatsapp"
         sandbox = await Sandbox.start(config)
         stack.push_async_callback(sandbox.stop)
-        archive_url = f"sqlite:///{folder / 'archive.sqlite3'}"
+        archive_url = f"sqlite:///{folder / FILE}"
         workers = []
         for number, port in enumerate(ports):
             redis = Relay(valkey.port, listen=False)
@@ -161,7 +167,7 @@ async def staged(script: Script, folder: Path) -> AsyncIterator[Stage]:
             process = BridgeProcess(environment(script, sandbox, url, archive_url, port), port, log)
             workers.append(Worker(port, redis, process))
             stack.push_async_callback(workers[-1].kill)
-        stage = Stage(sandbox, valkey, door, workers)
+        stage = Stage(folder, sandbox, valkey, door, workers)
         for worker in workers:
             await worker.start()
         await stage.ready()

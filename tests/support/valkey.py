@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import signal
 import socket
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 20.0
 
 
+_PORTS = range(20_000, 32_000)
+"""Below the ports that systems give to whoever asks for any: one of a server that is down for a while stays free."""
+
+
 def free_port() -> int:
-    """Give a TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a TCP port of 127.0.0.1 that nobody listened on a moment ago, and that nobody gets by accident."""
+    dice = random.SystemRandom()
+    while True:
+        port = dice.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class ValkeyServer:
