@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis.asyncio
+from redis.asyncio.cluster import RedisCluster
 
 from bridge.model import DESK_LANE, shard_lane
 from bridge.store import keys
@@ -63,11 +64,11 @@ class Outcome:
     seconds: float = 0.0
 
 
-async def play(script: Script, folder: Path) -> Outcome:
-    """Play one script, with data and logs in `folder`. What went wrong is in the outcome."""
+async def play(script: Script, folder: Path, *, cluster: bool = False) -> Outcome:
+    """Play one script, with data and logs in `folder`; on a cluster, if wanted. What went wrong is in the outcome."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    async with staged(script, folder) as stage:
+    async with staged(script, folder, cluster=cluster) as stage:
         watch = Watch(stage.sandbox.feed)
         trouble = Trouble(stage, script.talks)
         start = loop.time()
@@ -129,7 +130,7 @@ async def _take_up(stage: Stage, talk: Speaking, dice: random.Random, chance: fl
 async def _quiet(stage: Stage, script: Script) -> dict[str, int]:
     """Wait until nothing is under way between the platforms and the bridge; what waits in Redis, if it never is."""
     loop = asyncio.get_running_loop()
-    client = redis.asyncio.Redis(port=stage.valkey.port)
+    client = stage.valkey.watcher()
     waiting: dict[str, int] = {}
     try:
         deadline = loop.time() + QUIET_S
@@ -155,7 +156,7 @@ def _under_way(stage: Stage) -> int:
     return len(whatsapp.webhook._tasks) + len(whatsapp._world._tasks) + len(slack.delivery._tasks)
 
 
-async def _waiting(client: redis.asyncio.Redis, script: Script) -> dict[str, int]:
+async def _waiting(client: redis.asyncio.Redis | RedisCluster, script: Script) -> dict[str, int]:
     lanes = [*(shard_lane(shard) for shard in range(script.shards)), DESK_LANE]
     async with client.pipeline(transaction=False) as pipe:
         for lane in lanes:
@@ -252,7 +253,7 @@ def _arrivals(talk: Speaking) -> list[Arrived]:
 
 
 async def _dead(stage: Stage) -> int:
-    client = redis.asyncio.Redis(port=stage.valkey.port)
+    client = stage.valkey.watcher()
     try:
         found = [key async for key in client.scan_iter(match="{*}:dead")]
         return sum([await client.xlen(key) for key in found])

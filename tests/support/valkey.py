@@ -45,8 +45,13 @@ class ValkeyServer:
         """`extra` are further settings of the server, with underscores for dashes."""
         self.folder = folder
         self.port = free_port()
-        self._extra = {f"--{name.replace('_', '-')}": value for name, value in extra.items()}
+        self._extra: dict[str, str] = {}
+        self.set(**extra)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def set(self, **extra: str) -> None:
+        """Change settings of the next start."""
+        self._extra |= {f"--{name.replace('_', '-')}": value for name, value in extra.items()}
 
     @property
     def url(self) -> str:
