@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from tests.support.crash import Steps, When
-from tests.support.crowd import all_arrived, chats, doubt, opened
+from tests.support.crowd import all_arrived, chats, claimed, doubt, opened
 from tests.support.process import BridgeProcess
 from tests.support.redis_proxy import RedisProxy, Stop
 from tests.support.stack import shown
@@ -89,13 +89,6 @@ async def sleeper(force: Workforce, redis_url: str) -> AsyncIterator[Sleeper]:
     await proxy.aclose()
 
 
-async def _served(force: Workforce, words: str) -> Talk:
-    """A conversation, claimed by Ben."""
-    talk = await force.talk(words)
-    await talk.claimed_by("ben")
-    return talk
-
-
 SEND_GAPS: list[tuple[str, When]] = [("mark", "after"), ("result", "before")]
 
 
@@ -104,12 +97,14 @@ async def test_who_slept_through_its_hold_sends_nothing(
     step: str, when: When, force: Workforce, sleeper: Sleeper
 ) -> None:
     """Asleep just before or after a send: the customer has the reply once, or the thread asks; waking adds nothing."""
-    talk = await _served(force, "Hello?")
+    talk = await force.talk("Hello?")
+    await claimed(talk, "ben")
     successor = await sleeper.sleeps_at(step, when, lambda: talk.staff("ben", "Here is your answer"))
     await until(lambda: _is_settled(talk), 2 * MOVE_S, "the reply, or the question about it")
     heard = list(talk.heard)
     await sleeper.wakes(successor)
-    await talk.customer_writes("Still there?")
+    await talk.customer.writes("Still there?")
+    await talk.thread_shows("Still there?", timeout_s=MOVE_S)
     await talk.staff("ben", "And one more")
     await until(lambda: "And one more" in talk.heard, MOVE_S, "the next reply")
     assert talk.heard == [*heard, "And one more"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from bridge.sandbox.slack.state import Message
 from tests.support.stack import shown
@@ -16,8 +17,21 @@ async def opened(shop: Shop, people: int) -> list[Talk]:
     """Conversations that Ben has claimed; they spread over the shards."""
     customers = [shop.newcomer("Guest") for _ in range(people)]
     talks = await asyncio.gather(*(shop.talk(f"start {one.id}", one) for one in customers))
-    await asyncio.gather(*(talk.claimed_by("ben") for talk in talks))
+    await asyncio.gather(*(claimed(talk, "ben") for talk in talks))
     return talks
+
+
+async def claimed(talk: Talk, who: str) -> None:
+    """Somebody presses Claim, and once more where Slack says that it got no answer in time."""
+
+    async def shown_on_card() -> bool:
+        with contextlib.suppress(AssertionError):
+            await talk.press(who, talk.card, "claim")
+            await talk.card_shows(talk.shop.person(who).id)
+            return True
+        return False
+
+    await until(shown_on_card, PATIENCE_S, f"the claim of {who}")
 
 
 async def chats(talk: Talk, rounds: range) -> None:

@@ -59,6 +59,9 @@ _fresh = itertools.count(1)
 class Shop(Stack):
     """A running stack. Every talk in it has a customer of its own, so tests can share one."""
 
+    patience_s = PATIENCE_S
+    """How long a talk's beginning may take."""
+
     inboxes: dict[str, dict[str, Any]]
     """What differs from the demo's settings, by inbox."""
 
@@ -92,9 +95,9 @@ class Shop(Stack):
         """A customer's first words, the card and the thread they make; claimed by `assignee`, if given."""
         customer = customer or self.newcomer()
         await customer.writes(words, number_id=INBOXES[inbox])
-        card = await self.card(customer.name, inbox, PATIENCE_S)
+        card = await self.card(customer.name, inbox, self.patience_s)
         talk = Talk(self, customer, card, inbox)
-        await talk.thread_shows(words)
+        await talk.thread_shows(words, self.patience_s)
         if assignee is not None:
             await talk.claimed_by(assignee)
         return talk
