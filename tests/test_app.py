@@ -65,3 +65,17 @@ async def test_an_event_counts_as_taken_in_once_the_replicas_of_the_settings_hav
     with pytest.raises(StoreUnavailableError, match="replicas"):
         await bridge.inlet.append([Placed(lane=DESK_LANE, unit=DESK_LANE, event=event)])
     await bridge.stop()
+
+
+async def test_a_cluster_and_a_server_that_are_taken_for_each_other_are_said_at_the_start(
+    redis_url: str, cluster_url: str
+) -> None:
+    """What to set, or to remove, instead of a process that does half of its work."""
+    for url, cluster, words in (
+        (cluster_url, "false", r"set redis\.cluster = true"),
+        (redis_url, "true", r"remove redis\.cluster"),
+    ):
+        bridge = Bridge(load_settings(None, complete(url) | {"THREADLINE_REDIS__CLUSTER": cluster}))
+        with pytest.raises(StoreUnavailableError, match=words):
+            await bridge.start()
+        await bridge.stop()
