@@ -8,13 +8,14 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 import aiohttp
 import structlog
 from aiohttp import web
 
-from bridge.adapters.base import Inlet, Placed
+from bridge.actions import Alert
+from bridge.adapters.base import Claim, Inlet, Marker, Placed
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
 from bridge.adapters.slack.roster import People
@@ -24,12 +25,16 @@ from bridge.adapters.whatsapp.numbers import Number
 from bridge.engine import Engine, EngineOptions
 from bridge.errors import PlatformError, StoreUnavailableError
 from bridge.events import RosterRead
+from bridge.markup import text
 from bridge.model import (
     DESK_LANE,
     DESK_UNIT,
+    ActionId,
     CardView,
     Contact,
+    ContactId,
     Conversation,
+    ConversationId,
     EventId,
     InboxId,
     InboxPolicy,
@@ -48,16 +53,20 @@ from bridge.scheduler import Scheduler
 from bridge.settings import InboxSettings, ProcessRole, Settings
 from bridge.store import keys
 from bridge.store.archive.archiver import Archiver
+from bridge.store.archive.census import Census
 from bridge.store.archive.database import Database
 from bridge.store.archive.history import ArchiveHistory
 from bridge.store.archive.lag import Lag
+from bridge.store.archive.resting import EVERY_S as REST_EVERY_S
+from bridge.store.archive.resting import Resting
 from bridge.store.archive.retention import Policy, prune_once
 from bridge.store.archive.schema import migrate
+from bridge.store.archive.shelf import ArchiveShelf
 from bridge.store.archive.trouble import ArchiveError, Trouble
 from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis
 from bridge.store.dead import DeadLetters
-from bridge.store.health import claim_shards
+from bridge.store.guard import Guard
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
@@ -77,6 +86,7 @@ SNAPSHOT_EVERY_S = 0.5
 """How long a change of the roster or of an inbox's mode takes to be seen everywhere, at most."""
 STREAMS_EVERY_S = 5.0
 TASK_PAUSE_S = 1.0
+TELL_S = 30.0
 STREAM_LAG_S = 60.0
 """A lane whose oldest event has waited longer makes the process not ready."""
 ARCHIVE_LAG_S = 60.0
@@ -217,14 +227,28 @@ def whatsapp_webhook(settings: Settings, inlet: Inlet, count: Callable[[str], No
 
 
 class CountedInlet(LiveInlet):
-    """The store's inlet; what it has stored is counted."""
+    """The store's inlet; what it has stored is counted, and nothing is taken in that `check` raises against."""
 
-    def __init__(self, redis: Redis, policies: Policies, metrics: Metrics, copies: Copies) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        policies: Policies,
+        metrics: Metrics,
+        copies: Copies,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(redis, policies, copies=copies)
         self._metrics = metrics
+        self._check = check
+
+    async def claim(self, aliases: Sequence[str], *, linked: bool = False) -> Claim:
+        """Whose these aliases are; not while Redis may have forgotten it."""
+        self._check()
+        return await super().claim(aliases, linked=linked)
 
     async def append(self, events: Sequence[Placed]) -> None:
         """Store, then count by kind and by where it came from: the start of its id."""
+        self._check()
         await super().append(events)
         for placed in events:
             self._metrics.arrived(type(placed.event).__name__, placed.event.id.partition(":")[0])
@@ -248,10 +272,12 @@ class Bridge:
             hold_s=settings.engine.hold_ttl_s,
             alive_s=max(3.0, settings.engine.hold_ttl_s * 2 / 3),
             copies=copies,
+            guarded=lanes(settings),
         )
-        self.inlet = CountedInlet(self.redis, self._policies, self.metrics, copies)
-        self.channel = whatsapp_channel(settings)
         self.database = Database(settings.archive.url)
+        self.guard = self._guard()
+        self.inlet = CountedInlet(self.redis, self._policies, self.metrics, copies, self.guard.check)
+        self.channel = whatsapp_channel(settings)
         self.lag = Lag(self.redis, lanes(settings))
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -261,6 +287,7 @@ class Bridge:
         self.engine: Engine | None = None
         self.scheduler: Scheduler | None = None
         self.archiver: Archiver | None = None
+        self.resting = self._resting()
 
     def has(self, role: ProcessRole) -> bool:
         """Whether this is one of the process's roles."""
@@ -269,17 +296,19 @@ class Bridge:
     # ------------------------------------------------------------------------------------------ life
 
     async def start(self) -> None:
-        """Connect and begin. Raises `ShardCountError`, `StoreUnavailableError`, `ArchiveError` (a newer release's
-        archive), `OSError` (port taken).
+        """Connect and begin. Raises `ForeignError`, `ShardCountError`, `StoreUnavailableError`, `ArchiveError` (a newer
+        release's archive), `OSError` (port taken).
         """
-        await claim_shards(self.redis, self.settings.shards)
-        if self.has(ProcessRole.SCHEDULER):
-            await self._migrate()
         # No limit: each conversation has one call under way, and those that hang must not keep others waiting.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
         )
         desk = slack_desk(self.settings, self._session, self.inlet.roster)
+        self.guard.telling(lambda words: self._tell_later(desk, words))
+        if self.has(ProcessRole.SCHEDULER):
+            await self._migrate()
+        await self.guard.settle()
+        self._keep("guard", self.guard.watch)
         await self.inlet.refresh()
         self._keep("snapshots", lambda: self.inlet.watch(SNAPSHOT_EVERY_S))
         if self.has(ProcessRole.WORKER):
@@ -380,6 +409,7 @@ class Bridge:
                 renew_every_s=engine_settings.hold_ttl_s / 4,
                 drain_s=engine_settings.drain_s,
             ),
+            ArchiveShelf(self.database),
         )
         performer.attach(engine)
         engine.start()
@@ -389,8 +419,47 @@ class Bridge:
         scheduler = Scheduler(self.store, self.owner)
         scheduler.every("roster", ROSTER_EVERY_S, lambda _instant: self._keep_reading_roster(desk))
         scheduler.daily("retention", RETENTION_AT, self._prune)
+        scheduler.every("rest", REST_EVERY_S, self.resting.fire)
         scheduler.start()
         return scheduler
+
+    def _guard(self) -> Guard:
+        settings = self.settings
+        windows = {one.id: one.window_s for one in self._policies.inboxes.values()}
+        return Guard(
+            self.redis,
+            Census(self.database, settings.shards, windows),
+            numbers=[one.phone_number_id for one in settings.inboxes],
+            shards=settings.shards,
+            lanes=lanes(settings),
+            owner=self.owner,
+        )
+
+    def _resting(self) -> Resting:
+        archive = self.settings.archive
+        return Resting(
+            ArchiveShelf(self.database),
+            self.inlet.append,
+            rest_after=timedelta(days=archive.rest_after_days),
+            stub_for=timedelta(days=archive.stub_days),
+        )
+
+    async def _tell_later(self, desk: SlackDesk, words: str) -> None:
+        """Tell those who can act, without anybody waiting for it."""
+        self._tasks.append(asyncio.create_task(self._tell(desk, words), name="tell"))
+
+    async def _tell(self, desk: SlackDesk, words: str) -> None:
+        told: set[str] = set()
+        for inbox in self._policies.inboxes.values():
+            channel = inbox.admin_channel or inbox.channel
+            if channel in told:
+                continue
+            told.add(channel)
+            of = {"contact": ContactId(""), "conversation": ConversationId(""), "inbox": inbox.id}
+            alert = Alert(id=ActionId("restored/0"), seq=0, body=text(words), **of)  # type: ignore[arg-type]
+            with contextlib.suppress(PlatformError, TimeoutError):
+                async with asyncio.timeout(TELL_S):
+                    await desk.alert(alert, channel, Marker(actions=(), **of))  # type: ignore[arg-type]
 
     async def _migrate(self) -> None:
         """Bring the archive's schema up to date before anything relies on it.
@@ -459,6 +528,7 @@ class Bridge:
         routes: dict[tuple[str, str], Handler] = {}
         checks: dict[str, Check] = {
             "redis": self._check_redis,
+            "deployment": self._check_deployment,
             "streams": self._check_streams,
             "people": self._check_people,
         }
@@ -532,6 +602,10 @@ class Bridge:
         except StoreUnavailableError as problem:
             return str(problem)
         return None
+
+    async def _check_deployment(self) -> str | None:
+        """Whose Redis it is, and whether it holds what it should."""
+        return self.guard.problem
 
     async def _check_streams(self) -> str | None:
         """Events that wait too long: nobody holds the lane, or whoever does is stuck."""

@@ -14,6 +14,7 @@ from bridge.errors import StoreUnavailableError
 from bridge.observe import configure_logging
 from bridge.settings import Settings
 from bridge.store.archive.trouble import ArchiveError
+from bridge.store.deployment import ForeignError
 from bridge.store.health import ShardCountError
 
 log = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ async def serve(settings: Settings) -> int:
     bridge = Bridge(settings)
     try:
         await bridge.start()
-    except (StoreUnavailableError, ShardCountError, ArchiveError) as problem:
+    except (StoreUnavailableError, ForeignError, ShardCountError, ArchiveError) as problem:
         log.error("bridge.not_started", problem=str(problem))  # noqa: TRY400 - the words say it all
         await bridge.stop()
         return 1

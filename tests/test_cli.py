@@ -28,6 +28,7 @@ from bridge.sandbox.config import SandboxConfig, load_config
 from bridge.sandbox.faults import Fault
 from bridge.sandbox.server import Sandbox
 from bridge.settings import ProcessRole, shipped_config
+from bridge.store.deployment import claim
 from bridge.store.health import claim_shards
 from bridge.store.joined import JoinedRedis
 from tests.support.archive import temporary_sqlite
@@ -77,7 +78,13 @@ class Command:
         cls, *arguments: str, folder: Path, environment: Mapping[str, str] | None = None
     ) -> Command:
         """Run it in `folder`, where no settings file lies about."""
-        clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200", **(environment or {})}
+        clean = {
+            "PATH": os.environ["PATH"],
+            "PYTHONFAULTHANDLER": "1",
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "200",
+            **(environment or {}),
+        }
         words = (sys.executable, "-m", "bridge", *arguments)
         return cls(
             await asyncio.create_subprocess_exec(*words, cwd=folder, env=clean, stdout=PIPE, stderr=STDOUT)
@@ -301,6 +308,19 @@ async def test_a_database_of_another_number_of_shards(tmp_path: Path, redis_url:
     code, text = await run("serve", folder=tmp_path, environment=complete(redis_url))
     assert code == 1
     assert "set shards to 4" in text
+
+
+async def test_a_redis_of_another_deployment(tmp_path: Path, redis_url: str) -> None:
+    """Exit code 1, what to do, and nothing is written."""
+    redis = JoinedRedis(redis_url)
+    await claim(redis, "theirs", ["2066600001"])
+    before = await redis("KEYS", "*")
+    code, text = await run("serve", folder=tmp_path, environment=complete(redis_url))
+    assert code == 1
+    assert "another deployment" in text
+    assert "redis.url" in text
+    assert await redis("KEYS", "*") == before
+    await redis.aclose()
 
 
 async def test_platforms_that_are_down_do_not_keep_it_from_starting(tmp_path: Path, redis_url: str) -> None:
