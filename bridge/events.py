@@ -271,6 +271,8 @@ class Result(ContactEvent, frozen=True, kw_only=True):
     """What came of an action. Decided at once, ahead of waiting events; the action is pending until then."""
 
     action: ActionId
+    tries: int = 1
+    """How often it was tried, as far as that was counted."""
 
 
 class Posted(Result, frozen=True, kw_only=True):

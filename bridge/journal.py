@@ -71,6 +71,8 @@ class PostNoted(Fact, frozen=True, kw_only=True):
 
     post: Post
     message: MessageId | None = None
+    tries: int = 1
+    """How many tries it took."""
 
 
 class ThreadNoted(Fact, frozen=True, kw_only=True):
@@ -102,6 +104,8 @@ class DeliveryNoted(Fact, frozen=True, kw_only=True):
     parts: tuple[PartFate, ...] = ()
     total: int = 0
     """How many parts there are; 0 until that is known."""
+    tries: int = 1
+    """How many tries it took until then, of the part that was sent or failed."""
 
 
 class VerdictNoted(Fact, frozen=True, kw_only=True):

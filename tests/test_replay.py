@@ -14,7 +14,7 @@ from bridge import replay
 from bridge.cli import app
 from bridge.events import pack
 from bridge.journal import DroppedNoted, unpack
-from bridge.model import ContactId, LaneId, lane_of, message_id
+from bridge.model import DESK_LANE, DESK_UNIT, ContactId, LaneId, lane_of, message_id
 from bridge.settings import Settings, load_settings
 from bridge.store import keys
 from bridge.store.dead import DeadLetters
@@ -376,6 +376,24 @@ async def test_of_two_who_drop_one_the_second_is_told(town: Town, settings: Sett
     codes = await asyncio.gather(drop(settings, name), drop(settings, name))
     assert sorted(codes) == [0, 1]
     assert len(await journaled(town, LANE)) == 1
+
+
+async def test_the_desks_own_letters_are_about_nobody(
+    town: Town, settings: Settings, capsys: Capture
+) -> None:
+    """They are shown, retried and dropped like every other one."""
+    hold = await town.store.acquire(DESK_LANE, "digger")
+    assert hold is not None
+    await town.store.emit(DESK_LANE, DESK_UNIT, UNHEARD)
+    (entry,) = await town.store.range(DESK_LANE, "0-0", 10)
+    await town.store.bury(hold, entry, "why")
+    (name,) = await names(town)
+    assert name.startswith("desk:")
+    assert await replay.show(settings, name, as_json=False, unmasked=False) == 0
+    assert "the desk's own" in capsys.readouterr().out
+    assert await drop(settings, name, force=True) == 0
+    (fact,) = await journaled(town, DESK_LANE)
+    assert (fact.contact, fact.kind) == ("", "Unheard")
 
 
 # ----------------------------------------------------------------------------------------------- mistakes

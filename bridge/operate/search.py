@@ -53,11 +53,12 @@ async def search(settings: Settings, asked: Asked, console: Console | None = Non
     if asked.as_json:
         console.file.write(orjson.dumps(page, default=msgspec.to_builtins).decode() + "\n")
     else:
-        _show(console, page)
+        show(console, page)
     return 0 if page.hits or page.contacts else 1
 
 
-def _show(console: Console, page: Page) -> None:
+def show(console: Console, page: Page) -> None:
+    """A page for people."""
     for person in page.contacts:
         console.print(_person(person), soft_wrap=True)
     for hit in page.hits:
@@ -70,7 +71,7 @@ def _show(console: Console, page: Page) -> None:
 
 def _person(person: ContactHit) -> Text:
     known = [mask_phone(f"+{person.phone}")] if person.phone else []
-    known += [f"@{person.username}"] if person.username else []
+    known += [f"@{_printable(person.username)}"] if person.username else []
     return Text.assemble(
         ("contact ", "dim"), _printable(person.name) or "?", f" {' '.join(known)} ", (person.contact, "dim")
     )
@@ -78,7 +79,7 @@ def _person(person: ContactHit) -> Text:
 
 def _hit(hit: Hit) -> Text:
     number = f"#{hit.number}" if hit.number is not None else hit.conversation
-    who = _printable(hit.name) if hit.direction == "in" else hit.author or "staff"
+    who = _printable((hit.name if hit.direction == "in" else hit.author) or "staff")
     shown = Text.assemble(
         (f"{hit.at:%Y-%m-%d %H:%M} ", "dim"), (f"{number} ", "bold"), (f"{hit.direction} {who}: ", "cyan")
     )

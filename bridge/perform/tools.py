@@ -103,6 +103,7 @@ class Tools:
             "at": self.performer.now(),
             "contact": action.contact,
             "action": action.id,
+            "tries": max(1, work.mark.tries),
         }
 
     async def report(self, run: LineRun, work: Work, event: AnyEvent) -> None:

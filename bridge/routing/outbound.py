@@ -263,9 +263,18 @@ def with_part(record: MessageRecord, index: int, platform_id: str, news: Fate) -
 
 
 def advance(
-    turn: Turn, inbox: InboxId, before: MessageRecord, after: MessageRecord, failure: Failure | None = None
+    turn: Turn,
+    inbox: InboxId,
+    before: MessageRecord,
+    after: MessageRecord,
+    failure: Failure | None = None,
+    *,
+    tries: int = 1,
 ) -> MessageRecord:
-    """Store a record after news, and let everybody know who should: receipt, notice, card, journal."""
+    """Store a record after news, and let everybody know who should: receipt, notice, card, journal.
+
+    `tries` is how many it took until then.
+    """
     fate = overall(after)
     after = turn.keep(replace(after, fate=fate, problem=failure.words if failure else after.problem))
     if _accepted(after) and not _accepted(before):
@@ -282,6 +291,7 @@ def advance(
                 words=failure.words if failure else "",
                 parts=parts,
                 total=after.total,
+                tries=tries,
             )
         )
     if fate is before.fate:

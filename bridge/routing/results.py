@@ -66,7 +66,7 @@ def posted(turn: Turn, event: Posted) -> None:
         return
     message = action.message
     stamp = turn.stamp(action.inbox, action.conversation)
-    turn.fact(PostNoted(**stamp, post=event.post, message=message))
+    turn.fact(PostNoted(**stamp, post=event.post, message=message, tries=event.tries))
     if message is not None:
         record = turn.record(message)
         if record is not None and event.post not in record.posts:
@@ -101,7 +101,8 @@ def part_sent(turn: Turn, event: PartSent) -> None:
         turn.end(event.action)
         return
     after = outbound.with_part(record, event.part, event.platform_id, Fate.ACCEPTED)
-    after = outbound.advance(turn, action.inbox, record, replace(after, total=event.parts))
+    after = replace(after, total=event.parts)
+    after = outbound.advance(turn, action.inbox, record, after, tries=event.tries)
     if event.part + 1 >= event.parts and after.sending is None:
         turn.end(event.action)
     outbound.follow(turn, action.inbox, after)
@@ -155,7 +156,16 @@ def _note_second(turn: Turn, event: DeliveryChanged, news: Fate) -> None:
         return
     parts = (PartFate(part=event.part, fate=news, platform_id=event.platform_id),)
     stamp = turn.stamp(event.inbox, record.conversation)
-    turn.fact(DeliveryNoted(**stamp, message=record.id, fate=record.fate, parts=parts, total=record.total))
+    turn.fact(
+        DeliveryNoted(
+            **stamp,
+            message=record.id,
+            fate=record.fate,
+            words=record.problem,
+            parts=parts,
+            total=record.total,
+        )
+    )
 
 
 # --------------------------------------------------------------------------------------------- failures
@@ -198,7 +208,8 @@ def _send_failed(turn: Turn, action: Send, event: Failed) -> None:
         return
     turn.end(event.action)
     after = outbound.with_part(record, event.part, "", Fate.FAILED)
-    outbound.advance(turn, action.inbox, record, replace(after, sending=None), event.failure)
+    after = replace(after, sending=None)
+    outbound.advance(turn, action.inbox, record, after, event.failure, tries=event.tries)
 
 
 def _status_was_faster(turn: Turn, action: Send, record: MessageRecord) -> None:

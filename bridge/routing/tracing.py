@@ -159,7 +159,7 @@ def _hops(one: Committed, message: MessageId, *, first: bool, roster: Roster) ->
         case MessageNoted() if fact.message == message:
             return _noted(fact, _instant(one.ms), first=first, roster=roster)
         case PostNoted() if fact.message == message:
-            return [Hop(what="Shown", at=fact.at, post=fact.post)]
+            return [Hop(what="Shown", at=fact.at, post=fact.post, detail=_after(fact.tries))]
         case DeliveryNoted() if fact.message == message:
             return _delivered(fact)
         case VerdictNoted() if fact.message == message:
@@ -206,7 +206,13 @@ def _part(fact: DeliveryNoted, part: PartFate, *, several: bool) -> Hop:
         of = f" of {fact.total}" if fact.total else ""
         what = f"{what}: part {part.part + 1}{of}"
     reason = _reason(fact) if part.fate is Fate.FAILED else ""
-    return Hop(what=what, at=fact.at, detail=reason, platform_id=part.platform_id)
+    detail = ", ".join(filter(None, (_after(fact.tries), reason)))
+    return Hop(what=what, at=fact.at, detail=detail, platform_id=part.platform_id)
+
+
+def _after(tries: int) -> str:
+    """Said where the first try was not enough."""
+    return f"after {tries} tries" if tries > 1 else ""
 
 
 def _reason(fact: DeliveryNoted) -> str:

@@ -7,6 +7,7 @@
 - No internal word, and nothing that nobody typed, left the desk; nothing reached another customer.
 - The furthest receipt of every staff message is what the phone knows.
 - Nothing waits in Redis, and every dead letter was announced.
+- The archive agrees with all of that (see `memory`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
+from tests.campaign.memory import disagreements
 from tests.campaign.record import (
     Arrived,
     Card,
@@ -28,6 +30,7 @@ from tests.campaign.record import (
     Whisper,
     Written,
     Wrong,
+    plain,
     tokens,
 )
 
@@ -45,11 +48,8 @@ def check(written: Sequence[Written], typed: Sequence[Typed], seen: Seen) -> lis
         *_replies(typed, seen),
         *_strangers(written, typed, seen),
         *_left_over(seen),
+        *disagreements(written, typed, seen),
     ]
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
 
 
 # ---------------------------------------------------------------------------------------- customers' messages
@@ -87,7 +87,7 @@ def _shown(one: Written, posts: Sequence[Post], cards: dict[tuple[str, str], Car
         if (post.channel, title, post.name) != (one.channel, one.customer, one.customer):
             words = f"{one.customer} wrote to {one.channel}; shown as {post.name} in a thread of {title} in {post.channel}"
             yield Wrong(Kind.WRONG_THREAD, one.token, words)
-        if _plain(one.text) not in _plain(post.text):
+        if plain(one.text) not in plain(post.text):
             yield Wrong(Kind.GARBLED, one.token, f"{one.text!r} is shown as {post.text!r}")
 
 
@@ -143,14 +143,14 @@ def _kept(words: Typed, here: Sequence[Arrived], receipts: frozenset[str]) -> It
 
 def _sent(words: Typed, reached: Sequence[Arrived], receipts: frozenset[str], seen: Seen) -> Iterator[Wrong]:
     """Words that may go out: once and whole, or visibly not."""
-    parts = Counter(_plain(one.text) for one in reached)
+    parts = Counter(plain(one.text) for one in reached)
     for text, count in parts.items():
         if count > 1:
             yield Wrong(Kind.DOUBLED, words.token, f"{words.customer} got {text[:80]!r} {count} times")
-    if _plain(" ".join(parts)) == _plain(words.text):
+    if plain(" ".join(parts)) == plain(words.text):
         yield from _receipt_is_true(words, reached, receipts)
         return
-    if any(part not in _plain(words.text) for part in parts):
+    if any(part not in plain(words.text) for part in parts):
         yield Wrong(Kind.GARBLED, words.token, f"{words.text!r} arrived as {list(parts)!r}")
     if not words.given_up and (silence := _silence(words, receipts, seen)):
         got = f"{len(parts)} of its parts" if parts else "nothing of it"

@@ -24,6 +24,11 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
+def plain(text: str) -> str:
+    """A text with every gap made one space, as far as it matters for being whole."""
+    return " ".join(text.split())
+
+
 class Receipt(enum.StrEnum):
     """The reactions with which the bot says what became of a staff message, by Slack's names for them."""
 
@@ -144,6 +149,23 @@ class Arrived:
     channel: str
     text: str
     status: str
+    id: str = ""
+    """WhatsApp's id of it."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A message as the archive has it. `fate` and the fates of its `parts` (by WhatsApp's id) are words in small letters.
+
+    `posts` are the posts of the bot that show it (`<channel>/<ts>`).
+    """
+
+    text: str
+    outbound: bool
+    internal: bool = False
+    fate: str = ""
+    posts: frozenset[str] = frozenset()
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,6 +187,8 @@ class Seen:
     receipts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The bot's reactions by staff post."""
     left: Left = field(default_factory=Left)
+    archive: tuple[Remembered, ...] | None = None
+    """What the archive remembers; None: nobody looked."""
 
 
 # ------------------------------------------------------------------------------------------------- what is wrong
@@ -182,6 +206,7 @@ class Kind(enum.StrEnum):
     GARBLED = "garbled"
     WRONG_RECEIPT = "wrong receipt"
     LEFT_OVER = "left over"
+    ARCHIVE = "archive disagrees"
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis.asyncio
+from redis.asyncio.cluster import RedisCluster
 
 from bridge.model import DESK_LANE, shard_lane
 from bridge.store import keys
 from tests.campaign import desk
+from tests.campaign.archive import remembered
 from tests.campaign.checker import check
 from tests.campaign.people import Speaking
 from tests.campaign.record import Arrived, Intent, Left, Seen, Typed, Way, Written, Wrong, tokens
@@ -62,11 +64,11 @@ class Outcome:
     seconds: float = 0.0
 
 
-async def play(script: Script, folder: Path) -> Outcome:
-    """Play one script, with data and logs in `folder`. What went wrong is in the outcome."""
+async def play(script: Script, folder: Path, *, cluster: bool = False) -> Outcome:
+    """Play one script, with data and logs in `folder`; on a cluster, if wanted. What went wrong is in the outcome."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    async with staged(script, folder) as stage:
+    async with staged(script, folder, cluster=cluster) as stage:
         watch = Watch(stage.sandbox.feed)
         trouble = Trouble(stage, script.talks)
         start = loop.time()
@@ -128,7 +130,7 @@ async def _take_up(stage: Stage, talk: Speaking, dice: random.Random, chance: fl
 async def _quiet(stage: Stage, script: Script) -> dict[str, int]:
     """Wait until nothing is under way between the platforms and the bridge; what waits in Redis, if it never is."""
     loop = asyncio.get_running_loop()
-    client = redis.asyncio.Redis(port=stage.valkey.port)
+    client = stage.valkey.watcher()
     waiting: dict[str, int] = {}
     try:
         deadline = loop.time() + QUIET_S
@@ -154,15 +156,17 @@ def _under_way(stage: Stage) -> int:
     return len(whatsapp.webhook._tasks) + len(whatsapp._world._tasks) + len(slack.delivery._tasks)
 
 
-async def _waiting(client: redis.asyncio.Redis, script: Script) -> dict[str, int]:
+async def _waiting(client: redis.asyncio.Redis | RedisCluster, script: Script) -> dict[str, int]:
     lanes = [*(shard_lane(shard) for shard in range(script.shards)), DESK_LANE]
     async with client.pipeline(transaction=False) as pipe:
         for lane in lanes:
             pipe.execute_command("XLEN", keys.stream(lane))
             pipe.execute_command("SCARD", keys.busy(lane))
             pipe.execute_command("ZCARD", keys.parked(lane))
+            pipe.execute_command("XLEN", keys.journal(lane))
         counts = await pipe.execute()
-    names = [name for lane in lanes for name in (keys.stream(lane), keys.busy(lane), keys.parked(lane))]
+    kinds = (keys.stream, keys.busy, keys.parked, keys.journal)
+    names = [kind(lane) for lane in lanes for kind in kinds]
     return dict(zip(names, counts, strict=True))
 
 
@@ -188,6 +192,7 @@ async def _outcome(
         arrived=tuple(one for talk in talks for one in _arrivals(talk)),
         receipts=receipts,
         left=Left(waiting, await _dead(stage)),
+        archive=remembered(folder),
     )
     account = pprint.pformat({"written": written, "typed": typed, "seen": seen}, width=200)
     (folder / "account.txt").write_text(account, encoding="utf-8")
@@ -240,7 +245,7 @@ def _arrivals(talk: Speaking) -> list[Arrived]:
     """What WhatsApp took for the talk's customer, in the order it was taken, of all business numbers."""
     channels = {number: name for name, number in NUMBERS.items()}
     return [
-        Arrived(talk.talk.customer, channels[number], one.text, one.status)
+        Arrived(talk.talk.customer, channels[number], one.text, one.status, one.id)
         for number, chat in talk.customer.chats.items()
         for one in chat.messages
         if one.from_business
@@ -248,7 +253,7 @@ def _arrivals(talk: Speaking) -> list[Arrived]:
 
 
 async def _dead(stage: Stage) -> int:
-    client = redis.asyncio.Redis(port=stage.valkey.port)
+    client = stage.valkey.watcher()
     try:
         found = [key async for key in client.scan_iter(match="{*}:dead")]
         return sum([await client.xlen(key) for key in found])

@@ -178,7 +178,7 @@ class Blow:
     """Something befalls a process, Valkey, or a worker's connection to it, for `seconds`.
 
     `worker` is the number of the process; -1: all of them. Kinds: `kill`, `pause`, `remove`, `valkey kill`,
-    `valkey pause`, `redis cut`, `redis cut after`.
+    `valkey pause`, `redis cut`, `redis cut after`, `archive locked`.
     """
 
     at: float
@@ -446,14 +446,31 @@ def _faults(dice: random.Random, size: Size, scale: float, talks: Sequence[Talk]
                 yield _event(dice, at)
 
 
+_BLOWS = {
+    "kill": 6,
+    "pause": 2,
+    "remove": 2,
+    "valkey kill": 2,
+    "valkey pause": 1,
+    "redis cut": 3,
+    "redis cut after": 2,
+    "archive locked": 2,
+}
+_LONGEST_S = {
+    "pause": 5.0,
+    "remove": 3.0,
+    "kill": 1.5,
+    "valkey kill": 1.5,
+    "valkey pause": 1.5,
+    "archive locked": 6.0,
+}
+
+
 def _blow(dice: random.Random, at: float, size: Size) -> Blow:
-    kinds = ("kill", "pause", "remove", "valkey kill", "valkey pause", "redis cut", "redis cut after")
-    kind = dice.choices(kinds, weights=(6, 2, 2, 2, 1, 3, 2))[0]
+    kind = dice.choices(tuple(_BLOWS), weights=tuple(_BLOWS.values()))[0]
     everybody = kind == "kill" and dice.random() < 0.2
     worker = -1 if everybody else dice.randrange(size.workers)
-    longest = {"pause": 5.0, "remove": 3.0, "kill": 1.5, "valkey kill": 1.5, "valkey pause": 1.5}.get(
-        kind, 0.4
-    )
+    longest = _LONGEST_S.get(kind, 0.4)
     shortest = 3.3 if kind == "pause" and dice.random() < 0.7 else 0.0
     return Blow(at, kind, worker, dice.uniform(shortest, longest))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from bridge.sandbox.config import SandboxConfig
 from bridge.sandbox.server import Sandbox
 from bridge.sandbox.slack.config import ChannelConfig
 from bridge.sandbox.whatsapp.config import NumberConfig
+from tests.campaign.archive import FILE
+from tests.campaign.backing import Backing, Cluster, OneServer, Wire
 from tests.campaign.script import INBOXES, PEOPLE, SEND_TIMEOUT_S, Script
 from tests.support.process import BridgeProcess
 from tests.support.relay import Relay
-from tests.support.valkey import ValkeyServer, free_port
+from tests.support.valkey import free_port
 
 READY_S = 60.0
 WATCH_EVERY_S = 0.1
@@ -32,7 +35,7 @@ NUMBERS = {name: f"20030040050060{index}" for index, name in enumerate(INBOXES)}
 class Worker:
     """One process with a port of its own, kept alive as a service manager would while it is `wanted`."""
 
-    def __init__(self, port: int, redis: Relay, process: BridgeProcess) -> None:
+    def __init__(self, port: int, redis: Wire, process: BridgeProcess) -> None:
         self.port = port
         self.redis = redis
         self.process = process
@@ -71,9 +74,12 @@ class Worker:
 
 
 class Stage:
-    """Everything that runs in a round. `door` is where WhatsApp delivers."""
+    """Everything that runs in a round. `door` is where WhatsApp delivers, `folder` holds data and logs."""
 
-    def __init__(self, sandbox: Sandbox, valkey: ValkeyServer, door: Relay, workers: list[Worker]) -> None:
+    def __init__(
+        self, folder: Path, sandbox: Sandbox, valkey: Backing, door: Relay, workers: list[Worker]
+    ) -> None:
+        self.folder = folder
         self.sandbox = sandbox
         self.valkey = valkey
         self.door = door
@@ -96,6 +102,7 @@ def sandbox_config(script: Script) -> SandboxConfig:
     config = SandboxConfig(port=0, scale=script.scale, seed=script.seed)
     config.whatsapp.rate_limits = config.slack.rate_limits = script.limits
     config.whatsapp.webhook_timeout_s = WEBHOOK_TIMEOUT_S
+    config.whatsapp.app_secret = secrets.token_hex()  # no other round's webhooks are taken for this one's
     config.whatsapp.customers = []
     config.whatsapp.numbers = [
         NumberConfig(number, f"+1 555-010-020{index}", f"Fixture {name}")
@@ -136,12 +143,12 @@ def environment(
 
 
 @contextlib.asynccontextmanager
-async def staged(script: Script, folder: Path) -> AsyncIterator[Stage]:
+async def staged(script: Script, folder: Path, *, cluster: bool = False) -> AsyncIterator[Stage]:
     """Everything running and ready, with data and logs in `folder`; all of it ends with the block."""
     async with contextlib.AsyncExitStack() as stack:
-        valkey = ValkeyServer(folder / "valkey")
-        await asyncio.to_thread(valkey.start)
-        stack.callback(valkey.kill)
+        valkey: Backing = (Cluster if cluster else OneServer)(folder / "valkey")
+        stack.push_async_callback(valkey.close)
+        await valkey.open()
         ports = [free_port() for _ in range(script.workers)]
         door = Relay(*ports, listen=False)
         await door.open()
@@ -150,18 +157,16 @@ async def staged(script: Script, folder: Path) -> AsyncIterator[Stage]:
         config.whatsapp.webhook_url = f"http://127.0.0.1:{door.port}/webhooks/whatsapp"
         sandbox = await Sandbox.start(config)
         stack.push_async_callback(sandbox.stop)
-        archive_url = f"sqlite:///{folder / 'archive.sqlite3'}"
+        archive_url = f"sqlite:///{folder / FILE}"
         workers = []
         for number, port in enumerate(ports):
-            redis = Relay(valkey.port, listen=False)
-            await redis.open()
-            stack.push_async_callback(redis.close)
-            url = f"redis://127.0.0.1:{redis.port}/0"
+            wire, url = await valkey.wire()
             log = folder / f"worker-{number}.log"
-            process = BridgeProcess(environment(script, sandbox, url, archive_url, port), port, log)
-            workers.append(Worker(port, redis, process))
+            variables = environment(script, sandbox, url, archive_url, port) | valkey.variables
+            process = BridgeProcess(variables, port, log)
+            workers.append(Worker(port, wire, process))
             stack.push_async_callback(workers[-1].kill)
-        stage = Stage(sandbox, valkey, door, workers)
+        stage = Stage(folder, sandbox, valkey, door, workers)
         for worker in workers:
             await worker.start()
         await stage.ready()

@@ -46,6 +46,7 @@ def test_every_kind_of_fault_is_drawn_some_time() -> None:
     kinds = {fault.kind for fault in faults if not isinstance(fault, Vanish)}
     assert any(isinstance(fault, Vanish) for fault in faults)
     assert {"kill", "pause", "remove", "valkey kill", "valkey pause", "redis cut", "redis cut after"} <= kinds
+    assert "archive locked" in kinds
     assert {"cut_before", "cut_after", "status", "error", "rate_limit", "delay"} <= kinds
     assert {"duplicate", "reorder", "batch", "drop_socket"} <= kinds
     assert {fault.where.partition(".")[0] for fault in faults if isinstance(fault, Rule)} == {

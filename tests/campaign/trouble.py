@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bridge.sandbox.faults import Fault as SandboxFault
 from tests.campaign import desk
+from tests.campaign.archive import locked
 from tests.campaign.record import Card
 from tests.campaign.script import Blow, Fault, Rule, Talk, Vanish
 from tests.campaign.stage import Stage, Worker
@@ -90,6 +91,8 @@ class Trouble:
                 await asyncio.gather(*(worker.start() for worker in workers))
             case "pause":
                 await self._pause(workers, blow.seconds)
+            case "archive locked":
+                await locked(self._stage.folder, blow.seconds)
             case "valkey kill" | "valkey pause":
                 await self._valkey_away(blow)
             case _:

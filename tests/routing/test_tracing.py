@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 
 from bridge.actions import AnyAction, Relay, Send, ShowTrace
-from bridge.events import StaffWrote
+from bridge.events import Failed, Posted, StaffWrote
 from bridge.markup import Link, ListBlock, bare
-from bridge.model import Direction, MessageId, Post, Recent, Roster
+from bridge.model import Direction, EventId, MessageId, Post, Recent, Roster
 from bridge.routing import texts, tracing
 from bridge.routing.tracing import Committed, Trace
-from tests.routing.world import START, World
+from tests.routing.world import NEVER, START, World
 
 NONE = MessageId("")
 
@@ -141,6 +141,36 @@ def test_a_failure_with_its_reason_and_who_tried_again(archive: Archive) -> None
     assert whats(archive.trace())[2:] == ["Failed", "Retry, says Ana", "Accepted"]
     assert "the number is not on the platform (131026)" in words
     assert "Not accepted yet" not in words
+
+
+def test_tries_are_counted_where_one_was_not_enough(archive: Archive) -> None:
+    """Of the part that they were for; a post as well as a message."""
+    archive.receive("Hello?")
+    relay = archive.world.one(Relay)
+    posted = Posted(
+        id=EventId(f"{relay.id}/r"),
+        at=archive.world.now,
+        contact=relay.contact,
+        action=relay.id,
+        post=Post(desk="desk", channel="C1", id="9"),
+        tries=3,
+    )
+    archive.world.decide(posted)
+    archive.take()
+    assert archive.trace().hops[-1].detail == "after 3 tries"
+    archive.write("ana", "Hello Carla")
+    send = archive.world.one(Send)
+    failed = Failed(
+        id=EventId(f"{send.id}/r"),
+        at=archive.world.now,
+        contact=send.contact,
+        action=send.id,
+        failure=NEVER,
+        tries=2,
+    )
+    archive.world.decide(failed)
+    archive.take()
+    assert archive.trace().hops[-1].detail.startswith("after 2 tries, the number is not")
 
 
 def test_what_was_refused_here_says_why(archive: Archive) -> None:

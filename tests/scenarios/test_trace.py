@@ -99,6 +99,16 @@ async def test_a_reply_that_failed_and_arrived_after_retry(own_shop: Shop) -> No
     assert "wamid.#" in lines[5]
 
 
+async def test_tries_of_ours_are_told(own_shop: Shop) -> None:
+    """A platform that stumbles and is asked again is not a failure, and whoever wonders about the delay sees why."""
+    talk = await own_shop.talk(assignee="ben")
+    own_shop.goes_wrong(SEND, "status", times=2, status=503)
+    await talk.staff("ben", "Third time lucky")
+    await talk.hears("Third time lucky")
+    lines = await trace(talk, "ben", "last message of")
+    assert "after 3 tries" in next(one for one in lines if "Accepted" in one)
+
+
 async def test_a_note_and_the_nth_last_message(own_shop: Shop) -> None:
     """Notes count, commands do not; a conversation has only so many messages."""
     talk = await own_shop.talk("First", assignee="ben")

@@ -14,8 +14,11 @@ from rich.console import Console
 from bridge import events
 from bridge.markup import text
 from bridge.model import ContactId, EventId, InboxId, LaneId
+from bridge.operate.search import show
 from bridge.replay.letters import read
 from bridge.replay.shown import details, listing
+from bridge.store.archive.excerpts import Excerpt
+from bridge.store.archive.search import ContactHit, Hit, Page
 from bridge.store.dead import Letter
 from tests.support.slack_desk import AT
 
@@ -54,14 +57,38 @@ def letter(words: str) -> Letter:
     )
 
 
+def page(words: str) -> Page:
+    """Results of a search, full of a contact's and a colleague's words."""
+    hits = tuple(
+        Hit(
+            seq=1,
+            message="7-m",
+            conversation="7-66",
+            number=1063,
+            contact="7-9f",
+            name=words,
+            inbox="support",
+            direction=direction,
+            author=words,
+            at=AT,
+            excerpt=Excerpt(text=words, start=0, cut_before=False, cut_after=False, marks=((0, len(words)),)),
+            thread=None,
+        )
+        for direction in ("in", "out", "note")
+    )
+    person = ContactHit(contact="7-9f", name=words, username=words, phone="34600000001", last_at=AT)
+    return Page(hits=hits, before=None, contacts=(person,))
+
+
 def printed(words: str) -> str:
-    """The list and all of the letter, as a terminal without colours gets it."""
+    """The list, all of the letter, and what a search finds, as a terminal without colours gets it."""
     found = read(letter(words))
     out = io.StringIO()
     console = Console(file=out, width=200, highlight=False)
     console.print(listing([found], 1_700_000_100_000))
     contents = msgspec.to_builtins(found.event)
     console.print(details(found, contents, words, 1_700_000_100_000, unmasked=True))
+    show(console, page(words))
     return out.getvalue()
 
 

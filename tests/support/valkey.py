@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import signal
 import socket
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 20.0
 
 
+_PORTS = range(20_000, 32_000)
+"""Below the ports that systems give to whoever asks for any: one of a server that is down for a while stays free."""
+
+
 def free_port() -> int:
-    """Give a TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a TCP port of 127.0.0.1 that nobody listened on a moment ago, and that nobody gets by accident."""
+    dice = random.SystemRandom()
+    while True:
+        port = dice.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class ValkeyServer:
@@ -38,8 +45,13 @@ class ValkeyServer:
         """`extra` are further settings of the server, with underscores for dashes."""
         self.folder = folder
         self.port = free_port()
-        self._extra = {f"--{name.replace('_', '-')}": value for name, value in extra.items()}
+        self._extra: dict[str, str] = {}
+        self.set(**extra)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def set(self, **extra: str) -> None:
+        """Change settings of the next start."""
+        self._extra |= {f"--{name.replace('_', '-')}": value for name, value in extra.items()}
 
     @property
     def url(self) -> str:

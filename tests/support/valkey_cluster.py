@@ -6,7 +6,7 @@ import contextlib
 import functools
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -41,6 +41,14 @@ class ValkeyCluster:
             )
             for index, bus_port in enumerate(self._bus_ports)
         ]
+
+        self._announced = {server.port: server for server in self.servers}
+
+    def announce(self, ports: Sequence[int]) -> None:
+        """Before the start: have the nodes give out other ports as theirs, in this order."""
+        for server, port in zip(self.servers, ports, strict=True):
+            server.set(cluster_announce_port=str(port))
+            self._announced[port] = server
 
     @property
     def url(self) -> str:
@@ -86,8 +94,7 @@ class ValkeyCluster:
     def primary_of(self, key: str) -> ValkeyServer:
         """The node that has a key, as a running one says."""
         with contextlib.closing(next(one for one in self.servers if one.is_running).client()) as client:
-            port = _owner_port(client, ask(client, "CLUSTER KEYSLOT", key))
-        return next(one for one in self.servers if one.port == port)
+            return self._announced[_owner_port(client, ask(client, "CLUSTER KEYSLOT", key))]
 
     def begin_move(self, key: str, to: ValkeyServer) -> None:
         """Begin to move a key's slot: from now on what is not there any more is asked for at the new place."""
@@ -138,11 +145,11 @@ def _id(client: redis.Redis) -> str:
     return str(ask(client, "CLUSTER MYID").decode())
 
 
-def _owner_port(client: redis.Redis, slot: int) -> int | None:
+def _owner_port(client: redis.Redis, slot: int) -> int:
     for low, high, (_, port, *_), *_ in ask(client, "CLUSTER SLOTS"):
         if low <= slot <= high:
             return int(port)
-    return None
+    raise RuntimeError(f"nobody has slot {slot}")
 
 
 def _knows(client: redis.Redis, count: int) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.journal import EpisodeKept, PruningNoted, pack
+from bridge.journal import DroppedNoted, EpisodeKept, PruningNoted, pack, unpack
 from bridge.model import AgentId, ContactId, ConversationId, EventId, InboxId, Status, lane_of
 from bridge.store.archive import erasing, tables
 from bridge.store.archive.database import Database
@@ -119,6 +119,7 @@ async def prune(
             seen.add(case)
             progress(counts["messages"] + counts["notes"])
     counts["facts"] += await _tidy(database, policy, now)
+    await _empty_letters(database, policy, now)
     return Pruned(**counts)
 
 
@@ -215,6 +216,26 @@ async def _noted(connection: AsyncConnection, case: str, until: int, now: dateti
 
 def _time(stored: int | None) -> datetime | None:
     return None if stored is None else instant(stored)
+
+
+async def _empty_letters(database: Database, policy: Policy, now: datetime) -> None:
+    """Of dead letters that were dropped only that they were stays, and why: what was in them was said, too."""
+    if policy.days is None:
+        return
+    dropped, journal = tables.dropped, tables.journal
+    old = select(dropped.c.seq).where(
+        dropped.c.at < micros(now - timedelta(days=policy.days)), dropped.c.data != b""
+    )
+    async with database.read() as connection:
+        seqs = list((await connection.execute(old)).scalars())
+    for seq in seqs:
+        async with database.write() as connection:
+            data = await connection.scalar(select(journal.c.data).where(journal.c.seq == seq))
+            fact = unpack(data) if data else None
+            if isinstance(fact, DroppedNoted):
+                emptied = pack(msgspec.structs.replace(fact, data=b""))
+                await connection.execute(update(journal).where(journal.c.seq == seq).values(data=emptied))
+            await connection.execute(update(dropped).where(dropped.c.seq == seq).values(data=b""))
 
 
 async def _tidy(database: Database, policy: Policy, now: datetime) -> int:

@@ -174,7 +174,14 @@ class Writer:
                 raise  # the database's trouble, not this batch's
             if len(noted) > 1:
                 return sum([await self._project_some(connection, [one]) for one in noted])
-            log.exception("archive.fact_not_projected", seq=noted[0].seq, kind=type(noted[0].fact).__name__)
+            # In a line: a batch of such facts would else fill the log with stack traces.
+            log.error(  # noqa: TRY400
+                "archive.fact_not_projected",
+                seq=noted[0].seq,
+                kind=type(noted[0].fact).__name__,
+                error=type(error).__name__,
+                problem=str(error).partition("\n")[0][:200],
+            )
             return 1
         return 0
 

@@ -11,8 +11,10 @@ from bridge.errors import FailureKind, PlatformError
 from bridge.events import ButtonPressed, CommandGiven
 from bridge.markup import Mention, MentionKind, Text, text
 from bridge.model import ActionId, Button, DeskUser, Direction, MessageId, Place, Post, Receipt, Recent, Token
+from bridge.routing import tracing
 from bridge.sandbox.faults import Fault
 from tests.support.slack_desk import AT, CONTACT, CONVERSATION, INBOX, REF, Rig, marker, view
+from tests.support.stack import shown
 
 
 def relay(words: str = "hello", author: str = "Maria Example", number: int = 1, **changes: object) -> Relay:
@@ -311,3 +313,45 @@ async def test_a_post_has_an_address(rig: Rig) -> None:
     elsewhere = Place(desk="slack", channel="C0OTHER", thread="1700000000.000100")
     assert await desk.link(post, elsewhere) == plain.format(team)
     assert await desk.link(Post(desk="other", channel="1", id="2"), None) is None
+
+
+async def test_the_longest_trace_fits_into_an_answer(rig: Rig) -> None:
+    """Sixty steps with long ids, reasons and links: Slack takes all of it, and none is cut off."""
+    place = await rig.thread()
+    posts = [
+        Post(desk="slack", channel=rig.channel, id=f"17000000{number:02}.000100") for number in range(60)
+    ]
+    hops = tuple(
+        tracing.Hop(
+            what=f"Step {number}: part 10 of 12",
+            at=AT + timedelta(seconds=number),
+            platform_id="wamid.#" + "f" * 60,
+            post=post,
+            detail="why it did not work, " * 8,
+        )
+        for number, post in enumerate(posts)
+    )
+    trace = tracing.Trace(
+        message=MessageId("7-1"),
+        number=1042,
+        back=1,
+        direction=Direction.OUTBOUND,
+        author="Ben",
+        internal=False,
+        words="Hello",
+        hops=hops,
+    )
+    links = {post: f"https://fixture.slack.com/archives/{rig.channel}/p{post.id}" for post in posts}
+    answer = Answer(
+        id=ActionId("slack:slash:9/0"),
+        seq=1,
+        contact=CONTACT,
+        inbox=INBOX,
+        conversation=CONVERSATION,
+        to=DeskUser("slack:U0BEN00001"),
+        place=place,
+        body=tracing.document(trace, AT, links, str),
+    )
+    await rig.desk.answer(answer)
+    (seen,) = rig.sandbox.slack.person("ben").ephemerals
+    assert all(f"Step {number}: part" in shown(seen) for number in range(60))

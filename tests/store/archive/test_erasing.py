@@ -18,6 +18,7 @@ from bridge.journal import (
     ContactNoted,
     ContactStored,
     DeliveryNoted,
+    DroppedNoted,
     ErasureNoted,
     Fact,
     PartFate,
@@ -325,3 +326,20 @@ async def test_a_scheduled_instant_counts_once(database: Database, writer: Write
     assert await prune_once(database, policy, LATER) is None
     assert await prune_once(database, policy, LATER - timedelta(days=1)) is None
     assert await prune_once(database, policy, LATER + timedelta(days=1)) == Pruned()
+
+
+async def test_what_was_in_dropped_letters_goes(database: Database, writer: Writer) -> None:
+    """That one was dropped, when and why, stays."""
+    journal = Journal()
+    letter = DroppedNoted(
+        **journal.stamp(**NOWHERE), kind="StaffWrote", arrived_at=START, reason="typed twice", data=b"secret"
+    )
+    await writer.write(journal.entries(letter))
+    await prune(database, Policy(), LATER)
+    assert "secret" in await everything_said(database)
+    await prune(database, Policy(days=30), LATER)
+    assert "secret" not in await everything_said(database)
+    (row,) = await rows(database, "dropped")
+    assert (row["reason"], row["data"]) == ("typed twice", b"")
+    assert (await writer.write(journal.entries(letter))).facts == 0
+    await rebuilt_is_the_same(database, writer)
