@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
-from sqlalchemy import BigInteger, TextClause, TextualSelect, bindparam, column, text
 
 from bridge.store.archive.query import Clause, Phrase, Query
 
 NEWEST_TESTED = 4_000
 """Messages that PostgreSQL tests one by one before it asks GIN."""
 
-SEQ = column("seq", BigInteger)
 _MATCHES = "words @@ CAST(CAST(:match AS text) AS tsquery)"
 
 
@@ -51,38 +49,45 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
         return "".join(f" AND {tests[name]}" for name in self.given())
 
 
-def newest_messages(
-    dialect: str, query: Query, bounds: Bounds, limit: int, *, rare: bool
-) -> list[TextualSelect]:
-    """Statements for the numbers (`seq`) of the newest messages that match, to be tried one after the other until one
-    gives `limit` of them; the last one gives all there are. `rare`: few can match, so that walking would be a detour.
+class Lookup(msgspec.Struct, frozen=True, kw_only=True):
+    """A question for an index: statements for numbers (`seq`) and what they are given. There are few different ones,
+    so whoever runs them can keep what he makes of them.
     """
+
+    statements: tuple[str, ...]
+    """To be tried one after the other until one gives as many as were asked for; the last one gives all there are."""
+    given: dict[str, object]
+
+
+def newest_messages(dialect: str, query: Query, bounds: Bounds, limit: int, *, rare: bool) -> Lookup:
+    """The newest messages that match. `rare`: few can match, so that walking would be a detour."""
+    statements: tuple[str, ...]
     if dialect == "sqlite":
-        statements, match = [_fts5_messages(bounds)], fts5(query)
+        statements, match = (_fts5_messages(bounds),), fts5(query)
+    elif rare:
+        statements, match = (_gin(bounds),), tsquery(query)
     else:
-        statements, match = [_gin(bounds)] if rare else [_walk(bounds), _gin(bounds)], tsquery(query)
-    given = {"match": match, "limit": limit, **bounds.given()}
-    return [one.bindparams(**given).columns(SEQ) for one in statements]
+        statements, match = (_walk(bounds), _gin(bounds)), tsquery(query)
+    return Lookup(statements=statements, given={"match": match, "limit": limit, **bounds.given()})
 
 
-def newest_contacts(dialect: str, query: Query, inboxes: Sequence[str] | None, limit: int) -> TextualSelect:
-    """A statement for the numbers (`seq`) of the newest contacts that match, of those who were met in one of the
-    inboxes, where they are given. Contacts that were joined into others do not count.
+def newest_contacts(dialect: str, query: Query, inboxes: Sequence[str] | None, limit: int) -> Lookup:
+    """The newest contacts that match, of those who were met in one of the inboxes, where they are given. Contacts that
+    were joined into others do not count.
     """
     met = ""
+    given: dict[str, object] = {"limit": limit}
     if inboxes is not None:
         met = (
             " AND EXISTS (SELECT 1 FROM conversations"
             " WHERE conversations.contact = contacts.id AND conversations.inbox IN :inboxes)"
         )
+        given["inboxes"] = tuple(inboxes)
     if dialect == "sqlite":
         match, template = fts5(query), _FTS5_CONTACTS
     else:
         match, template = tsquery(query), _GIN_CONTACTS
-    statement = text(template.format(met=met)).bindparams(match=match, limit=limit)
-    if inboxes is not None:
-        statement = statement.bindparams(bindparam("inboxes", tuple(inboxes), expanding=True))
-    return statement.columns(SEQ)
+    return Lookup(statements=(template.format(met=met),), given={"match": match, **given})
 
 
 # ------------------------------------------------------------------------------------------- statements
@@ -100,28 +105,28 @@ _GIN_CONTACTS = (
 )
 
 
-def _fts5_messages(bounds: Bounds) -> TextClause:
+def _fts5_messages(bounds: Bounds) -> str:
     key = "message_words.rowid"
     # CROSS JOIN: in this order, or SQLite might walk the messages and look each of them up.
-    return text(
+    return (
         f"SELECT {key} AS seq FROM message_words{bounds.join(key, 'CROSS JOIN')}"  # noqa: S608 - all of it ours
         f" WHERE message_words MATCH :match{bounds.conditions(key)} ORDER BY {key} DESC LIMIT :limit"
     )
 
 
-def _walk(bounds: Bounds) -> TextClause:
+def _walk(bounds: Bounds) -> str:
     """Test the newest documents one by one."""
     start = "WHERE seq < :ceiling " if bounds.ceiling is not None else ""
-    return text(
+    return (
         f"WITH recent AS MATERIALIZED (SELECT seq, words FROM message_words {start}"  # noqa: S608 - all of it ours
         f"ORDER BY seq DESC LIMIT {NEWEST_TESTED}) SELECT recent.seq FROM recent{bounds.join('recent.seq')}"
         f" WHERE {_MATCHES}{bounds.conditions('recent.seq')} ORDER BY recent.seq DESC LIMIT :limit"
     )
 
 
-def _gin(bounds: Bounds) -> TextClause:
+def _gin(bounds: Bounds) -> str:
     """Find all documents by the index, which has to be told so: the planner would rather walk the table."""
-    return text(
+    return (
         f"WITH found AS MATERIALIZED (SELECT seq FROM message_words WHERE {_MATCHES})"  # noqa: S608 - all of it ours
         f" SELECT found.seq FROM found{bounds.join('found.seq')}"
         f" WHERE TRUE{bounds.conditions('found.seq')} ORDER BY found.seq DESC LIMIT :limit"

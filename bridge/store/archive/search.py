@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import RowMapping, TextualSelect, select, text
+from sqlalchemy import BigInteger, RowMapping, Select, bindparam, column, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,7 +24,7 @@ from bridge.model import ContactId, ConversationId, InboxId
 from bridge.store.archive import index
 from bridge.store.archive.excerpts import Excerpt, excerpt
 from bridge.store.archive.instants import instant, micros
-from bridge.store.archive.lookup import Bounds, newest_contacts, newest_messages
+from bridge.store.archive.lookup import Bounds, Lookup, newest_contacts, newest_messages
 from bridge.store.archive.people import joined_contacts
 from bridge.store.archive.query import Clause, Phrase, Query, parse
 from bridge.store.archive.tables import contacts, conversations, messages
@@ -126,17 +127,13 @@ class Search:
         async with self._database.read() as connection, _ended_after(connection, self._longest_s):
             marked = msgspec.structs.replace(query, wanted=query.wanted + await _within(connection, scope))
             bounds = await _bounds(connection, scope, before)
-            rows: Sequence[RowMapping] = ()
             dialect = connection.dialect.name
-            for found in newest_messages(dialect, marked, bounds, limit + 1, rare=small):
-                rows = await _messages(connection, found)
-                if len(rows) > limit:
-                    break
+            asked = newest_messages(dialect, marked, bounds, limit + 1, rare=small)
+            rows = await _rows(connection, _messages, asked, limit + 1)
             people: Sequence[RowMapping] = ()
             if before is None and not small:
-                people = await _contacts(
-                    connection, newest_contacts(dialect, query, scope.inboxes, MOST_CONTACTS)
-                )
+                asked = newest_contacts(dialect, query, scope.inboxes, MOST_CONTACTS)
+                people = await _rows(connection, _contacts, asked, MOST_CONTACTS)
         return Page(
             hits=tuple(_hit(row, query) for row in rows[:limit]),
             before=rows[limit - 1]["seq"] if len(rows) > limit else None,
@@ -230,6 +227,7 @@ async def _bounds(connection: AsyncConnection, scope: Scope, before: int | None)
 
 # -------------------------------------------------------------------------------------------------- found
 
+_SEQ = column("seq", BigInteger)
 _HIT = (
     *(messages.c.seq, messages.c.id, messages.c.conversation, messages.c.contact, messages.c.inbox),
     *(messages.c.direction, messages.c.internal, messages.c.author, messages.c.text, messages.c.at),
@@ -238,20 +236,35 @@ _HIT = (
 )
 
 
-async def _messages(connection: AsyncConnection, found: TextualSelect) -> Sequence[RowMapping]:
-    seqs = found.subquery("hits")
+async def _rows(
+    connection: AsyncConnection, made: Callable[[str], Select[Any]], asked: Lookup, enough: int
+) -> Sequence[RowMapping]:
+    rows: Sequence[RowMapping] = ()
+    for statement in asked.statements:
+        rows = (await connection.execute(made(statement), asked.given)).mappings().all()
+        if len(rows) >= enough:
+            break
+    return rows
+
+
+@functools.lru_cache(maxsize=64)
+def _messages(found: str) -> Select[Any]:
+    """All that a hit tells, of the messages that a statement finds."""
+    seqs = text(found).columns(_SEQ).subquery("hits")
     joined = seqs.join(messages, messages.c.seq == seqs.c.seq)
     joined = joined.outerjoin(conversations, conversations.c.id == messages.c.conversation)
     joined = joined.outerjoin(contacts, contacts.c.id == messages.c.contact)
-    statement = select(*_HIT).select_from(joined).order_by(messages.c.seq.desc())
-    return (await connection.execute(statement)).mappings().all()
+    return select(*_HIT).select_from(joined).order_by(messages.c.seq.desc())
 
 
-async def _contacts(connection: AsyncConnection, found: TextualSelect) -> Sequence[RowMapping]:
-    seqs = found.subquery("hits")
+@functools.lru_cache(maxsize=8)
+def _contacts(found: str) -> Select[Any]:
+    statement = text(found)
+    if ":inboxes" in found:
+        statement = statement.bindparams(bindparam("inboxes", expanding=True))
+    seqs = statement.columns(_SEQ).subquery("hits")
     joined = seqs.join(contacts, contacts.c.seq == seqs.c.seq)
-    statement = select(contacts).select_from(joined).order_by(contacts.c.seq.desc())
-    return (await connection.execute(statement)).mappings().all()
+    return select(contacts).select_from(joined).order_by(contacts.c.seq.desc())
 
 
 def _hit(row: RowMapping, query: Query) -> Hit:
