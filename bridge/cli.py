@@ -374,6 +374,30 @@ archive = typer.Typer(help="Look after the archive.", no_args_is_help=True)
 app.add_typer(archive, name="archive")
 
 
+@archive.command("status")
+def archive_status(config: ConfigOption = None) -> None:
+    """Say what the archive holds, and how far it is behind."""
+    from bridge.operate.archive import status as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config)))
+
+
+@archive.command("migrate")
+def archive_migrate(config: ConfigOption = None) -> None:
+    """Bring the archive up to date with this release; `serve` does the same at its start."""
+    from bridge.operate.archive import migrate as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config)))
+
+
+@archive.command("rebuild")
+def archive_rebuild(config: ConfigOption = None) -> None:
+    """Make every table anew from the journal. Reading goes on meanwhile, and what happens waits in Redis."""
+    from bridge.operate.archive import rebuild as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config)))
+
+
 @archive.command("prune")
 def archive_prune(
     *,
