@@ -14,7 +14,7 @@ import aiohttp
 
 from tests.support.waiting import until
 
-START_S = 20.0
+START_S = 60.0
 
 
 class BridgeProcess:
