@@ -2,8 +2,9 @@
 
 redis-py finds out who has which slots. It does not carry the commands: its cluster client cannot tell a command
 that never left from one whose answer got lost, sends `ASKING` and the command it is for over two connections, and
-costs twenty times the processor time. What a node refuses because a slot is elsewhere (`MOVED`, `ASK`) was certainly
-not carried out and follows at once; everything else goes to the caller, and the slots are looked at anew.
+costs seven times the processor time once several tasks send (170 us a command against 24). What a node refuses
+because a slot is elsewhere (`MOVED`, `ASK`) was certainly not carried out and follows at once; everything else goes
+to the caller, and the slots are looked at anew.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ class ClusterRedis:
                 raise
             except StoreUnavailableError as refused:
                 problem = refused
-        self._look_again()
+                self._look_again()
         raise problem or StoreUnavailableError("the Redis cluster has no primary that serves")
 
     # ------------------------------------------------------------------------------------- who has what
