@@ -69,7 +69,7 @@ HOMES = {
     "redis": ("store", *WIRING),
     "sqlalchemy": ("store", "bench"),
     "alembic": ("store",),
-    "aiosqlite": ("store",),
+    "aiosqlite": ("store", "bench"),
     "asyncpg": ("store",),
     "hiredis": ("store",),
     "apscheduler": ("scheduler",),
