@@ -26,6 +26,8 @@ LOOK_BACK = timedelta(seconds=30)
 """How much earlier than the attempt a look-up starts: clocks of platforms differ from ours."""
 SATURATED_S = 0.2
 """A turn that took longer than this (scaled) means the channel has more to show than it may."""
+SHORTEST_SATURATED_S = 0.05
+"""Whatever waits are scaled to: what is shorter is the machine's doing, not the channel's."""
 MOST_MERGED = 20
 NO_THREAD = Failure(kind=FailureKind.GONE, code="no_thread", words="its thread is gone")
 
@@ -36,14 +38,16 @@ class ThreadActs:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
-    def is_clear(self, action: AnyAction) -> bool:
-        """Does nobody wait for a turn in the channel that `action` is posted in (as far as the settings tell)?"""
+    def is_clear(self, action: AnyAction, *, behind: bool) -> bool:
+        """Will `action` have its turn soon in the channel that it is posted in (as far as the settings tell)? `behind`:
+        it comes right after another.
+        """
         policy = self._policy(action) if isinstance(action, ContactAction) else None
         desk = self._tools.performer.desks.get(policy.desk) if policy is not None else None
-        return (
-            desk is not None
-            and policy is not None
-            and self._tools.pace.is_idle(desk.post_bucket(policy.channel))
+        if desk is None or policy is None:
+            return False
+        return self._tools.pace.is_clear(
+            desk.post_bucket(policy.channel), self._tools.options.fresh_mark_s, behind=behind
         )
 
     # ------------------------------------------------------------------------------------- opening
@@ -100,7 +104,7 @@ class ThreadActs:
         async def call() -> Post:
             waited_s = await self._turn(desk, place.channel, CUSTOMER)
             self._tools.check(run, work, action)
-            if waited_s > self._tools.pace.scaled(SATURATED_S):
+            if waited_s > max(self._tools.pace.scaled(SATURATED_S), SHORTEST_SATURATED_S):
                 works[:] = self._mergeable(run, desk)
             relays = [one.action for one in works if isinstance(one.action, Relay)]
             return await self._tools.attempt(
