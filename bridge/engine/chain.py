@@ -317,7 +317,7 @@ class Chain:
             entry=entry.id if entry else None,
             tried=tried,
         )
-        marks = lane.sink.begin(lane.name, self.unit, outcome.actions) if outcome.actions else ()
+        marks = lane.sink.begin(lane.name, self.unit, outcome.actions, outcome.ended)
         commit = msgspec.structs.replace(outcome.commit, marks=marks) if marks else outcome.commit
         if outcome.opened:
             # Used up before the commit is known: a number may be skipped, but never given twice.

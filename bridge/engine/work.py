@@ -13,9 +13,11 @@ from bridge.store.base import Hold, Marks
 class ActionSink(Protocol):
     """Who carries out actions (the performer). Called by the engine, on the loop; none of these wait."""
 
-    def begin(self, lane: LaneId, unit: str, actions: Sequence[AnyAction]) -> Marks:
-        """About to commit new actions: the marks of those that would be attempted at once, so that they are written
-        with them. An attempt that is marked and then not made does no harm, it is looked for in vain.
+    def begin(
+        self, lane: LaneId, unit: str, actions: Sequence[AnyAction], ended: Sequence[ActionId]
+    ) -> Marks:
+        """About to commit new actions and the end of others: the marks of what will be attempted at once then, so that
+        they are written with it. An attempt that is marked and then not made does no harm, it is looked for in vain.
         """
 
     def submit(

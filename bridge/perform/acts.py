@@ -45,9 +45,9 @@ class Acts:
         self._contact = ContactActs(tools)
         self._lanes = LaneActs(tools)
 
-    def is_clear(self, action: AnyAction) -> bool:
-        """Would `action` be attempted as soon as its turn in its line comes?"""
-        return self._thread.is_clear(action)
+    def is_clear(self, action: AnyAction, *, behind: bool) -> bool:
+        """Will `action` be attempted at once when its turn in its line comes? `behind`: right after another."""
+        return self._thread.is_clear(action, behind=behind)
 
     async def next(self, run: LineRun) -> None:  # noqa: C901, PLR0912 - one case per action, nothing else
         """Carry out what comes next in `run`, or make some progress with it. Raises `tools.Later` when the line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -77,6 +77,10 @@ class Work:
         """Set when the action ended or was replaced from elsewhere (a status webhook settled it)."""
         self.since = time.monotonic()
         """When it came into memory."""
+
+    def is_untried(self) -> bool:
+        """Is there no mark of it anywhere?"""
+        return self.mark is NO_MARK and self.begun is None
 
     def order(self) -> tuple[bool, int]:
         """See `order_of`."""
@@ -161,6 +165,19 @@ class LineRun:
             if work is not None:
                 self._order.remove(work)
                 work.changed.set()
+
+    def after(self, ended: Container[ActionId]) -> Work | None:
+        """What comes next once `ended` are done, if the first in line is among them."""
+        if not self._order or self._order[0].action.id not in ended:
+            return None
+        return next((work for work in self._order if work.action.id not in ended), None)
+
+    def begin(self, begun: Mapping[ActionId, Mark]) -> None:
+        """These marks were written for actions that will be attempted at once."""
+        for action, mark in begun.items():
+            work = self._works.get(action)
+            if work is not None:
+                work.begun = mark
 
     def head(self) -> Work | None:
         """What comes next."""

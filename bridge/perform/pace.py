@@ -38,9 +38,12 @@ class Pace:
             turnstile = self._turnstiles[bucket.key] = _Turnstile(self, bucket)
         return await turnstile.turn(urgency)
 
-    def is_idle(self, bucket: Bucket) -> bool:
-        """Does nobody in this process wait for a turn?"""
-        return bucket.key not in self._turnstiles
+    def is_clear(self, bucket: Bucket, within_s: float, *, behind: bool) -> bool:
+        """Does nobody in this process wait for a turn, so that the next one may well come within `within_s` seconds?
+        `behind`: a turn was just taken.
+        """
+        interval_s = self.scale / bucket.per_s if behind else 0.0
+        return bucket.key not in self._turnstiles and interval_s <= within_s
 
     async def slot(self, bucket: Bucket) -> float:
         """Take a slot of the shared bucket; seconds until it is ours."""

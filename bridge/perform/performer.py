@@ -151,15 +151,21 @@ class Performer:
         _, under_way = await asyncio.wait(tasks, timeout=within_s)
         return not under_way
 
-    def begin(self, lane: LaneId, unit: str, actions: Sequence[AnyAction]) -> Marks:
-        """See `ActionSink.begin`: the first action of every line that has nothing to do, where the platform can tell
-        whether it was carried out.
+    def begin(
+        self, lane: LaneId, unit: str, actions: Sequence[AnyAction], ended: Sequence[ActionId]
+    ) -> Marks:
+        """See `ActionSink.begin`: the first action of every line that has nothing to do, and the next one of a line
+        whose first one ends, where the platform can tell whether it was carried out.
         """
         owner = (lane, unit)
         if lane not in self._held or lane in self._quiet or not self._is_known(owner):
             return ()
         lines = self._units.get(owner, {})
         first: dict[LineKey, AnyAction] = {}
+        for key, run in lines.items() if ended else ():
+            work = run.after(ended)
+            if work is not None and work.action.repeat is Repeat.LOOKUP and work.is_untried():
+                first[key] = work.action
         for action in actions:
             if action.repeat is not Repeat.LOOKUP:
                 continue
@@ -169,7 +175,11 @@ class Performer:
             if key not in first or order_of(action) < order_of(first[key]):
                 first[key] = action
         mark = pack_mark(Mark(at=self.now().timestamp(), tries=1, open=True)) if first else b""
-        return tuple((action.id, mark) for action in first.values() if self._acts.is_clear(action))
+        return tuple(
+            (action.id, mark)
+            for key, action in first.items()
+            if self._acts.is_clear(action, behind=key in lines)
+        )
 
     def submit(
         self,
@@ -182,13 +192,15 @@ class Performer:
         """See `ActionSink.submit`."""
         if lane not in self._held:
             return
+        begun = {action: unpack_mark(mark) for action, mark in marks}
+        for run in self._units.get((lane, unit), {}).values() if begun else ():
+            run.begin(begun)
         if ended:
             self.end(lane, unit, ended)
         if actions:
             reading = self._readings.get((lane, unit))
             if reading is not None:
                 reading.touched.update(action.id for action in actions)
-            begun = {action: unpack_mark(mark) for action, mark in marks}
             for action in actions:
                 self._put(key_of(lane, unit, action), action, begun.get(action.id))
 

@@ -192,6 +192,23 @@ async def test_a_post_that_is_made_at_once_is_marked_with_its_commit(town: Town)
     assert [one.startswith(reply.id) for one in worker.store.marked] == [True]
 
 
+async def test_what_comes_next_in_a_line_is_marked_with_the_end_of_what_came_before(town: Town) -> None:
+    """A new thread and the messages that wait for it: each attempt is recorded, and none by itself."""
+    worker = await town.worker(perform={"fresh_mark_s": 60.0})
+    stall = town.desk.fault("open_thread", stall=True)
+    await town.writes(ANA, "one", "two", "three")
+    await until(stall.reached.is_set, 10, "the thread to be opened")
+    last = town.desk.fault("relay", "three", stall=True)
+    stall.go.set()
+    await until(last.reached.is_set, 10, "the last post to be under way")
+    marks = {one.id.rpartition("/")[2]: one.mark for one in await town.store.pending(LANE, ANA)}
+    assert [unpack_mark(mark).open for mark in marks.values() if mark] == [True]
+    last.go.set()
+    await town.settled()
+    assert worker.store.marked == []
+    assert [post.words for post in town.desk.posts if post.place.thread] == ["one", "two", "three"]
+
+
 async def test_a_mark_that_grew_old_before_the_attempt_is_made_anew(town: Town) -> None:
     """It tells when the attempt was made: a look-up that came too early would miss the post."""
     worker = await talking(town, perform={"fresh_mark_s": 0.0})
