@@ -13,7 +13,7 @@ from bridge import journal
 from bridge.events import ContactForgotten, ThreadVanished
 from bridge.journal import ErasureNoted
 from bridge.model import Contact, ContactId, EventId, Status, ThreadRef, lane_of, message_id
-from bridge.store import keys
+from bridge.store import keys, stub
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import until
 from tests.support.workers import INBOX, Town, contact_of
@@ -239,3 +239,20 @@ async def test_one_who_was_joined(town: Town, valkey_server: ValkeyServer) -> No
     await town.settled()
     assert traces(valkey_server, ANA) == []
     assert (await town.contact(BO)).id == BO
+
+
+async def test_one_at_rest(town: Town, valkey_server: ValkeyServer) -> None:
+    """Of whom only a stub is in Redis, while the archive does not answer."""
+    await town.worker()
+    event = await talked(town, ANA)
+    state = msgspec.structs.replace(await town.contact(ANA), resting=datetime.now(UTC))
+    version = (await town.store.load(lane_of(ANA), ANA)).version + 1
+    packed = stub.pack_stub(state, datetime.now(UTC))
+    for worker in town.workers:
+        await worker.crash()
+    await town.redis("SET", keys.contact(ANA), version.to_bytes(8, "big") + packed)
+    await town.redis("DEL", keys.WORKERS, *(keys.hold(lane) for lane in town.lanes))
+    await town.worker("w2")
+    await town.append(ANA, event)
+    await town.settled()
+    assert traces(valkey_server, ANA) == []
