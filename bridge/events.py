@@ -67,6 +67,8 @@ class MessageReceived(ContactEvent, frozen=True, kw_only=True):
     forwarded: bool = False
     caption: str = ""
     """Any text that came with an unsupported kind (e.g. an image's caption)."""
+    asked: bool = False
+    """To or from a contact that was joined into another: whether it is known there; see `routing.joins.asks`."""
 
 
 class ContactChanged(ContactEvent, frozen=True, kw_only=True):

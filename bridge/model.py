@@ -338,6 +338,8 @@ class Contact(Struct, frozen=True, kw_only=True):
     still exist, and what is pending for them still has to arrive."""
     redirect: ContactId | None = None
     """Set when this contact was joined into another: its events are forwarded there."""
+    joined: dict[ContactId, datetime] = {}
+    """The contacts that were joined into this one lately, and when."""
     seq: int = 0
     """Counts this contact's actions; gives them their order."""
     resting: datetime | None = None

@@ -19,13 +19,15 @@ from bridge.model import (
     MessageRecord,
     message_id,
 )
-from bridge.routing import lifecycle, texts
+from bridge.routing import joins, lifecycle, texts
 from bridge.routing.notes import RECENT_LIMIT
 from bridge.routing.turn import Turn
 
 
 def received(turn: Turn, event: MessageReceived) -> None:
     """The contact wrote: exactly one `Relay`, in the conversation it belongs to."""
+    if joins.asks(turn, event):
+        return
     _learn(turn, event.inbox, event.aliases, event.phone, event.address)
     contact = turn.contact
     turn.contact = replace(

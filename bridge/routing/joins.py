@@ -4,9 +4,15 @@ The contact that leads waits for the other's state (`JoinProposed`) and settles 
 conversation, the leading one when both or none have. The loser ends its open conversations, forwards every later
 event to the winner under the same id, and sends what it was known under (`ContactMerged`); the winner rewrites the
 aliases last, when nothing can get lost any more.
+
+From then on the platform brings to the winner also what it brings once more, and only the loser's shard knows that it
+was shown. So the winner asks: words written before the join, or right after it, go to the loser under the same id, where
+a repetition ends like any other, and what is new there comes back under another id.
 """
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -18,6 +24,7 @@ from bridge.events import (
     DeskEvent,
     JoinProposed,
     JoinSettled,
+    MessageReceived,
 )
 from bridge.journal import AliasesNoted
 from bridge.model import (
@@ -25,12 +32,18 @@ from bridge.model import (
     ContactId,
     Conversation,
     ConversationId,
+    EventId,
     InboxId,
     Status,
     lane_of,
 )
 from bridge.routing import choices, lifecycle, notes, texts
 from bridge.routing.turn import Turn
+
+ALIASES_MOVED = timedelta(minutes=1)
+"""By then after a join nothing new comes to the loser any more."""
+REPEATED_FOR = timedelta(days=8)
+"""For so long a platform may bring a message once more."""
 
 
 def joined(turn: Turn, event: ContactsJoined) -> None:
@@ -76,6 +89,18 @@ def _has_open(contact: Contact) -> bool:
     return any(one.status is Status.ACTIVE for one in contact.conversations.values())
 
 
+def asks(turn: Turn, event: MessageReceived) -> bool:
+    """Ask a contact that was joined into this one about words that may have been shown from there. False: no need."""
+    former = next(
+        (one for one, at in turn.contact.joined.items() if event.sent_at <= at + ALIASES_MOVED), None
+    )
+    if event.asked or former is None:
+        return False
+    turn.emit(lane_of(former), former, replace(event, contact=former, asked=True))
+    turn.ignore("the joined contact is asked")
+    return True
+
+
 def _numbers(contact: Contact) -> dict[InboxId, int]:
     open_ones = contact.conversations.items()
     return {inbox: one.number for inbox, one in open_ones if one.status not in lifecycle.OVER}
@@ -98,6 +123,11 @@ def _lose(turn: Turn, winner: ContactId, continued: dict[InboxId, int]) -> None:
     turn.emit(lane_of(winner), winner, merged)
 
 
+def _lately(now: datetime, joined: dict[ContactId, datetime]) -> dict[ContactId, datetime]:
+    """Those joins of which the platform may still repeat what was written before."""
+    return {one: at for one, at in joined.items() if now - at < REPEATED_FOR}
+
+
 def merged(turn: Turn, event: ContactMerged) -> None:
     """The other contact became part of this one: take over what it was known under, and what was open there."""
     loser = event.loser
@@ -110,6 +140,7 @@ def merged(turn: Turn, event: ContactMerged) -> None:
         phone=own.phone or loser.phone,
         address=own.address or loser.address,
         aliases=own.aliases + new,
+        joined=_lately(turn.now, own.joined | loser.joined | {loser.id: turn.now}),
     )
     left = {inbox: one for inbox, one in loser.conversations.items() if one.status is Status.ACTIVE}
     rest = _take_over(turn, left)
@@ -170,7 +201,13 @@ def _carry_over(turn: Turn, mine: Conversation, theirs: Conversation) -> None:
 
 
 def forward(turn: Turn, event: ContactEvent, winner: ContactId) -> None:
-    """Pass an event on to the contact that goes on, under the same id."""
+    """Pass an event on to the contact that goes on, under the same id.
+
+    Words get another one: under their own the winner may have asked about them already, and would take them for a
+    repetition.
+    """
+    if isinstance(event, MessageReceived):
+        event = replace(event, id=EventId(f"{event.id}:on"), asked=True)
     turn.emit(lane_of(winner), winner, replace(event, contact=winner))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -12,6 +14,7 @@ from bridge.events import (
     ContactsJoined,
     JoinProposed,
     JoinSettled,
+    MessageReceived,
     StaffWrote,
     unpack,
 )
@@ -141,7 +144,7 @@ def joined_pair() -> tuple[World, World]:
 
 
 def test_late_words_of_the_contact_are_forwarded() -> None:
-    """Under the same id, to the winner's shard."""
+    """To the winner's shard, which does not ask back."""
     winner, loser = joined_pair()
     loser.receive("late", contact=OTHER)
     (emit,) = loser.new(Emit)
@@ -151,6 +154,41 @@ def test_late_words_of_the_contact_are_forwarded() -> None:
     assert not loser.new(Relay)
     winner.decide(event)  # type: ignore[arg-type]
     assert len(winner.new(Relay)) == 1
+    winner.receive("late", id=event.id.removesuffix(":on"))
+    assert not winner.new(Relay), "repeated: it is asked about, under the id that the loser has seen"
+    (asked,) = emitted(winner)
+    assert asked.id == event.id.removesuffix(":on")
+
+
+def test_words_from_before_the_join_are_asked_about() -> None:
+    """Only the loser's shard knows whether they were shown; what is new there comes back and is shown, once."""
+    winner, loser = joined_pair()
+    winner.receive("repeated, or late", sent_at=winner.now - timedelta(minutes=1))
+    (emit,) = winner.new(Emit)
+    asked = unpack(emit.event)
+    assert isinstance(asked, MessageReceived)
+    assert (emit.to, emit.unit, asked.contact) == (lane_of(OTHER), OTHER, OTHER)
+    assert asked.id == emit.id.rpartition("/")[0], "under the same id, so that a repetition ends there"
+    assert not winner.new(Relay)
+    loser.decide(asked)
+    (back,) = emitted(loser)
+    assert isinstance(back, MessageReceived)
+    assert (back.contact, back.id != asked.id) == (CONTACT, True)
+    winner.decide(back)
+    assert [bare(one.body) for one in winner.new(Relay)] == ["repeated, or late"]
+    assert not emitted(winner)
+
+
+def test_words_from_after_the_join_need_no_question() -> None:
+    """The same holds once a platform repeats nothing of before any more."""
+    winner, _ = joined_pair()
+    winner.receive("new", sent_at=winner.now + timedelta(minutes=2))
+    assert len(winner.new(Relay)) == 1
+    old = {ContactId("3-old"): winner.now - timedelta(days=9)}
+    winner.contact = replace(winner.contact, joined=old)
+    loser = Contact(id=ContactId("5-more"))
+    winner.decide(ContactMerged(id=winner.new_id("m"), at=winner.now, contact=CONTACT, loser=loser))
+    assert list(winner.contact.joined) == ["5-more"]
 
 
 @pytest.mark.parametrize("words", ["hello", "!reply hello", "!reopen", "!claim"])
