@@ -17,16 +17,27 @@ from rich.text import Text
 
 from bridge.adapters.slack.check import check as check_slack
 from bridge.adapters.whatsapp.check import check_webhook
-from bridge.app import host_of, numbers, open_redis, policies, slack_desk, whatsapp_channel, whatsapp_webhook
+from bridge.app import (
+    host_of,
+    lanes,
+    numbers,
+    open_redis,
+    policies,
+    slack_desk,
+    whatsapp_channel,
+    whatsapp_webhook,
+)
 from bridge.errors import Finding, Level, StoreUnavailableError
 from bridge.observe import configure_logging
 from bridge.settings import ProcessRole, Settings
 from bridge.store import keys
+from bridge.store.archive.census import Census
 from bridge.store.archive.database import Database
 from bridge.store.archive.health import inspect as inspect_archive
 from bridge.store.connection import Redis
 from bridge.store.health import inspect
 from bridge.store.inlet import LiveInlet
+from bridge.store.inspection import inspect as inspect_deployment
 from bridge.web import build, serve
 
 WEBHOOK = "/webhooks/whatsapp"
@@ -50,6 +61,7 @@ async def findings(settings: Settings) -> list[Finding]:
         groups = await asyncio.gather(
             _tried("redis", inspect(redis, shards=settings.shards, replicas=settings.redis.replicas)),
             _tried("archive", _archive(database, redis)),
+            _tried("deployment", _deployment(settings, database, redis)),
             _tried("whatsapp", _whatsapp(settings)),
             _tried("webhook", _webhook(settings, redis)),
             _tried("slack", _slack(settings)),
@@ -108,6 +120,12 @@ async def _archive(database: Database, redis: Redis) -> Sequence[Finding]:
     with contextlib.suppress(StoreUnavailableError):  # the check of Redis says so
         workers = await redis("ZRANGE", keys.WORKERS, 0, -1)
     return await inspect_archive(database, {host_of(name.decode()) for name in workers})
+
+
+async def _deployment(settings: Settings, database: Database, redis: Redis) -> Sequence[Finding]:
+    ours = [one.phone_number_id for one in settings.inboxes]
+    census = Census(database, settings.shards, {})
+    return await inspect_deployment(redis, census, ours, settings.shards, lanes(settings))
 
 
 async def _whatsapp(settings: Settings) -> Sequence[Finding]:

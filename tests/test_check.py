@@ -115,7 +115,7 @@ async def test_a_sound_set_up_has_nothing_to_mend(rig: Rig) -> None:
         found = await findings(settings)
         assert wrong(found) == wrong(found, Level.WARNING) == {}
         tried = {one.name.partition(".")[0] for one in found}
-        assert tried == {"settings", "redis", "archive", "whatsapp", "webhook", "slack"}
+        assert tried == {"settings", "redis", "archive", "deployment", "whatsapp", "webhook", "slack"}
         code, text = await printed(settings)
     assert code == 0
     assert "All is well." in text

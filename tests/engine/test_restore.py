@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.errors import StoreUnavailableError
+from bridge.errors import Level, StoreUnavailableError
 from bridge.model import ContactId, Conversation, Status, lane_of
 from bridge.store import deployment, keys, stub
 from bridge.store.archive.census import Census
@@ -21,6 +21,7 @@ from bridge.store.archive.writer import JournalEntry, Writer
 from bridge.store.deployment import ForeignError
 from bridge.store.guard import Guard
 from bridge.store.health import ShardCountError
+from bridge.store.inspection import inspect
 from bridge.store.restore import SKIPPED
 from tests.engine.test_rest import rests, talked
 from tests.support.archive import new_sqlite
@@ -412,3 +413,27 @@ async def test_a_new_redis_waits_for_an_archive_that_is_away(
     assert not await town.redis("KEYS", "*")
     worker = await town.worker("w1", guarded=True, all_lanes=False)
     assert worker.engine.held() == ()
+
+
+async def test_what_the_check_says(town: Town, office: Office) -> None:
+    """Before the first start, after it, of a stranger's settings, and once data is missing."""
+
+    async def said(numbers: tuple[str, ...] = NUMBERS, shards: int = SHARDS) -> tuple[Level, str]:
+        census = Census(office.database, shards, {})
+        (finding,) = await inspect(town.redis, census, numbers, shards, town.lanes)
+        return finding.level, finding.found
+
+    assert (await said())[0] is Level.OK
+    await office.guard().settle()
+    assert await said() == (Level.OK, "business numbers: 1")
+    assert (await said(("2066600001",)))[0] is Level.ERROR
+    level, words = await said(shards=8)
+    assert (level, "begun with 4 shards" in words) == (Level.ERROR, True)
+    await town.worker("w1", guarded=True)
+    await opens(town, ANA, *ALIASES)
+    await office.archive()
+    await town.workers[0].stop()
+    await office.flush()
+    level, words = await said()
+    assert (level, "5 of 5 lanes" in words) == (Level.WARNING, True)
+    assert not await town.redis("KEYS", "*")
