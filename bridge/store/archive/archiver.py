@@ -56,8 +56,10 @@ class ArchiverOptions(msgspec.Struct, frozen=True, kw_only=True):
     """So many entries of each lane are read at a time."""
     pause_s: float = 0.1
     """Between looks while there is nothing to do; also what a quiet bridge's lists wait for at most."""
-    linger_s: float = 0.02
-    """After a round that found little: a few more facts then share the next transaction."""
+    linger_s: float = 0.2
+    """After a round that found less than a batch: more facts then share the next transaction, whose own cost is that of
+    some fifty facts.
+    """
     retry_s: float = 1.0
     """After a failure, doubled each time up to `retry_most_s`."""
     retry_most_s: float = 15.0
@@ -170,7 +172,7 @@ class Archiver:
         self._well()
         if not entries:
             return self._options.pause_s
-        return 0.0 if entries >= self._options.read_entries else self._options.linger_s
+        return 0.0 if entries >= self._options.batch_facts else self._options.linger_s
 
     async def _prepare(self) -> None:
         """Bring schema and full-text index up to date, once."""

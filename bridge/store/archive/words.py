@@ -159,6 +159,7 @@ def _joined(raw: str) -> Iterator[str]:
 # -------------------------------------------------------------------------------------------- documents
 
 
+@functools.lru_cache(maxsize=8192)
 def mark(kind: str, value: str) -> str:
     """The token that says that a document is of this `kind` (one letter) and `value`, e.g. of a contact."""
     return MARK + kind + value.translate(_mark_signs)
