@@ -7,6 +7,7 @@ import logging
 import pprint
 import random
 import shutil
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -68,11 +69,16 @@ async def soak(minutes: float, seed: int | None, rounds: int | None, size: Size 
     console = Console(highlight=False)
     tally = Tally()
     deadline = time.monotonic() + minutes * 60
+    _stop_in_good_order()
     for number in _seeds(seed):
         if tally.rounds and (time.monotonic() > deadline or (rounds is not None and tally.rounds >= rounds)):
             break
         console.print(f"seed {number} …", end=" ")
-        problem = await _round(number, size, tally, console)
+        try:
+            problem = await _round(number, size, tally, console)
+        except asyncio.CancelledError:
+            console.print("broken off")
+            break
         if problem:
             tally.failing.append(number)
             console.print(f"[red]{problem}[/red]; kept in {FOLDER / f'seed-{number}'}")
@@ -80,6 +86,14 @@ async def soak(minutes: float, seed: int | None, rounds: int | None, size: Size 
     for number in tally.failing:
         console.print(f"[red]make soak SEED={number} ROUNDS=1[/red] plays that round's script again")
     return 1 if tally.failing else 0
+
+
+def _stop_in_good_order() -> None:
+    """When told to stop, end the round's processes, too, and still show the table."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def _seeds(first: int | None) -> Iterator[int]:

@@ -28,6 +28,8 @@ READY_S = 60.0
 WATCH_EVERY_S = 0.1
 WEBHOOK_TIMEOUT_S = 2.0
 """Real seconds that WhatsApp waits for an answer: soon enough to come again after a process was paused."""
+ACK_S = 1.5
+"""Real seconds that Slack waits for an answer: a fraction of its three at this pace would be too few for a busy machine."""
 NUMBERS = {name: f"20030040050060{index}" for index, name in enumerate(INBOXES)}
 """Phone number ids by inbox."""
 
@@ -103,6 +105,7 @@ def sandbox_config(script: Script) -> SandboxConfig:
     config.whatsapp.rate_limits = config.slack.rate_limits = script.limits
     config.whatsapp.webhook_timeout_s = WEBHOOK_TIMEOUT_S
     config.whatsapp.app_secret = secrets.token_hex()  # no other round's webhooks are taken for this one's
+    config.slack.ack_s = ACK_S * script.scale
     config.whatsapp.customers = []
     config.whatsapp.numbers = [
         NumberConfig(number, f"+1 555-010-020{index}", f"Fixture {name}")

@@ -164,7 +164,8 @@ class SlackConfig:
     """Workspace, app, tokens and how events reach the app.
 
     `mode` is `socket` (no url needed) or `http` (signed POSTs to `events_url`, `interactivity_url` and
-    `options_url`; an empty one of the latter two falls back to the one before it).
+    `options_url`; an empty one of the latter two falls back to the one before it). `ack_s` is how long the app may take to
+    answer; where clocks run fast, a machine that does not is given more.
     """
 
     team_id: str = "T0TEAM0001"
@@ -196,3 +197,4 @@ class SlackConfig:
     messages_tab_enabled: bool = True
     rate_limits: bool = True
     socket_life_s: float = 18_060.0
+    ack_s: float = 3.0

@@ -22,7 +22,6 @@ from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.limits import Limits
 from bridge.sandbox.slack.socketmode import NoSocketError, SocketHub
 
-ACK_S = 3.0
 RETRY_AFTER_S: tuple[float, ...] = (0.0, 60.0, 300.0)
 """Waits before the first, second and third retry of an event."""
 
@@ -175,7 +174,12 @@ class Delivery:
         words = "timeout" if reason == "http_timeout" else reason
         try:
             await self._hub.send(
-                "events_api", payload, accepts=False, ack_s=ACK_S, retry=(attempt, words), drop=drop
+                "events_api",
+                payload,
+                accepts=False,
+                ack_s=self._config.ack_s,
+                retry=(attempt, words),
+                drop=drop,
             )
         except NoSocketError:
             return Outcome("connection_failed")
@@ -202,7 +206,7 @@ class Delivery:
         session = self._session
         if session is None:
             session = self._session = aiohttp.ClientSession()
-        timeout = aiohttp.ClientTimeout(total=self._clock.scaled(ACK_S))
+        timeout = aiohttp.ClientTimeout(total=self._clock.scaled(self._config.ack_s))
         sent = self.signed(body) | {"Content-Type": content_type, **headers}
         async with session.post(
             url, data=body, headers=sent, timeout=timeout, max_redirects=redirects
@@ -255,7 +259,7 @@ class Delivery:
     async def _ask_socket(self, kind: str, payload: Json, *, drop: bool) -> Json:
         accepts = kind == "slash_commands" or payload.get("type") in ("view_submission", "block_suggestion")
         try:
-            return await self._hub.send(kind, payload, accepts=accepts, ack_s=ACK_S, drop=drop)
+            return await self._hub.send(kind, payload, accepts=accepts, ack_s=self._config.ack_s, drop=drop)
         except NoSocketError:
             raise NoAnswerError("dispatch_failed") from None
         except TimeoutError:
