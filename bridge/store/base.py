@@ -210,7 +210,10 @@ class LaneStore(Protocol):
         """Say that this worker goes."""
 
     async def read(self, after: Mapping[LaneId, str], count: int, block_s: float) -> list[Entry]:
-        """Entries behind the given stream ids, at most `count` per lane; waits up to `block_s` for the first."""
+        """Entries behind the given stream ids, at most `count` per lane; waits up to `block_s` for the first.
+
+        Not always those of all lanes that have some: in a cluster each lane answers for itself.
+        """
 
     async def range(self, lane: LaneId, after: str, count: int) -> list[Entry]:
         """Entries of one lane behind a stream id, without waiting."""
