@@ -15,6 +15,12 @@ from bridge.store.archive.query import Clause, Phrase, Query
 
 NEWEST_TESTED = 4_000
 """Messages that PostgreSQL tests one by one before it asks GIN."""
+DEEPER_TESTED = 60_000
+"""As many for a phrase that was found among those: its words may be far more common than it, and each message that has
+them all is one for GIN to test.
+"""
+DEEPER_AFTER = 2
+"""Hits among the newest that promise a full page further down."""
 
 _MATCHES = "words @@ CAST(CAST(:match AS text) AS tsquery)"
 
@@ -54,21 +60,26 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     so whoever runs them can keep what he makes of them.
     """
 
-    statements: tuple[str, ...]
-    """To be tried one after the other until one gives as many as were asked for; the last one gives all there are."""
+    statements: tuple[tuple[str, int], ...]
+    """To be tried one after the other until one gives as many as were asked for; the last one gives all there are. The
+    number: how many the one before has to have found for this one to be worth trying.
+    """
     given: dict[str, object]
 
 
 def newest_messages(dialect: str, query: Query, bounds: Bounds, limit: int, *, rare: bool) -> Lookup:
     """The newest messages that match. `rare`: few can match, so that walking would be a detour."""
-    statements: tuple[str, ...]
+    given = {"limit": limit, **bounds.given()}
     if dialect == "sqlite":
-        statements, match = (_fts5_messages(bounds),), fts5(query)
-    elif rare:
-        statements, match = (_gin(bounds),), tsquery(query)
-    else:
-        statements, match = (_walk(bounds), _gin(bounds)), tsquery(query)
-    return Lookup(statements=statements, given={"match": match, "limit": limit, **bounds.given()})
+        return Lookup(statements=((_fts5_messages(bounds), 0),), given={"match": fts5(query), **given})
+    statements = [] if rare else [(_walk(bounds, NEWEST_TESTED), 0)]
+    if not rare and _has_phrase(query):
+        statements.append((_walk(bounds, DEEPER_TESTED), DEEPER_AFTER))
+    return Lookup(statements=(*statements, (_gin(bounds), 0)), given={"match": tsquery(query), **given})
+
+
+def _has_phrase(query: Query) -> bool:
+    return any(len(phrase.words) > 1 for clause in query.wanted for way in clause for phrase in way)
 
 
 def newest_contacts(dialect: str, query: Query, inboxes: Sequence[str] | None, limit: int) -> Lookup:
@@ -87,7 +98,7 @@ def newest_contacts(dialect: str, query: Query, inboxes: Sequence[str] | None, l
         match, template = fts5(query), _FTS5_CONTACTS
     else:
         match, template = tsquery(query), _GIN_CONTACTS
-    return Lookup(statements=(template.format(met=met),), given={"match": match, **given})
+    return Lookup(statements=((template.format(met=met), 0),), given={"match": match, **given})
 
 
 # ------------------------------------------------------------------------------------------- statements
@@ -114,12 +125,12 @@ def _fts5_messages(bounds: Bounds) -> str:
     )
 
 
-def _walk(bounds: Bounds) -> str:
+def _walk(bounds: Bounds, most: int) -> str:
     """Test the newest documents one by one."""
     start = "WHERE seq < :ceiling " if bounds.ceiling is not None else ""
     return (
         f"WITH recent AS MATERIALIZED (SELECT seq, words FROM message_words {start}"  # noqa: S608 - all of it ours
-        f"ORDER BY seq DESC LIMIT {NEWEST_TESTED}) SELECT recent.seq FROM recent{bounds.join('recent.seq')}"
+        f"ORDER BY seq DESC LIMIT {most}) SELECT recent.seq FROM recent{bounds.join('recent.seq')}"
         f" WHERE {_MATCHES}{bounds.conditions('recent.seq')} ORDER BY recent.seq DESC LIMIT :limit"
     )
 

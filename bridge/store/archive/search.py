@@ -240,7 +240,9 @@ async def _rows(
     connection: AsyncConnection, made: Callable[[str], Select[Any]], asked: Lookup, enough: int
 ) -> Sequence[RowMapping]:
     rows: Sequence[RowMapping] = ()
-    for statement in asked.statements:
+    for statement, least in asked.statements:
+        if len(rows) < least:
+            continue
         rows = (await connection.execute(made(statement), asked.given)).mappings().all()
         if len(rows) >= enough:
             break

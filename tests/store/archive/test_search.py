@@ -149,7 +149,7 @@ def when(stored: object) -> datetime:
     return datetime.fromtimestamp(stored / 1e6, UTC)
 
 
-@pytest.mark.parametrize("typed", ["common", "rare", "common -other"])
+@pytest.mark.parametrize("typed", ["common", "rare", "common -other", '"common rare"'])
 async def test_pages_follow_each_other(database: Database, typed: str) -> None:
     """Page by page everything is found once, in order, also beyond what is tested one by one."""
     count = NEWEST_TESTED + 300
@@ -163,7 +163,7 @@ async def test_pages_follow_each_other(database: Database, typed: str) -> None:
     found: list[int] = []
     before = None
     while True:
-        page = await Search(database).find(typed, before=before, limit=2 if typed == "rare" else 100)
+        page = await Search(database).find(typed, before=before, limit=2 if "rare" in typed else 100)
         found += [hit.seq for hit in page.hits]
         before = page.before
         if before is None:
