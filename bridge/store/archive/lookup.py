@@ -126,11 +126,11 @@ def _fts5_messages(bounds: Bounds) -> str:
 
 
 def _walk(bounds: Bounds, most: int) -> str:
-    """Test the newest documents one by one."""
+    """Test the newest documents one by one, until there are enough: the order within is the order without."""
     start = "WHERE seq < :ceiling " if bounds.ceiling is not None else ""
     return (
-        f"WITH recent AS MATERIALIZED (SELECT seq, words FROM message_words {start}"  # noqa: S608 - all of it ours
-        f"ORDER BY seq DESC LIMIT {most}) SELECT recent.seq FROM recent{bounds.join('recent.seq')}"
+        f"SELECT recent.seq FROM (SELECT seq, words FROM message_words {start}"  # noqa: S608 - all of it ours
+        f"ORDER BY seq DESC LIMIT {most}) AS recent{bounds.join('recent.seq')}"
         f" WHERE {_MATCHES}{bounds.conditions('recent.seq')} ORDER BY recent.seq DESC LIMIT :limit"
     )
 
