@@ -64,10 +64,10 @@ def _customers(written: Sequence[Written], seen: Seen) -> Iterator[Wrong]:
                 places[found].append((post.ts, post.text.index(found), post))
     for one in written:
         yield from _shown(one, [post for _, _, post in places[one.token]], cards)
-    by_chat: dict[tuple[str, str], list[Written]] = defaultdict(list)
+    by_chat: dict[tuple[str, str, str], list[Written]] = defaultdict(list)
     for one in written:
         if places[one.token]:
-            by_chat[one.customer, one.channel].append(one)
+            by_chat[one.customer, one.phone, one.channel].append(one)
     for chat in by_chat.values():
         chat.sort(key=lambda one: min((ts, at) for ts, at, _ in places[one.token]))
         yield from _disordered([(one.token, one.way) for one in chat], "in the thread")

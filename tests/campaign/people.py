@@ -45,11 +45,12 @@ LONG_TEXT = 4_500
 
 @dataclass
 class Sent:
-    """A customer's message as it was sent: `id` is WhatsApp's."""
+    """A customer's message as it was sent: `id` is WhatsApp's, `phone` the number it was written under."""
 
     token: str
     text: str
     id: str
+    phone: str
 
 
 @dataclass
@@ -118,12 +119,13 @@ class Speaking:
                 await self.customer.goes_offline()
 
     async def _write(self, text: str, *, caption: bool) -> None:
+        phone = self.customer.wa_id
         if caption:
             picture = {"id": "1234567890", "mime_type": "image/jpeg", "sha256": "c2hh", "caption": text}
             message = await self.customer.sends("image", picture, number_id=self.number_id)
         else:
             message = await self.customer.writes(text, number_id=self.number_id)
-        self.sent.append(Sent(tokens(text)[0], text, message.id))
+        self.sent.append(Sent(tokens(text)[0], text, message.id, phone))
 
     # --------------------------------------------------------------------------------------- the staff
 

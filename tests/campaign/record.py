@@ -67,13 +67,16 @@ class Way:
 
 @dataclass(frozen=True)
 class Written:
-    """A customer's message."""
+    """A customer's message. `phone` is the number it was written under: nobody knows at first that two of them are one
+    person, so only what came under the same one has an order.
+    """
 
     token: str
     customer: str
     channel: str
     text: str
     way: Way = field(default_factory=Way)
+    phone: str = ""
 
 
 class Intent(enum.Enum):

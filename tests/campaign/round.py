@@ -217,7 +217,14 @@ async def _outcome(
 
 def _written(talk: Speaking, watch: Watch) -> list[Written]:
     return [
-        Written(one.token, talk.talk.customer, talk.talk.channel, one.text, watch.webhook.get(one.id, Way()))
+        Written(
+            one.token,
+            talk.talk.customer,
+            talk.talk.channel,
+            one.text,
+            watch.webhook.get(one.id, Way()),
+            one.phone,
+        )
         for one in talk.sent
     ]
 

@@ -24,7 +24,7 @@ from tests.support.process import BridgeProcess
 from tests.support.relay import Relay
 from tests.support.valkey import free_port
 
-READY_S = 60.0
+READY_S = 150.0
 WATCH_EVERY_S = 0.1
 WEBHOOK_TIMEOUT_S = 2.0
 """Real seconds that WhatsApp waits for an answer: soon enough to come again after a process was paused."""

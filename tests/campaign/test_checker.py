@@ -218,6 +218,16 @@ def test_messages_that_were_on_their_way_together_may_stand_in_any_order() -> No
     assert found(both(untaken, posts(lambda _: SPLIT))) == []
 
 
+def test_messages_under_two_numbers_may_stand_in_any_order() -> None:
+    """Until it turns out that both are one person."""
+
+    def moved(one: Round) -> Round:
+        first, second, other = one.written
+        return replace(one, written=(first, replace(second, phone="49"), other))
+
+    assert found(both(moved, posts(lambda _: SPLIT))) == []
+
+
 def test_messages_of_one_request_keep_their_order() -> None:
     """What came in one body is in order, whenever it was taken."""
 
