@@ -116,10 +116,10 @@ class Guard:
             log.error("redis.not_right", problem=words)
         self.problem = words
 
-    async def _archive_side(self) -> ArchiveSide | None:
+    async def _archive_side(self, *, counters: bool = True) -> ArchiveSide | None:
         try:
             async with asyncio.timeout(ARCHIVE_S):
-                return await self._census.side()
+                return await self._census.side(counters=counters)
         except (ArchiveError, TimeoutError) as problem:
             log.warning("deployment.archive_away", problem=str(problem) or "it did not answer in time")
             return None
@@ -213,9 +213,19 @@ class Guard:
                 self._trouble(str(problem))
 
     async def _look(self) -> None:
-        due = time.monotonic() >= self._compared + COMPARE_EVERY_S
-        if due or self.problem is not None or not await deployment.is_whole(self._redis, self._lanes):
+        if self.problem is not None or not await deployment.is_whole(self._redis, self._lanes):
+            await self._try()
+        elif time.monotonic() >= self._compared + COMPARE_EVERY_S:
             self._compared = time.monotonic()
+            await self._compare()
+
+    async def _compare(self) -> None:
+        """See that nothing went back; watermarks tell that at once, and cost nothing."""
+        archive = await self._archive_side(counters=False)
+        if archive is None:
+            return
+        redis = await deployment.look(self._redis, self._lanes)
+        if deployment.judge(redis, archive, self._numbers, self._lanes).broken:
             await self._try()
 
 

@@ -58,8 +58,8 @@ class Census:
         self._shards = shards
         self._windows_s = windows_s
 
-    async def side(self) -> ArchiveSide:
-        """Whose the archive is, and how far it goes."""
+    async def side(self, *, counters: bool = True) -> ArchiveSide:
+        """Whose the archive is, and how far it goes; without `counters` in a moment, however many conversations."""
         settings, watermarks = tables.settings, tables.watermarks
         number = tables.conversations.c.number
         highest = select(func.max(number)).group_by(number % self._shards)
@@ -67,7 +67,7 @@ class Census:
             named = await connection.execute(select(settings.c.name, settings.c.value))
             values = {one.name: one.value for one in named.all()}
             marks = (await connection.execute(select(watermarks.c.lane, watermarks.c.entry))).all()
-            numbers = (await connection.execute(highest)).scalars().all()
+            numbers = (await connection.execute(highest)).scalars().all() if counters else ()
         shards = values.get(SHARDS)
         return ArchiveSide(
             id=values.get(DEPLOYMENT),

@@ -88,11 +88,15 @@ class Resting:
         if self._began is None or instant >= self._began + ASK_AGAIN:
             self._asked, self._began = None, instant
         since = instant - self._rest_after
-        quiet = await self._shelf.quiet(since, self._asked, self._at_once)
+        quiet, self._asked = await self._ask(instant, since)
+        return quiet
+
+    async def _ask(self, instant: datetime, since: datetime) -> tuple[int, Quiet | None]:
+        quiet, end = await self._shelf.quiet(since, self._asked, self._at_once)
         if quiet:
             await self._append([_placed(_idle(one, instant, since)) for one in quiet])
-            self._asked = quiet[-1]
-        return len(quiet)
+        # At the end of the list: whoever becomes quiet next stands behind the last one.
+        return len(quiet), end or (quiet[-1] if quiet else self._asked)
 
 
 def _placed(event: ContactEvent) -> Placed:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import exists, or_, select, tuple_
+from sqlalchemy import Select, exists, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import AgentId, Contact, ContactId, ConversationId, Direction, Status
@@ -18,6 +19,8 @@ from bridge.store.base import Stored, StoredLine
 
 LINES = 20
 """Lines of a conversation that come back with its contact; as many as Redis keeps."""
+SCANNED = 20_000
+"""Contacts that one look for quiet ones goes through."""
 _contact = msgspec.msgpack.Decoder(Contact).decode
 
 
@@ -39,8 +42,10 @@ class StoredAt(msgspec.Struct, frozen=True):
 class ArchiveShelf:
     """See `store.base.Shelf`. Every method raises `ArchiveError`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, scanned: int = SCANNED) -> None:
+        """`scanned`: how many contacts one look for quiet ones goes through."""
         self._database = database
+        self._scanned = scanned
 
     async def state(self, contact: ContactId) -> Stored | None:
         """A contact's state as it was stored last, with what was said in its conversations."""
@@ -56,30 +61,31 @@ class ArchiveShelf:
                 lines += await _lines(connection, conversation)
         return Stored(state=packed, lines=tuple(lines))
 
-    async def quiet(self, before: datetime, after: Quiet | None, limit: int) -> list[Quiet]:
+    async def quiet(
+        self, before: datetime, after: Quiet | None, limit: int
+    ) -> tuple[list[Quiet], Quiet | None]:
         """Contacts of whom nothing was heard since `before`, who have no active conversation and whose state is not
-        stored as it is now; those that were quiet longest first, behind `after`.
+        stored as it is now; those that were quiet longest first, behind `after`. And where to read on: None at the end.
+
+        Looks at so many contacts at most (`scanned`), because most of a long list may rest already.
         """
-        contacts, states, conversations = tables.contacts, tables.contact_states, tables.conversations
-        active = exists().where(
-            conversations.c.contact == contacts.c.id, conversations.c.status == Status.ACTIVE.value
-        )
-        known = exists().where(conversations.c.contact == contacts.c.id)
-        found = (
+        contacts = tables.contacts
+        page = (
             select(contacts.c.id, contacts.c.last_at)
-            .select_from(contacts.outerjoin(states, states.c.contact == contacts.c.id))
-            .where(contacts.c.last_at < micros(before), known, ~active)
-            .where(or_(states.c.at.is_(None), states.c.at <= contacts.c.last_at))
+            .where(contacts.c.last_at < micros(before))
             .order_by(contacts.c.last_at, contacts.c.id)
-            .limit(limit)
         )
         if after is not None:
-            found = found.where(
+            page = page.where(
                 tuple_(contacts.c.last_at, contacts.c.id) > tuple_(after.last_at, str(after.contact))
             )
         async with self._database.read() as connection:
-            rows = (await connection.execute(found)).all()
-        return [Quiet(ContactId(contact), last_at) for contact, last_at in rows]
+            end = (await connection.execute(page.offset(self._scanned - 1).limit(1))).first()
+            rows = (await connection.execute(_wanted(page, end).limit(limit))).all()
+        found = [Quiet(ContactId(contact), last_at) for contact, last_at in rows]
+        if len(found) == limit:
+            return found, found[-1]
+        return found, None if end is None else Quiet(ContactId(end.id), end.last_at)
 
     async def stored(self, after: int, limit: int) -> list[StoredAt]:
         """Whose state was stored by facts behind number `after`, in their order."""
@@ -111,6 +117,18 @@ class ArchiveShelf:
             await connection.execute(
                 made.on_conflict_do_update(index_elements=["name"], set_={"value": str(seq)})
             )
+
+
+def _wanted(page: Select[str, int], end: Row[str, int] | None) -> Select[str, int]:
+    """Those of the contacts of `page`, up to `end`, that may rest and do not."""
+    contacts, states, conversations = tables.contacts, tables.contact_states, tables.conversations
+    known = conversations.c.contact == contacts.c.id
+    active = exists().where(known, conversations.c.status == Status.ACTIVE.value)
+    stored = exists().where(states.c.contact == contacts.c.id, states.c.at > contacts.c.last_at)
+    wanted = page.where(exists().where(known), ~active, ~stored)
+    if end is None:
+        return wanted
+    return wanted.where(tuple_(contacts.c.last_at, contacts.c.id) <= tuple_(end.last_at, end.id))
 
 
 def _conversations(packed: bytes) -> Sequence[ConversationId]:

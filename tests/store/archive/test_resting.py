@@ -22,7 +22,7 @@ from bridge.model import (
 )
 from bridge.store.archive.database import Database
 from bridge.store.archive.resting import ASK_AGAIN, Resting
-from bridge.store.archive.shelf import ArchiveShelf, Quiet
+from bridge.store.archive.shelf import ArchiveShelf
 from bridge.store.archive.writer import Writer
 from tests.support.archive import CONTACT, CONVERSATION, INBOX, START, Journal
 
@@ -221,7 +221,25 @@ async def test_reading_on_goes_behind_the_last_one(database: Database, writer: W
         past.journal.now = START
         await past.talks(name)
     shelf = ArchiveShelf(database)
-    first, second, third = await shelf.quiet(MONDAY, None, 10)
+    (first, second, third), end = await shelf.quiet(MONDAY, None, 10)
+    assert end is None
     assert first.last_at == second.last_at == third.last_at
-    assert await shelf.quiet(MONDAY, first, 10) == [second, third]
-    assert await shelf.quiet(MONDAY, Quiet(third.contact, third.last_at), 10) == []
+    assert await shelf.quiet(MONDAY, first, 1) == ([second], second)
+    assert await shelf.quiet(MONDAY, first, 10) == ([second, third], None)
+    assert await shelf.quiet(MONDAY, third, 10) == ([], None)
+
+
+async def test_a_look_goes_through_so_many_contacts_only(database: Database, writer: Writer) -> None:
+    """And the next one goes on there, whether it found somebody or not."""
+    past = Past(writer)
+    contacts = [await past.talks(name) for name in "abcde"]
+    for contact in contacts[:3]:
+        await past.is_stored(contact, MONDAY - timedelta(days=1))
+    told = Told()
+    shelf = ArchiveShelf(database, scanned=2)
+    schedule = Resting(shelf, told.append, rest_after=WEEK, stub_for=QUARTER)
+    asked = []
+    for minute in range(4):
+        await schedule.fire(MONDAY + timedelta(minutes=minute))
+        asked.append(told.of(ContactIdle))
+    assert asked == [[], contacts[3:4], contacts[4:], []]
