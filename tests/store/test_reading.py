@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -59,13 +58,12 @@ async def test_a_read_gives_what_stands_behind_the_given_ids(store: LiveStore) -
 
 async def test_a_read_waits_for_the_first_entry_and_no_longer(store: LiveStore) -> None:
     """It ends as soon as something comes, or when its time is over."""
-    reading = asyncio.create_task(store.read({S1: "0", S2: "0"}, 10, 5.0))
+    reading = asyncio.create_task(store.read({S1: "0", S2: "0"}, 10, 600.0))
     await asyncio.sleep(0.05)
     assert not reading.done()
-    began = time.monotonic()
     await store.emit(S2, "u", b"e")
-    assert [one.lane for one in await reading] == [S2]
-    assert time.monotonic() - began < 1.0
+    async with asyncio.timeout(30):
+        assert [one.lane for one in await reading] == [S2]
     assert await store.read({S1: "0"}, 10, 0.02) == []
     assert await store.read({}, 10, 0.02) == []
 
@@ -91,13 +89,13 @@ async def test_due_timers_become_entries_in_the_order_of_their_time(store: LiveS
 async def test_parked_lines_come_back_once_their_time_has_come(store: LiveStore, hold: Hold) -> None:
     """Each is returned once; parking again moves its time; a lane's lines are its own."""
     await store.park(hold, "u", "thread", 0)
-    await store.park(hold, "u", "contact", 0.15)
+    await store.park(hold, "u", "contact", 1.0)
     await store.park(hold, "v", "thread", 60)
     assert await store.sweep(hold, 10) == [("u", "thread")]
     assert await store.sweep(hold, 10) == []
     await store.park(hold, "v", "thread", 0)
     assert await store.sweep(hold, 10) == [("v", "thread")]
-    assert await until(lambda: store.sweep(hold, 10), what="the parked line") == [("u", "contact")]
+    assert await until(lambda: store.sweep(hold, 10), 30, "the parked line") == [("u", "contact")]
 
 
 async def test_a_limit_is_shared_fairly_and_kept(redis_url: str) -> None:
@@ -123,11 +121,11 @@ async def test_a_limit_is_shared_fairly_and_kept(redis_url: str) -> None:
 
 async def test_a_burst_goes_at_once_and_comes_back_with_time(store: LiveStore) -> None:
     """`burst` slots are free, the next waits one interval; an idle bucket fills up again and ends in Redis."""
-    waits = [await store.take("b", 10, 3) for _ in range(4)]
+    waits = [await store.take("b", 2, 3) for _ in range(4)]
     assert waits[:3] == [0, 0, 0]
-    assert 0.05 < waits[3] <= 0.1
-    await until(lambda: _gone(store, keys.pace("b")), what="the bucket's end")
-    assert [await store.take("b", 10, 3) for _ in range(3)] == [0, 0, 0]
+    assert 0 < waits[3] <= 0.5
+    await until(lambda: _gone(store, keys.pace("b")), 30, "the bucket's end")
+    assert [await store.take("b", 2, 3) for _ in range(3)] == [0, 0, 0]
     assert await store.take("other", 0.01, 1) == 0
     assert 90 < await store.take("other", 0.01, 1) <= 100
 
