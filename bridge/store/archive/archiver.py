@@ -32,6 +32,7 @@ from bridge.store.election import Candidate, Election
 log = structlog.get_logger(__name__)
 
 ARCHIVER_LANE = LaneId("archiver")
+_GIVE_UP_S = 10.0
 
 
 class Counts(Protocol):
@@ -67,7 +68,7 @@ class ArchiverOptions(msgspec.Struct, frozen=True, kw_only=True):
     check_every_s: float = 2.0
     """How often it stands for election, or renews its hold."""
     end_s: float = 5.0
-    """How long a batch under way may take when told to stop; it is given up then, and written again later."""
+    """How long a round under way may take when told to stop; then it ends after the batch that it is at."""
 
 
 class Archiver:
@@ -260,6 +261,6 @@ def _after(entry: str) -> str:
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
+    """End a task; one that waits for a database that does not answer is left to itself after a while."""
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait({task}, timeout=_GIVE_UP_S)

@@ -1,6 +1,6 @@
 """From facts to the rows of every table but the journal. Pure: what is stored comes in, what changes goes out.
 
-`wanted` names the stored rows that a batch of facts builds on, `project` applies the facts to them in order. Cutting
+`wanted` names the stored rows that a batch of facts builds on, what `begin` gives applies the facts to them in order. Cutting
 the same facts into other batches gives the same rows, which is why a rebuild from the journal equals the first run.
 
 Order holds within a lane only. All facts of a conversation and of a message are of one lane; of two contacts that
@@ -10,7 +10,7 @@ order: a contact that is not known yet is made from what is said about it, and o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -73,7 +73,7 @@ class Wanted(msgspec.Struct):
 
 
 class Stored(msgspec.Struct):
-    """The rows that `Wanted` names, as far as there are any, by their keys. `project` changes them."""
+    """The rows that `Wanted` names, as far as there are any, by their keys. Projecting changes them."""
 
     contacts: dict[str, Row] = msgspec.field(default_factory=dict)
     conversations: dict[str, Row] = msgspec.field(default_factory=dict)
@@ -162,29 +162,33 @@ def wanted(facts: Iterable[AnyFact]) -> Wanted:
     return keys
 
 
-def project(noted: Sequence[Noted], stored: Stored) -> Changes:
-    """Apply facts, in order, to the stored rows they build on (which it changes), and say what has to be written."""
-    projector = _Projector(stored)
-    for one in noted:
-        projector.apply(one.seq, one.fact)
-    return projector.finished()
+def begin(stored: Stored) -> _Projector:
+    """Start from the stored rows that a batch builds on: then `apply` its facts, in order, and ask for `changes`."""
+    return _Projector(stored)
 
 
 class _Projector:
+    """Applies facts, in order, to the stored rows they build on (which it changes)."""
+
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
         self._changes = Changes()
         self._reworded: dict[str, Row] = {}
         """What the full-text index has of messages that were noted again."""
 
-    def apply(self, seq: int, fact: AnyFact) -> None:
+    def apply(self, noted: Iterable[Noted]) -> None:
+        """Apply more facts."""
+        for one in noted:
+            self._apply(one.seq, one.fact)
+
+    def _apply(self, seq: int, fact: AnyFact) -> None:
         at = micros(fact.at)
         if fact.contact and not isinstance(fact, ContactStored | ErasureNoted | PruningNoted):
             self._contact(fact.contact, seq, at)
         _HANDLERS[type(fact)](self, seq, at, fact)
 
-    def finished(self) -> Changes:
-        """Everything, with the messages whose words are other than before."""
+    def changes(self) -> Changes:
+        """What has to be written."""
         for message, before in self._reworded.items():
             row = self._stored.messages[message]
             after = {name: row[name] for name in INDEXED_OF_MESSAGE}

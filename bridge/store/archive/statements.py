@@ -66,6 +66,11 @@ class Statements:
         return orjson.dumps(several).decode() if self._sqlite else several
 
     @functools.cache  # noqa: B019 - one object a process, and a handful of tables
+    def insert(self, table: Table) -> Insert:
+        """Write new rows."""
+        return self._insert(table)
+
+    @functools.cache  # noqa: B019 - as above
     def upsert(self, table: Table) -> Insert:
         """Write rows, over those with the same key."""
         insert = self._insert(table)

@@ -7,6 +7,7 @@ cannot be projected, stays in the journal as it came and stops nobody; a rebuild
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,12 +16,13 @@ from typing import TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy import Executable, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.journal import AnyFact, ErasureNoted, PruningNoted, Tally, pack, unpack
 from bridge.model import ContactId, EventId, LaneId
 from bridge.store.archive import erasing, index, projection, tables
+from bridge.store.archive.bulk import Bulk
 from bridge.store.archive.database import Database
 from bridge.store.archive.instants import micros
 from bridge.store.archive.projection import Changes, Noted, Row, Stored, Wanted, storable
@@ -34,6 +36,8 @@ UNREADABLE = "unreadable"
 """The kind of a journal row whose bytes say nothing."""
 _HASH_BYTES = 16
 _REBUILD_ROWS = 1_000
+_SLICE = 32
+"""Facts that are worked on at a time: the relay runs on the same event loop."""
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
@@ -86,12 +90,22 @@ class Writer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._statements = Statements(sqlite=database.is_sqlite)
+        self._bulk = Bulk()
 
     async def write(self, entries: Sequence[JournalEntry]) -> Written:
         """Write the facts that are new, in this order, and move the watermark of every lane to its last entry.
 
-        All or nothing. Raises `ArchiveError`.
+        All or nothing. Raises `ArchiveError`. When cancelled it comes to its end first: a driver's thread that is
+        left alone with a transaction keeps the database locked.
         """
+        writing = asyncio.ensure_future(self._write(entries))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait({writing})
+            raise
+
+    async def _write(self, entries: Sequence[JournalEntry]) -> Written:
         async with self._database.write() as connection:
             written = await self.append(connection, entries)
             await self._move(connection, entries)
@@ -101,7 +115,7 @@ class Writer:
         """Write the facts that are new in the transaction of `connection`, and move no watermark: for facts that the
         archive itself notes.
         """
-        reads = list({one.hash: one for one in map(_read, entries)}.values())
+        reads = list((await _read_all(entries)).values())
         known = await self._known(connection, [one.hash for one in reads])
         new = [one for one in reads if one.hash not in known]
         unreadable = await self._append(connection, new) if new else 0
@@ -143,7 +157,7 @@ class Writer:
             if _erases(some[0]):
                 some[0] = await _erased(connection, some[0], last + 1)
             rows = [{"seq": seq, **one.header} for seq, one in enumerate(some, last + 1)]
-            await connection.execute(journal.insert(), rows)
+            await self._bulk.run(connection, self._statements.insert(journal), rows)
             noted = [Noted(seq, one.fact) for seq, one in enumerate(some, last + 1) if one.fact is not None]
             failed += len(some) - len(noted) + await self._project_all(connection, noted)
             last += len(some)
@@ -188,7 +202,11 @@ class Writer:
     async def _project(self, connection: AsyncConnection, noted: Sequence[Noted]) -> None:
         wanted = projection.wanted(one.fact for one in noted)
         stored = await self._stored(connection, wanted)
-        await self._save(connection, projection.project(noted, stored))
+        projector = projection.begin(stored)
+        for some in _sliced(noted):
+            projector.apply(some)
+            await asyncio.sleep(0)
+        await self._save(connection, projector.changes())
 
     async def _stored(self, connection: AsyncConnection, wanted: Wanted) -> Stored:
         contacts = await self._rows(connection, tables.contacts.name, wanted.contacts)
@@ -212,29 +230,47 @@ class Writer:
         return [dict(row) for row in found.mappings()]
 
     async def _save(self, connection: AsyncConnection, changes: Changes) -> None:
-        make = self._statements
-        await _many(connection, make.upsert(tables.contacts), changes.contacts.values())
-        await _many(connection, make.put_latest(tables.aliases), changes.aliases.values())
-        await _many(connection, make.put_latest(tables.contact_states), changes.states.values())
-        await _many(connection, make.upsert(tables.conversations), changes.conversations.values())
-        await _many(connection, make.upsert(tables.episodes), changes.episodes.values())
-        await _many(connection, tables.messages.insert(), changes.messages.values())
-        await _many(connection, make.fates, changes.fates.values())
-        await _many(connection, make.rewrite, changes.rewritten.values())
-        await _many(connection, make.upsert(tables.deliveries), changes.deliveries.values())
-        await _many(connection, make.insert_new(tables.threads), changes.threads.values())
-        await _many(connection, make.insert_new(tables.posts), changes.posts.values())
-        await _many(connection, make.drop_tags, ({"of": conversation} for conversation in changes.tags))
-        await _many(connection, tables.tags.insert(), (row for rows in changes.tags.values() for row in rows))
+        make, many = self._statements, self._bulk.run
+        await many(connection, make.upsert(tables.contacts), changes.contacts.values())
+        await many(connection, make.put_latest(tables.aliases), changes.aliases.values())
+        await many(connection, make.put_latest(tables.contact_states), changes.states.values())
+        await many(connection, make.upsert(tables.conversations), changes.conversations.values())
+        await many(connection, make.upsert(tables.episodes), changes.episodes.values())
+        await many(connection, make.insert(tables.messages), changes.messages.values())
+        await many(connection, make.fates, changes.fates.values())
+        await many(connection, make.rewrite, changes.rewritten.values())
+        await many(connection, make.upsert(tables.deliveries), changes.deliveries.values())
+        await many(connection, make.insert_new(tables.threads), changes.threads.values())
+        await many(connection, make.insert_new(tables.posts), changes.posts.values())
+        await many(connection, make.drop_tags, ({"of": conversation} for conversation in changes.tags))
+        await many(
+            connection, make.insert(tables.tags), (row for rows in changes.tags.values() for row in rows)
+        )
         for table, rows in changes.logs.items():
-            await _many(connection, tables.metadata.tables[table].insert(), rows)
+            await many(connection, make.insert(tables.metadata.tables[table]), rows)
         await index.put_contacts(connection, list(changes.renamed.values()))
         await index.remove_messages(connection, [one.before for one in changes.reworded])
         await index.add_messages(connection, [one.after for one in changes.reworded])
-        await index.add_messages(connection, list(changes.messages.values()))
+        for some in _sliced(list(changes.messages.values())):
+            await index.add_messages(connection, some)
 
 
 # --------------------------------------------------------------------------------------------------- facts
+
+
+def _sliced(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items in pieces that keep the event loop busy for a millisecond or so."""
+    for start in range(0, len(items), _SLICE):
+        yield items[start : start + _SLICE]
+
+
+async def _read_all(entries: Sequence[JournalEntry]) -> dict[bytes, _Read]:
+    """The facts by their hashes, each once; others get their turn meanwhile."""
+    found: dict[bytes, _Read] = {}
+    for some in _sliced(entries):
+        found |= {one.hash: one for one in map(_read, some)}
+        await asyncio.sleep(0)
+    return found
 
 
 def _parted(items: Iterable[T], begins: Callable[[T], bool]) -> Iterator[list[T]]:
@@ -319,9 +355,3 @@ def _told(data: bytes) -> Row:
         "contact": storable(found.contact),
         "conversation": storable(found.conversation),
     }
-
-
-async def _many(connection: AsyncConnection, statement: Executable, rows: Iterable[Row]) -> None:
-    several = list(rows)
-    if several:
-        await connection.execute(statement, several)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import tempfile
 from datetime import timedelta
@@ -165,21 +166,38 @@ def entries(draw: st.DrawFn) -> list[JournalEntry]:
 # ------------------------------------------------------------------------------------------- the archive
 
 
-async def archived(writer: Writer, journal: list[JournalEntry], dice: random.Random) -> None:
+async def archived(
+    database: Database, writer: Writer, journal: list[JournalEntry], dice: random.Random
+) -> None:
     """Archive in batches of any size; some are broken off and come again, some come twice, some overlap."""
     place = 0
     while place < len(journal):
         batch = journal[max(place - dice.choice([0, 0, 3]), 0) : place + dice.randint(1, 12)]
         if dice.random() < 0.2:
-            await broken_off(writer, batch, dice.randint(1, 60))
+            await broken_off(database, writer, batch)
+            continue
+        if dice.random() < 0.2:
+            await cancelled(writer, batch, dice.randint(1, 60))
             continue
         for _ in range(dice.choice([1, 1, 2])):
             await writer.write(batch)
         place = journal.index(batch[-1]) + 1
 
 
-async def broken_off(writer: Writer, batch: list[JournalEntry], turns: int) -> None:
-    """Begin to write a batch and give up, somewhere on the way or after it."""
+class BrokenOffError(Exception):
+    """The power went."""
+
+
+async def broken_off(database: Database, writer: Writer, batch: list[JournalEntry]) -> None:
+    """A batch is written and never committed."""
+    with contextlib.suppress(BrokenOffError):
+        async with database.write() as connection:
+            await writer.append(connection, batch)
+            raise BrokenOffError
+
+
+async def cancelled(writer: Writer, batch: list[JournalEntry], turns: int) -> None:
+    """Whoever writes a batch is told to stop, somewhere on the way or after it."""
     writing = asyncio.ensure_future(writer.write(batch))
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -192,7 +210,7 @@ async def equal_to_a_rebuild(url: str, journal: list[JournalEntry], seed: int) -
     database = Database(url)
     try:
         writer = Writer(database)
-        await archived(writer, journal, random.Random(seed))  # noqa: S311 - a test repeats
+        await archived(database, writer, journal, random.Random(seed))  # noqa: S311 - a test repeats
         async with database.read() as connection:
             before = await everything(connection, journal=True)
         # Every fact once, in the order it was journaled in.
