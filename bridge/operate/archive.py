@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import typer
-from sqlalchemy import func, select
 
 from bridge.app import lanes, open_redis
 from bridge.operate.common import Meter, explained, opened
 from bridge.settings import Settings
-from bridge.store.archive import tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import instant
+from bridge.store.archive.holdings import holdings
 from bridge.store.archive.lag import Lag
 from bridge.store.archive.schema import VERSION
 from bridge.store.archive.schema import migrate as bring_up_to_date
@@ -37,16 +35,11 @@ async def status(settings: Settings) -> int:
 
 
 async def _held(database: Database) -> list[str]:
-    journal, messages, contacts = tables.journal, tables.messages, tables.contacts
-    async with database.read() as connection:
-        facts, last = (await connection.execute(select(func.count(), func.max(journal.c.at)))).one()
-        said = (await connection.execute(select(func.count()).select_from(messages))).scalar()
-        people = (await connection.execute(select(func.count()).select_from(contacts))).scalar()
-    if not facts:
+    held = await holdings(database)
+    if held.latest is None:
         return ["It is empty."]
-    return [
-        f"{facts:,} facts, {said:,} messages and notes, {people:,} contacts; the latest is of {instant(last):%F %T} UTC"
-    ]
+    counted = f"{held.facts:,} facts, {held.messages:,} messages and notes, {held.contacts:,} contacts"
+    return [f"{counted}; the latest is of {held.latest:%F %T} UTC"]
 
 
 async def migrate(settings: Settings) -> int:
