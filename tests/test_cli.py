@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Mapping
@@ -308,6 +309,34 @@ async def test_a_database_of_another_number_of_shards(tmp_path: Path, redis_url:
     code, text = await run("serve", folder=tmp_path, environment=complete(redis_url))
     assert code == 1
     assert "set shards to 4" in text
+
+
+async def test_an_archive_of_a_newer_release(tmp_path: Path, redis_url: str) -> None:
+    """Exit code 1, with that release and what to do, and nothing is written."""
+    environment = complete(redis_url)
+    with contextlib.closing(
+        sqlite3.connect(environment["THREADLINE_ARCHIVE__URL"].removeprefix("sqlite:///"))
+    ) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+        raw.execute("UPDATE settings SET value = '9.9.9' WHERE name = 'release'")
+        raw.commit()
+    code, text = await run("serve", folder=tmp_path, environment=environment)
+    assert code == 1
+    assert "migrated by a newer release (release 9.9.9" in text
+    assert "upgrade Threadline, or restore the backup" in text
+
+
+async def test_an_archive_that_cannot_be_used_is_told_and_waited_for(tmp_path: Path, redis_url: str) -> None:
+    """The log says what is wrong with it, and the process goes on trying."""
+    garbage = tmp_path / "letter.txt"
+    garbage.write_bytes(b"no database " * 500)
+    environment = complete(redis_url) | {"THREADLINE_ARCHIVE__URL": f"sqlite:///{garbage}"}
+    async with running("serve", folder=tmp_path, environment=environment) as command:
+        await command.says("archive.unavailable")
+        await command.says("no SQLite database")
+        command.signal(signal.SIGTERM)
+        code, text = await command.ends()
+    assert code == 0, text
 
 
 async def test_a_redis_of_another_deployment(tmp_path: Path, redis_url: str) -> None:
