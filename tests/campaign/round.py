@@ -24,10 +24,8 @@ from tests.campaign.stage import NUMBERS, Stage, staged
 from tests.campaign.trouble import Trouble
 from tests.campaign.watch import Watch
 
-QUIET_S = 200.0
-"""How long everything may take to come to rest once nothing goes wrong any more. WhatsApp waits up to 900 of its seconds
-(90 here) before it brings again what failed time after time.
-"""
+QUIET_S = 120.0
+"""How long everything may take to come to rest once nothing goes wrong any more."""
 STILL_S = 0.5
 """For how long nothing may move before it counts as at rest."""
 TAKEN_UP = 3

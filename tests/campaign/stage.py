@@ -28,6 +28,8 @@ READY_S = 150.0
 WATCH_EVERY_S = 0.1
 WEBHOOK_TIMEOUT_S = 2.0
 """Real seconds that WhatsApp waits for an answer: soon enough to come again after a process was paused."""
+LONGEST_RETRY_S = 60.0
+"""WhatsApp's seconds between tries to deliver, at most: an unlucky message would hold a round up for minutes."""
 ACK_S = 1.5
 """Real seconds that Slack waits for an answer: a fraction of its three at this pace would be too few for a busy machine."""
 NUMBERS = {name: f"20030040050060{index}" for index, name in enumerate(INBOXES)}
@@ -104,6 +106,7 @@ def sandbox_config(script: Script) -> SandboxConfig:
     config = SandboxConfig(port=0, scale=script.scale, seed=script.seed)
     config.whatsapp.rate_limits = config.slack.rate_limits = script.limits
     config.whatsapp.webhook_timeout_s = WEBHOOK_TIMEOUT_S
+    config.whatsapp.longest_retry_s = LONGEST_RETRY_S
     config.whatsapp.app_secret = secrets.token_hex()  # no other round's webhooks are taken for this one's
     config.slack.ack_s = ACK_S * script.scale
     config.whatsapp.customers = []

@@ -99,6 +99,10 @@ def test_retry_schedule() -> None:
     assert waits[0] == 0
     assert waits == sorted(waits)
     assert GIVE_UP_AFTER_S - 86_400 < sum(waits) <= GIVE_UP_AFTER_S
+    bounded = list(retry_waits(60.0))
+    assert bounded[:4] == [0.0, 5.0, 15.0, 60.0]
+    assert max(bounded) == 60.0
+    assert GIVE_UP_AFTER_S - 60 < sum(bounded) <= GIVE_UP_AFTER_S
 
 
 async def test_anything_but_200_is_retried(make_rig: MakeRig, endpoint: Endpoint) -> None:

@@ -139,7 +139,7 @@ class WhatsAppConfig:
     Durations are the platform's seconds and shrink with the sandbox's scale, except `webhook_timeout_s`, which bounds
     the work of a real program and is in real seconds. `window_refusal` and `pair_refusal` say whether a send outside
     the 24 h window, or above the pair rate, is refused in the `answer` or accepted and reported as a failed `status`
-    (Meta does both). `rate_limits = false` switches throughput, pair and management limits off, for benchmarks.
+    (Meta does both). `longest_retry_s` bounds the waits between tries to deliver a webhook, which grow up to a day. `rate_limits = false` switches throughput, pair and management limits off, for benchmarks.
     """
 
     webhook_url: str = "http://127.0.0.1:8000/webhooks/whatsapp"
@@ -165,3 +165,4 @@ class WhatsAppConfig:
     delivered_after_s: float = 0.5
     webhook_timeout_s: float = 20.0
     webhook_connections: int = 64
+    longest_retry_s: float = 86_400.0

@@ -86,10 +86,11 @@ class _Batch:
     on_delivered: list[Callable[[], None]] = field(default_factory=list)
 
 
-def retry_waits() -> Iterator[float]:
-    """The platform's seconds before each retry, until seven days have passed."""
+def retry_waits(longest_s: float = 86_400.0) -> Iterator[float]:
+    """The platform's seconds before each retry, until seven days have passed; none is longer than `longest_s`."""
     total = 0.0
-    for wait in itertools.chain(RETRY_AFTER_S, itertools.repeat(86_400.0)):
+    for planned in itertools.chain(RETRY_AFTER_S, itertools.repeat(86_400.0)):
+        wait = min(planned, longest_s)
         total += wait
         if total > GIVE_UP_AFTER_S:
             return
@@ -219,7 +220,7 @@ class Webhook:
             del self._held[delivery_id]
 
     async def _try_until_taken(self, delivery: Delivery, waba_id: str) -> None:
-        waits = retry_waits()
+        waits = retry_waits(self._config.longest_retry_s)
         while True:
             taken = await self._attempt(delivery, waba_id)
             self._after_attempt(delivery)
