@@ -66,6 +66,7 @@ from bridge.store.archive.trouble import ArchiveError, Trouble
 from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis
 from bridge.store.dead import DeadLetters
+from bridge.store.entries import written_ms
 from bridge.store.guard import Guard
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
@@ -614,7 +615,7 @@ class Bridge:
             now_ms = await self.store.now_ms()
             for lane in lanes(self.settings):
                 for entry in await self.store.range(lane, "0-0", 1):
-                    age_s = (now_ms - int(entry.id.partition("-")[0])) / 1000
+                    age_s = (now_ms - written_ms(entry.id)) / 1000
                     if age_s > STREAM_LAG_S:
                         waiting.append(f"{lane} since {age_s:.0f} s")
         return f"events wait: {', '.join(waiting)}" if waiting else None

@@ -15,13 +15,13 @@ import structlog
 
 from bridge import journal
 from bridge.actions import ShowTrace
-from bridge.engine.chain import stream_key
 from bridge.errors import BridgeError, StoreUnavailableError
 from bridge.markup import Document
 from bridge.model import LaneId, MessageRecord, Policies, Post, Recent, Roster, conversation_number, lane_of
 from bridge.routing import texts, tracing
 from bridge.routing.tracing import Committed, Trace
 from bridge.store.base import History, LaneStore, Told
+from bridge.store.entries import written_ms
 
 BEHIND_S = 3.0
 """How long the archive may take to reach what the question is about."""
@@ -137,4 +137,4 @@ def _read(told: Iterable[Told]) -> Iterable[Committed]:
             fact = journal.unpack(one.fact)
         except msgspec.MsgspecError:
             continue
-        yield Committed(ms=stream_key(one.entry)[0], fact=fact)
+        yield Committed(ms=written_ms(one.entry), fact=fact)

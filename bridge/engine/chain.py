@@ -35,6 +35,7 @@ from bridge.model import (
 )
 from bridge.routing import rest
 from bridge.routing.decision import Needs
+from bridge.store.entries import stream_key
 
 if TYPE_CHECKING:
     from bridge.actions import AnyAction
@@ -67,12 +68,6 @@ class ResultItem:
         if not self.committed.done():
             self.committed.set_exception(problem)
             self.committed.exception()  # marks it as seen: nobody may be waiting any more
-
-
-def stream_key(entry_id: str) -> tuple[int, int]:
-    """Orders stream ids (`<ms>-<n>`)."""
-    ms, _, n = entry_id.partition("-")
-    return int(ms), int(n or 0)
 
 
 def kind_of(event: bytes) -> str:

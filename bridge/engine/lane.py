@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from bridge.actions import AnyAction
-from bridge.engine.chain import Chain, ResultItem, stream_key
+from bridge.engine.chain import Chain, ResultItem
 from bridge.engine.clock import SharedClock
 from bridge.engine.decider import Outcome, UnitState
 from bridge.engine.waking import ArchiveDesk, Waker
@@ -21,6 +21,7 @@ from bridge.errors import FenceLostError
 from bridge.events import AnyEvent, PartSent, Posted
 from bridge.model import Contact, InboxId, LaneId, MessageId, MessageRecord, Policies, Roster
 from bridge.store.base import Entry, Hold, LaneStore
+from bridge.store.entries import stream_key, written_ms
 
 log = structlog.get_logger(__name__)
 
@@ -255,7 +256,7 @@ class LaneRun:
         """Count a committed decision, made on `records`, and log it unless it is the result of an action."""
         kind = type(event).__name__
         if entry is not None:
-            lag_s = max(0.0, self.clock.now().timestamp() - stream_key(entry.id)[0] / 1000)
+            lag_s = max(0.0, self.clock.now().timestamp() - written_ms(entry.id) / 1000)
             self.metrics.event(kind, lag_s)
             self._log.info(
                 "event.decided",

@@ -20,6 +20,7 @@ from bridge.events import ContactFetched, pack
 from bridge.model import Contact, ContactId, ConversationId, EventId, LaneId, Recent, Roster
 from bridge.routing import rest
 from bridge.store.base import Shelf, Stored
+from bridge.store.entries import before
 
 log = structlog.get_logger(__name__)
 
@@ -181,10 +182,3 @@ class Waker:
             state=found.packed,
         )
         await self._append(unit, pack(fetched))
-
-
-def before(entry_id: str) -> str:
-    """A stream id that lies behind no other entry and before this one."""
-    ms, _, n = entry_id.partition("-")
-    number = int(n or 0)
-    return f"{ms}-{number - 1}" if number else f"{int(ms) - 1}-{(1 << 64) - 1}"

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bridge import events
-from bridge.engine.chain import kind_of, stream_key
+from bridge.engine.chain import kind_of
 from bridge.journal import DroppedNoted
 from bridge.model import (
     DESK_LANE,
@@ -23,6 +23,7 @@ from bridge.model import (
 )
 from bridge.observe.masking import mask_tree
 from bridge.store.dead import Letter
+from bridge.store.entries import stream_key, written_ms
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ class Found(Struct, frozen=True, kw_only=True):
         """When it arrived: as the event says, else when it was appended to the stream (Unix seconds)."""
         if self.event is not None:
             return self.event.at.timestamp()
-        return stream_key(self.letter.entry)[0] / 1000
+        return written_ms(self.letter.entry) / 1000
 
     @property
     def arrived_ms(self) -> int:
@@ -48,7 +49,7 @@ class Found(Struct, frozen=True, kw_only=True):
     @property
     def buried_ms(self) -> int:
         """When it was put aside."""
-        return stream_key(self.letter.id)[0]
+        return written_ms(self.letter.id)
 
     @property
     def order(self) -> tuple[float, tuple[int, int]]:

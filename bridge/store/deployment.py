@@ -19,6 +19,7 @@ from bridge.errors import BridgeError
 from bridge.model import LaneId
 from bridge.store import keys
 from bridge.store.connection import Redis, RedisReplyError
+from bridge.store.entries import stream_key
 
 SEVERAL = 3
 """Numbers that a message names; the rest are counted."""
@@ -169,13 +170,7 @@ def _is_older(lane: LaneId, redis: RedisSide, archive: ArchiveSide) -> bool:
     if archive.counters.get(lane, 0) > redis.counters.get(lane, 0):
         return True
     watermark = archive.watermarks.get(lane)
-    return watermark is not None and place(watermark) > place(redis.journaled.get(lane, "0-0"))
-
-
-def place(entry: str) -> tuple[int, int]:
-    """Orders the ids of a stream."""
-    ms, _, n = entry.partition("-")
-    return int(ms), int(n or 0)
+    return watermark is not None and stream_key(watermark) > stream_key(redis.journaled.get(lane, "0-0"))
 
 
 # ------------------------------------------------------------------------------------------------- in Redis

@@ -37,7 +37,8 @@ from bridge.store import keys, stub
 from bridge.store.archive.census import Census, Known
 from bridge.store.commit import Bounds, event_hash, seen_period, version_bytes
 from bridge.store.connection import Arg, Redis
-from bridge.store.deployment import ArchiveSide, Finding, RedisSide, begin, place
+from bridge.store.deployment import ArchiveSide, Finding, RedisSide, begin
+from bridge.store.entries import stream_key, written_ms
 from bridge.store.live import first_counter
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ class Restorer:
             await self._lane(lane, None, redis, archive, report)
         for lane in finding.older:
             end = redis.journaled.get(lane)
-            since = datetime.fromtimestamp(int(end.partition("-")[0]) / 1000, UTC) if end else None
+            since = datetime.fromtimestamp(written_ms(end) / 1000, UTC) if end else None
             await self._lane(lane, since, redis, archive, report)
         await begin(self._redis, finding.broken, finding.id)
         return report
@@ -102,7 +103,7 @@ class Restorer:
         decided = await self._census.causes(lane, min(since or now, now) - SEEN_BACK)
         await self._remember_decided(lane, decided, now)
         watermark = archive.watermarks.get(lane)
-        if watermark is not None and place(watermark) > place(redis.journaled.get(lane, "0-0")):
+        if watermark is not None and stream_key(watermark) > stream_key(redis.journaled.get(lane, "0-0")):
             await self._go_on_from(lane, watermark)
         if since is not None:
             report.undone += await self._end_done(lane, since)

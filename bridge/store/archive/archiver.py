@@ -28,6 +28,7 @@ from bridge.store.archive.trouble import ArchiveError
 from bridge.store.archive.writer import JournalEntry, Writer
 from bridge.store.connection import Redis
 from bridge.store.election import Candidate, Election
+from bridge.store.entries import after
 
 log = structlog.get_logger(__name__)
 
@@ -214,10 +215,7 @@ class Archiver:
             self._counts.error("archive", "unreadable")
         last = {one.lane: one.entry for one in batch}
         await asyncio.gather(
-            *[
-                self._redis("XTRIM", keys.journal(lane), "MINID", _after(entry))
-                for lane, entry in last.items()
-            ]
+            *[self._redis("XTRIM", keys.journal(lane), "MINID", after(entry)) for lane, entry in last.items()]
         )
 
     # ------------------------------------------------------------------------------------ well or not
@@ -252,12 +250,6 @@ class Archiver:
                 behind = await self._lag.behind()
                 self._counts.archive_behind(behind.waiting, behind.lag_s)
             await asyncio.sleep(self._options.measure_every_s)
-
-
-def _after(entry: str) -> str:
-    """The smallest id behind an entry's."""
-    ms, _, number = entry.partition("-")
-    return f"{ms}-{int(number) + 1}"
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

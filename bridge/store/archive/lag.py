@@ -14,6 +14,7 @@ import msgspec
 from bridge.model import LaneId
 from bridge.store import keys
 from bridge.store.connection import Redis
+from bridge.store.entries import written_ms
 
 LOOK_EVERY_S = 0.02
 
@@ -42,7 +43,7 @@ class Lag:
             *[self._redis("XRANGE", keys.journal(lane), "-", "+", "COUNT", 1) for lane in self._lanes],
         )
         lengths, firsts = looks[: len(self._lanes)], looks[len(self._lanes) :]
-        oldest = [int(entry.partition(b"-")[0]) for found in firsts for entry, _fields in found]
+        oldest = [written_ms(entry.decode()) for found in firsts for entry, _fields in found]
         if not oldest:
             return Behind(0, 0.0)
         now_ms = int(now[0]) * 1000 + int(now[1]) / 1000

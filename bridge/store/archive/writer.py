@@ -28,6 +28,7 @@ from bridge.store.archive.instants import micros
 from bridge.store.archive.projection import Changes, Noted, Row, Stored, Wanted, storable
 from bridge.store.archive.statements import Statements
 from bridge.store.archive.trouble import explain
+from bridge.store.entries import written_ms
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -315,7 +316,7 @@ def _read(source: JournalEntry) -> _Read:
         "lane": source.lane,
         "entry": source.entry,
         "kind": UNREADABLE,
-        "at": int(source.entry.partition("-")[0]) * 1000,
+        "at": written_ms(source.entry) * 1000,
         "cause": "",
         "contact": "",
         "conversation": "",
