@@ -1,19 +1,19 @@
 """The ledger of a period: in = shown, out = accepted, nothing missing, nothing doubled, and in order. Pure.
 
 What came in and what went out is counted from the archive's rows; what is still on its way is known to the live store
-alone. A message that is in neither place where it should be is missing. Instants are whole microseconds since 1970,
-as the archive keeps them.
+alone. A message that is in neither place where it should be is missing. Instants are as in
+`bridge.instants`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
+from bridge.instants import instant, micros
 from bridge.model import ConversationId, Fate, LaneId, MessageId, Struct, conversation_number, lane_of
 from bridge.spans import spell
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ACCEPTED = (Fate.ACCEPTED, Fate.DELIVERED, Fate.READ)
 
 
@@ -236,11 +236,7 @@ class Inbound:
 
 def _line(message: MessageId, conversation: ConversationId | None, at: int, what: str, shards: int) -> Line:
     number = conversation_number(conversation, shards) if conversation else None
-    return Line(message=message, conversation=conversation, number=number, at=_instant(at), what=what)
-
-
-def _instant(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
+    return Line(message=message, conversation=conversation, number=number, at=instant(at), what=what)
 
 
 def ledger(  # noqa: PLR0913 - everything that an account is made of, named
@@ -263,7 +259,7 @@ def ledger(  # noqa: PLR0913 - everything that an account is made of, named
     and the archive are looked at one after the other, so what was decided in between is in neither: only messages
     among `suspects` (that were in neither before, too) are called missing, unless that is None.
     """
-    start, end = _micros(since), _micros(until)
+    start, end = micros(since), micros(until)
     shards = inbound.shards
     elsewhere = [one for one in inbound.elsewhere.values() if start <= one.at < end]
     buried = {one.message for one in live.buried}
@@ -344,11 +340,6 @@ class _Sides:
                 into, what = found.missing, "decided, and nothing is pending for it"
             into.append(_line(row.message, row.conversation, row.at, what, self._shards))
         return found
-
-
-def _micros(at: datetime) -> int:
-    past = at - _EPOCH
-    return (past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds
 
 
 # ----------------------------------------------------------------------------------------------- in one line

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from bridge import ledger as books
 from bridge.app import lanes, open_redis, policies
+from bridge.instants import micros
 from bridge.ledger import Archived, Inbound, Ledger, Line, Twice
 from bridge.model import LaneId, MessageId
 from bridge.observe import configure_logging, mask_text
@@ -25,7 +26,6 @@ from bridge.spans import spell
 from bridge.store import keys, underway
 from bridge.store.archive.audit import audit
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import micros
 from bridge.store.archive.lag import Lag
 from bridge.store.connection import Redis
 from bridge.store.health import expect_shards

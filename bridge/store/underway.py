@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from bridge import actions, events
 from bridge.actions import Emit, PostNotice, Relay, Send
 from bridge.events import MessageReceived
+from bridge.instants import micros
 from bridge.ledger import Undecided, UnderWay
 from bridge.model import Contact, ContactId, LaneId, MessageId, message_id
 from bridge.store import keys
@@ -20,7 +20,6 @@ from bridge.store.dead import DeadLetters
 
 PAGE = 500
 AT_ONCE = 200
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -75,8 +74,7 @@ def received(lane: LaneId, packed: bytes) -> Undecided | None:
         return None
     if not isinstance(event, MessageReceived):
         return None
-    past = event.at - _EPOCH
-    return Undecided(message_id(lane, event.id), past // timedelta(microseconds=1))
+    return Undecided(message_id(lane, event.id), micros(event.at))
 
 
 async def _undecided(redis: Redis, lane: LaneId) -> AsyncIterator[Undecided]:

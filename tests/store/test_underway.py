@@ -9,11 +9,11 @@ import pytest
 from bridge import actions
 from bridge.actions import Action, Emit, PostNotice, Relay, Send
 from bridge.events import MessageReceived, pack
+from bridge.instants import micros
 from bridge.ledger import Undecided, UnderWay
 from bridge.markup import text
 from bridge.model import ActionId, ContactId, Conversation, ConversationId, MessageId, lane_of, message_id
 from bridge.store import keys, underway
-from bridge.store.archive.instants import micros
 from tests.support.waiting import until
 from tests.support.workers import BEN, INBOX, Town, World, a_town, contact_of
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.instants import micros
 from bridge.model import (
     AgentId,
     Contact,
@@ -27,7 +28,6 @@ from bridge.model import (
 )
 from bridge.store.archive import tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import micros
 from bridge.store.archive.remembered import as_stored, rebuilt, waiting_since
 from bridge.store.deployment import ArchiveSide
 

@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, and_, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.instants import instant, micros
 from bridge.journal import PruningNoted, Tally
 from bridge.model import InboxId
 from bridge.store.archive import index, tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import instant, micros
 
 ERASED = "erased"
 """The kind of a husk in the journal."""

@@ -15,10 +15,10 @@ import msgspec
 from sqlalchemy import ColumnElement, RowMapping, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.instants import instant, micros
 from bridge.markup import Document
 from bridge.model import ContactId, Fate
 from bridge.store.archive import tables
-from bridge.store.archive.instants import instant, micros
 
 FORMAT = 1
 """Goes up when a reader of the lines would have to change."""

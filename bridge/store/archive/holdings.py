@@ -7,9 +7,9 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import func, select
 
+from bridge.instants import instant
 from bridge.store.archive import tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import instant
 
 
 class Holdings(msgspec.Struct, frozen=True, kw_only=True):

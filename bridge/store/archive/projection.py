@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.instants import micros
 from bridge.journal import (
     AliasesNoted,
     AnyFact,
@@ -37,7 +38,6 @@ from bridge.journal import (
 )
 from bridge.markup import Document, Text, plain
 from bridge.model import Direction, Fate, Priority, Status
-from bridge.store.archive.instants import micros
 
 Row = dict[str, Any]
 Part = tuple[str, int, str]

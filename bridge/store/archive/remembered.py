@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.engine import Row
 
+from bridge.instants import instant
 from bridge.model import (
     AgentId,
     Contact,
@@ -21,7 +22,6 @@ from bridge.model import (
     Priority,
     Status,
 )
-from bridge.store.archive.instants import instant
 
 ENDED_KEPT = 5
 """Conversations before the current ones that a contact's state holds (`routing.turn`)."""

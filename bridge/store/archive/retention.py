@@ -13,11 +13,11 @@ import msgspec
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.instants import instant, micros
 from bridge.journal import DroppedNoted, EpisodeKept, PruningNoted, pack, unpack
 from bridge.model import AgentId, ContactId, ConversationId, EventId, InboxId, Status, lane_of
 from bridge.store.archive import erasing, tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import instant, micros
 from bridge.store.archive.writer import JournalEntry, Writer
 
 MESSAGES_A_BATCH = 500

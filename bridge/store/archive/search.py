@@ -20,10 +20,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import BridgeError
+from bridge.instants import instant, micros
 from bridge.model import ContactId, ConversationId, InboxId
 from bridge.store.archive import index
 from bridge.store.archive.excerpts import Excerpt, excerpt
-from bridge.store.archive.instants import instant, micros
 from bridge.store.archive.lookup import Bounds, Lookup, newest_contacts, newest_messages
 from bridge.store.archive.people import joined_contacts
 from bridge.store.archive.query import Clause, Phrase, Query, parse

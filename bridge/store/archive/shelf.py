@@ -11,10 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.instants import instant, micros
 from bridge.model import AgentId, Contact, ContactId, ConversationId, Direction, Status
 from bridge.store.archive import tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import instant, micros
 from bridge.store.base import Stored, StoredLine
 
 LINES = 20

@@ -9,10 +9,10 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.instants import micros
 from bridge.journal import Tally
 from bridge.model import ContactId, ConversationId, MessageId, Place, Post, Status
 from bridge.store.archive import erasing, tables
-from bridge.store.archive.instants import micros
 from bridge.store.archive.people import Person
 
 RECORDS_LIVE = timedelta(hours=50)

@@ -19,12 +19,12 @@ import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.instants import micros
 from bridge.journal import AnyFact, ErasureNoted, PruningNoted, Tally, pack, unpack
 from bridge.model import ContactId, EventId, LaneId
 from bridge.store.archive import erasing, index, projection, tables
 from bridge.store.archive.bulk import Bulk
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import micros
 from bridge.store.archive.projection import Changes, Noted, Row, Stored, Wanted, storable
 from bridge.store.archive.statements import Statements
 from bridge.store.archive.trouble import explain

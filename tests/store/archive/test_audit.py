@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from bridge import ledger as books
+from bridge.instants import micros
 from bridge.journal import DeliveryNoted, DroppedNoted, Fact, PartFate, PostNoted, StatusNoted, VerdictNoted
 from bridge.ledger import Archived, Inbound, Ledger, Sent, UnderWay
 from bridge.model import AgentId, ConversationId, DeskUser, Fate, MessageId, Post, Status
 from bridge.store.archive.audit import audit
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import micros
 from bridge.store.archive.writer import Writer
 from tests.support.archive import CONTACT, START, Journal
 

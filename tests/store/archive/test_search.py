@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bridge.instants import micros
 from bridge.model import ContactId, ConversationId, InboxId
 from bridge.store.archive.database import Database
 from bridge.store.archive.index import message_document
-from bridge.store.archive.instants import micros
 from bridge.store.archive.lookup import NEWEST_TESTED
 from bridge.store.archive.query import QueryError, matches, parse
 from bridge.store.archive.search import Scope, Search, SearchTooBroadError

@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import delete, text
 
+from bridge.instants import micros
 from bridge.journal import AliasesNoted, ContactNoted, DeliveryNoted, PartFate, StatusNoted, pack
 from bridge.markup import Text
 from bridge.model import AgentId, ContactId, Fate, LaneId, MessageId, Status
 from bridge.store.archive import tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.instants import micros
 from bridge.store.archive.writer import UNREADABLE, JournalEntry, Writer, Written
 from tests.support.archive import CONTACT, CONVERSATION, LANE, Journal, everything, rows
 

@@ -1,4 +1,4 @@
-"""Instants as the archive keeps them: whole microseconds since 1970, UTC."""
+"""Instants as the archive keeps them: whole microseconds since 1970, UTC. Pure."""
 
 from __future__ import annotations
 
