@@ -95,7 +95,7 @@ class Archived(Struct, frozen=True, kw_only=True):
 # ----------------------------------------------------------------------------------------------- what comes out
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Remark(Struct, frozen=True, kw_only=True):
     """A message that something is to be said about."""
 
     message: MessageId
@@ -116,7 +116,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
     shown: int
     placeholders: int
     """Of those shown: what cannot be shown, and words of ours stand for it."""
-    arriving: tuple[Line, ...]
+    arriving: tuple[Remark, ...]
     buried: int
     """Messages among the dead letters."""
     dropped: int
@@ -133,16 +133,16 @@ class Ledger(Struct, frozen=True, kw_only=True):
     """Visibly, with a question."""
     held: int
     choices: int
-    sending: tuple[Line, ...]
+    sending: tuple[Remark, ...]
 
-    missing_in: tuple[Line, ...]
-    missing_out: tuple[Line, ...]
-    doubled_in: tuple[Line, ...]
-    doubled_out: tuple[Line, ...]
-    swapped: tuple[Line, ...]
+    missing_in: tuple[Remark, ...]
+    missing_out: tuple[Remark, ...]
+    doubled_in: tuple[Remark, ...]
+    doubled_out: tuple[Remark, ...]
+    swapped: tuple[Remark, ...]
     """Shown before a message that came earlier."""
-    unsettled_in: tuple[Line, ...]
-    unsettled_out: tuple[Line, ...]
+    unsettled_in: tuple[Remark, ...]
+    unsettled_out: tuple[Remark, ...]
     """Nothing can be said about them before the archive has reached the end of their lanes' journals."""
     letters: int
     dropped_letters: int
@@ -178,8 +178,8 @@ class Inbound:
         self.messages = 0
         self.placeholders = 0
         self.unshown: list[Shown] = []
-        self.doubled: list[Line] = []
-        self.swapped: list[Line] = []
+        self.doubled: list[Remark] = []
+        self.swapped: list[Remark] = []
         self._rows: list[Shown] = []
         """Those of the message that the last row was about."""
         self._last: dict[tuple[ConversationId, str | None], tuple[int, str, MessageId]] = {}
@@ -215,7 +215,7 @@ class Inbound:
             times = len({one.posted_at for one in rows})
             if times > 1:
                 posts = ", ".join(one.post or "" for one in rows)
-                self.doubled.append(self.line(row, f"shown {times} times: {posts}"))
+                self.doubled.append(self.remark(row, f"shown {times} times: {posts}"))
             row = min(rows, key=lambda one: (one.place or "", len(one.post or ""), one.post or ""))
         self._in_turn(row, row.post or "")
 
@@ -225,18 +225,20 @@ class Inbound:
         last = self._last.get(key)
         size = len(post)
         if last is not None and (size < last[0] or (size == last[0] and post < last[1])):
-            self.swapped.append(self.line(row, f"shown before {last[2]}, which came earlier"))
+            self.swapped.append(self.remark(row, f"shown before {last[2]}, which came earlier"))
             return
         self._last[key] = size, post, row.message
 
-    def line(self, row: Shown | Sent | Twice, what: str) -> Line:
+    def remark(self, row: Shown | Sent | Twice, what: str) -> Remark:
         """What is to be said about a message."""
-        return _line(row.message, row.conversation, row.at, what, self.shards)
+        return _remark(row.message, row.conversation, row.at, what, self.shards)
 
 
-def _line(message: MessageId, conversation: ConversationId | None, at: int, what: str, shards: int) -> Line:
+def _remark(
+    message: MessageId, conversation: ConversationId | None, at: int, what: str, shards: int
+) -> Remark:
     number = conversation_number(conversation, shards) if conversation else None
-    return Line(message=message, conversation=conversation, number=number, at=instant(at), what=what)
+    return Remark(message=message, conversation=conversation, number=number, at=instant(at), what=what)
 
 
 def ledger(  # noqa: PLR0913 - everything that an account is made of, named
@@ -266,7 +268,7 @@ def ledger(  # noqa: PLR0913 - everything that an account is made of, named
     thrown = {one.message for one in dropped if one is not None}
     received = inbound.messages + len(elsewhere)
     waiting = [one for one in elsewhere if one.message not in buried | thrown]
-    arriving = [_line(one.message, None, one.at, "not decided yet", shards) for one in waiting]
+    arriving = [_remark(one.message, None, one.at, "not decided yet", shards) for one in waiting]
     sides = _Sides(live, archived, suspects, shards)
     into = sides.sorted(inbound.unshown, live.showing, "decided, not shown yet")
     out = sides.sorted(open_replies, live.sending, "not accepted yet")
@@ -295,7 +297,7 @@ def ledger(  # noqa: PLR0913 - everything that an account is made of, named
         missing_out=tuple(out.missing),
         doubled_in=tuple(inbound.doubled),
         doubled_out=tuple(
-            inbound.line(one, f"part {one.part + 1} accepted as {', '.join(one.platform_ids)}")
+            inbound.remark(one, f"part {one.part + 1} accepted as {', '.join(one.platform_ids)}")
             for one in twice
         ),
         swapped=tuple(inbound.swapped),
@@ -310,9 +312,9 @@ def ledger(  # noqa: PLR0913 - everything that an account is made of, named
 class _Sorted(Struct, frozen=True, kw_only=True):
     """Messages that are not where they should be in the end."""
 
-    under_way: list[Line]
-    missing: list[Line]
-    unsettled: list[Line]
+    under_way: list[Remark]
+    missing: list[Remark]
+    unsettled: list[Remark]
 
 
 class _Sides:
@@ -338,7 +340,7 @@ class _Sides:
                 into, what = found.under_way, words
             else:
                 into, what = found.missing, "decided, and nothing is pending for it"
-            into.append(_line(row.message, row.conversation, row.at, what, self._shards))
+            into.append(_remark(row.message, row.conversation, row.at, what, self._shards))
         return found
 
 

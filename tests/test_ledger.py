@@ -64,7 +64,7 @@ def account(
     return books.ledger(SINCE, UNTIL, inbound=inbound.end(), live=live, dropped=dropped, **fields)
 
 
-def named(lines: Sequence[books.Line]) -> list[str]:
+def named(lines: Sequence[books.Remark]) -> list[str]:
     """The messages of lines."""
     return [one.message.removeprefix("7-") for one in lines]
 

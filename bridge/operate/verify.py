@@ -17,7 +17,7 @@ from rich.text import Text
 from bridge import ledger as books
 from bridge.app import lanes, open_redis, policies
 from bridge.instants import micros
-from bridge.ledger import Archived, Inbound, Ledger, Line, Twice
+from bridge.ledger import Archived, Inbound, Ledger, Remark, Twice
 from bridge.model import LaneId, MessageId
 from bridge.observe import configure_logging, mask_text
 from bridge.operate.common import explained, opened
@@ -205,7 +205,7 @@ def _counts(account: Ledger) -> Table:
     return table
 
 
-def _remarks(account: Ledger) -> Sequence[tuple[str, Sequence[Line]]]:
+def _remarks(account: Ledger) -> Sequence[tuple[str, Sequence[Remark]]]:
     return (
         ("Missing from their threads", account.missing_in),
         ("Missing on their way to customers", account.missing_out),
@@ -217,7 +217,7 @@ def _remarks(account: Ledger) -> Sequence[tuple[str, Sequence[Line]]]:
     )
 
 
-def _listed(lines: Sequence[Line], until: datetime) -> Table:
+def _listed(lines: Sequence[Remark], until: datetime) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for last in (False, False, False, False, True):
         table.add_column(no_wrap=not last, overflow="fold")

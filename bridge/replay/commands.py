@@ -21,7 +21,7 @@ from bridge.replay.shown import details, listing, say, show_json
 from bridge.settings import Settings
 from bridge.spans import spell
 from bridge.store.connection import Redis
-from bridge.store.dead import DeadLetters, Fate, Letter
+from bridge.store.dead import DeadLetters, Letter, Retried
 from bridge.store.health import ShardCountError, expect_shards
 from bridge.store.inlet import LiveInlet
 
@@ -125,28 +125,28 @@ async def _put_back(dead: DeadLetters, chosen: Sequence[Found], wait_s: float) -
             if one.letter.id not in back:
                 say(f"{one.letter.name}: {_TAKEN}", wrong=True)
                 failed += 1
-    fates = await _wait(dead, entries, wait_s)
+    became = await _wait(dead, entries, wait_s)
     for lane, by_entry in entries.items():
         for entry, one in by_entry.items():
-            fate = fates[lane][entry]
-            failed += fate is Fate.BURIED
+            end = became[lane][entry]
+            failed += end is Retried.BURIED
             known = decided[one.letter.name]
-            say(f"{one.letter.name}: {_outcome(one, fate, wait_s, known=known)}", wrong=fate is Fate.BURIED)
+            say(f"{one.letter.name}: {_outcome(one, end, wait_s, known=known)}", wrong=end is Retried.BURIED)
     return failed
 
 
 _TAKEN = "somebody else took it a moment ago; nothing was done"
 
 
-def _outcome(found: Found, fate: Fate, wait_s: float, *, known: bool) -> str:
-    match fate:
-        case Fate.DECIDED if known:
+def _outcome(found: Found, end: Retried, wait_s: float, *, known: bool) -> str:
+    match end:
+        case Retried.DECIDED if known:
             return "had been decided meanwhile under the same id, so nothing changed; it is cleared away"
-        case Fate.DECIDED if found.message is not None:
+        case Retried.DECIDED if found.message is not None:
             return "decided; its message goes to the thread"
-        case Fate.DECIDED:
+        case Retried.DECIDED:
             return "decided"
-        case Fate.BURIED:
+        case Retried.BURIED:
             return "failed again and is a dead letter again, under a new id; the log of the workers says why"
         case _:
             return f"is back in its lane; no worker got to it within {wait_s:g} s. Is one running?"
@@ -154,15 +154,15 @@ def _outcome(found: Found, fate: Fate, wait_s: float, *, known: bool) -> str:
 
 async def _wait(
     dead: DeadLetters, entries: dict[LaneId, dict[str, Found]], wait_s: float
-) -> dict[LaneId, dict[str, Fate]]:
+) -> dict[LaneId, dict[str, Retried]]:
     """What became of the entries, once none of them waits or the time is over."""
     loop = asyncio.get_running_loop()
     until = loop.time() + wait_s
     while True:
-        fates = {lane: await dead.fates(lane, by_entry) for lane, by_entry in entries.items()}
-        waits = any(fate is Fate.WAITING for of_lane in fates.values() for fate in of_lane.values())
+        became = {lane: await dead.retried(lane, by_entry) for lane, by_entry in entries.items()}
+        waits = any(one is Retried.WAITING for of_lane in became.values() for one in of_lane.values())
         if not waits or loop.time() >= until:
-            return fates
+            return became
         await asyncio.sleep(LOOK_EVERY_S)
 
 

@@ -35,7 +35,7 @@ class Letter(Value, frozen=True, kw_only=True):
         return f"{self.lane}:{self.id}"
 
 
-class Fate(enum.StrEnum):
+class Retried(enum.StrEnum):
     """What became of an entry that was put back."""
 
     WAITING = "waiting"
@@ -114,7 +114,7 @@ class DeadLetters:
         digest = event_hash(event)
         return any(await asyncio.gather(*[self._redis("SISMEMBER", one, digest) for one in sets]))
 
-    async def fates(self, lane: LaneId, entries: Iterable[str]) -> dict[str, Fate]:
+    async def retried(self, lane: LaneId, entries: Iterable[str]) -> dict[str, Retried]:
         """What became of entries that `retry` put into a lane."""
         names = list(entries)
         stream = keys.stream(lane)
@@ -122,7 +122,7 @@ class DeadLetters:
         # Looked at afterwards: what is in neither has been decided in between.
         buried = {letter.entry for letter in await self._of_lane(lane)}
         return {
-            name: Fate.WAITING if there else Fate.BURIED if name in buried else Fate.DECIDED
+            name: Retried.WAITING if there else Retried.BURIED if name in buried else Retried.DECIDED
             for name, there in zip(names, waiting, strict=True)
         }
 

@@ -66,7 +66,7 @@ class ArchiveSide(msgspec.Struct, frozen=True, kw_only=True):
     """Which database it is, without its password."""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What to make of both sides, when they are this deployment's."""
 
     id: str
@@ -92,7 +92,7 @@ class UnsureError(BridgeError):
 
 def judge(
     redis: RedisSide, archive: ArchiveSide | None, numbers: Sequence[str], lanes: Sequence[LaneId]
-) -> Finding:
+) -> Judgement:
     """Whose both sides are, and what is missing. `archive` None: it does not answer. Pure.
 
     Raises `ForeignError`, `UnsureError`.
@@ -106,7 +106,7 @@ def judge(
                 "Redis lacks what it should hold, or is new, and the archive, which could tell, does not answer: nothing "
                 "is taken in or worked until it does"
             )
-        return Finding(id=marker.id)
+        return Judgement(id=marker.id)
     remembered = bool(archive.watermarks or archive.counters)
     # Begun by a release that knew no markers: what is there is there.
     earlier = marker is None and redis.shards is not None and not redis.begun
@@ -115,7 +115,7 @@ def judge(
         # A first start that was cut short: the marker is written before anything else.
         lost = []
     older = [lane for lane in lanes if lane not in lost and _is_older(lane, redis, archive)]
-    return Finding(
+    return Judgement(
         id=marker.id if marker else archive.id or _stray(redis) or secrets.token_hex(8),
         lost=tuple(lost),
         older=tuple(older),

@@ -20,7 +20,7 @@ from bridge.store import deployment, keys
 from bridge.store.archive.census import Census
 from bridge.store.archive.trouble import ArchiveError
 from bridge.store.connection import Redis
-from bridge.store.deployment import ArchiveSide, Finding, ForeignError, RedisSide, UnsureError
+from bridge.store.deployment import ArchiveSide, ForeignError, Judgement, RedisSide, UnsureError
 from bridge.store.health import ShardCountError, claim_shards, same_shards
 from bridge.store.restore import Restored, Restorer
 
@@ -89,23 +89,23 @@ class Guard:
         archive = await self._archive_side()
         redis = await deployment.look(self._redis, self._lanes)
         try:
-            finding = deployment.judge(redis, archive, self._numbers, self._lanes)
+            judgement = deployment.judge(redis, archive, self._numbers, self._lanes)
         except UnsureError as problem:
             self._trouble(str(problem))
             return True
         self._check_shards(redis, archive)
-        if finding.broken and archive is not None:
+        if judgement.broken and archive is not None:
             self._trouble(
                 "Redis lost data: it is being rebuilt from the archive, nothing is taken in until then"
             )
             if not await self._rebuild(archive):
                 return False
-        marker = await deployment.claim(self._redis, finding.id, self._numbers)
-        if marker.id != finding.id:
+        marker = await deployment.claim(self._redis, judgement.id, self._numbers)
+        if marker.id != judgement.id:
             return False
         await claim_shards(self._redis, self._shards)
-        await deployment.begin(self._redis, finding.new, finding.id)
-        await self._sign(finding, archive)
+        await deployment.begin(self._redis, judgement.new, judgement.id)
+        await self._sign(judgement, archive)
         if self.problem is not None:
             log.info("redis.well")
         self.problem = None
@@ -133,10 +133,10 @@ class Guard:
                 f"set shards to {known}; conversations' numbers depend on it"
             )
 
-    async def _sign(self, finding: Finding, archive: ArchiveSide | None) -> None:
-        if archive is None or (archive.id, set(archive.numbers)) == (finding.id, set(self._numbers)):
+    async def _sign(self, judgement: Judgement, archive: ArchiveSide | None) -> None:
+        if archive is None or (archive.id, set(archive.numbers)) == (judgement.id, set(self._numbers)):
             return
-        if finding.archive_new:
+        if judgement.archive_new:
             log.error(
                 "archive.begins_anew",
                 where=archive.where,
@@ -145,7 +145,7 @@ class Guard:
                 "archive.url if there is one",
             )
         with contextlib.suppress(ArchiveError):
-            await self._census.sign(finding.id, self._numbers)
+            await self._census.sign(judgement.id, self._numbers)
 
     # -------------------------------------------------------------------------------------------- rebuilding
 
@@ -156,18 +156,20 @@ class Guard:
         try:
             # Another process may have done it while we got hold of the lock.
             redis = await deployment.look(self._redis, self._lanes)
-            finding = deployment.judge(redis, archive, self._numbers, self._lanes)
-            if not finding.broken:
+            judgement = deployment.judge(redis, archive, self._numbers, self._lanes)
+            if not judgement.broken:
                 return False
             log.error(
                 "redis.data_lost",
-                lost=list(finding.lost),
-                older=list(finding.older),
+                lost=list(judgement.lost),
+                older=list(judgement.older),
                 archive=archive.where,
                 problem="Redis does not hold what it held: it is rebuilt from the archive. What was not archived is gone",
             )
             began = time.monotonic()
-            report = await Restorer(self._redis, self._census, self._shards).restore(finding, redis, archive)
+            report = await Restorer(self._redis, self._census, self._shards).restore(
+                judgement, redis, archive
+            )
         except ArchiveError as problem:
             self._trouble(
                 f"Redis lost data, and the archive from which it is rebuilt does not answer: {problem}"
@@ -179,7 +181,7 @@ class Guard:
                 await renewing
             await self._redis("DEL", keys.RESTORING)
         log.error("redis.rebuilt", after_s=round(time.monotonic() - began, 1), **_numbers_of(report))
-        await self._say(finding, report)
+        await self._say(judgement, report)
         return True
 
     async def _renew(self) -> None:
@@ -188,13 +190,13 @@ class Guard:
             with contextlib.suppress(StoreUnavailableError):
                 await self._redis("SET", keys.RESTORING, self._owner, "XX", "PX", LOCK_MS)
 
-    async def _say(self, finding: Finding, report: Restored) -> None:
+    async def _say(self, judgement: Judgement, report: Restored) -> None:
         if self._tell is None:
             return
-        how = "was empty" if finding.lost else "came back with older data"
+        how = "was empty" if judgement.lost else "came back with older data"
         await self._tell(
             f"Redis {how}. {report.contacts} contacts were rebuilt from the archive, and conversation numbers go on "
-            f"{'far ' if finding.lost else ''}behind the former ones. What was on its way when it happened (replies being "
+            f"{'far ' if judgement.lost else ''}behind the former ones. What was on its way when it happened (replies being "
             "sent, held replies, open questions, modes chosen from chat) may be gone: look at the latest threads, and at "
             "why Redis lost data."
         )

@@ -47,18 +47,18 @@ def _judged(
     lanes: Sequence[LaneId],
 ) -> Finding:
     try:
-        finding = deployment.judge(redis, archive, numbers, lanes)
+        judgement = deployment.judge(redis, archive, numbers, lanes)
     except ForeignError as problem:
         return _foreign(problem)
     except UnsureError as problem:
         if redis.marker is None and not redis.begun and redis.shards is None:
             return Finding.ok(NAME, "Redis is empty; the first `threadline serve` begins it")
         return Finding.warning(NAME, str(problem), "see that the archive answers")
-    return _missing(finding, archive, numbers, shards, lanes)
+    return _missing(judgement, archive, numbers, shards, lanes)
 
 
 def _missing(
-    finding: deployment.Finding,
+    judgement: deployment.Judgement,
     archive: ArchiveSide | None,
     numbers: Sequence[str],
     shards: int,
@@ -68,10 +68,10 @@ def _missing(
     if known is not None and known != shards:
         words = f"the archive was begun with {known} shards, the settings say {shards}"
         return Finding.error(NAME, words, f"set shards to {known}")
-    if finding.broken:
-        words = f"Redis does not hold what it held, in {len(finding.broken)} of {len(lanes)} lanes"
+    if judgement.broken:
+        words = f"Redis does not hold what it held, in {len(judgement.broken)} of {len(lanes)} lanes"
         return Finding.warning(NAME, words, "`threadline serve` rebuilds it from the archive; find out why")
-    if finding.archive_new:
+    if judgement.archive_new:
         words = "the archive is empty, and Redis worked with another one before"
         return Finding.warning(NAME, words, "correct archive.url, unless history is to begin anew")
     return Finding.ok(NAME, f"business numbers: {len(numbers)}")

@@ -37,7 +37,7 @@ from bridge.store import keys, stub
 from bridge.store.archive.census import Census, Known
 from bridge.store.commit import Bounds, event_hash, seen_period, version_bytes
 from bridge.store.connection import Arg, Redis
-from bridge.store.deployment import ArchiveSide, Finding, RedisSide, begin
+from bridge.store.deployment import ArchiveSide, Judgement, RedisSide, begin
 from bridge.store.entries import stream_key, written_ms
 from bridge.store.live import first_counter
 
@@ -74,19 +74,19 @@ class Restorer:
         self._shards = shards
         self._bounds = Bounds()
 
-    async def restore(self, finding: Finding, redis: RedisSide, archive: ArchiveSide) -> Restored:
+    async def restore(self, judgement: Judgement, redis: RedisSide, archive: ArchiveSide) -> Restored:
         """Rebuild every broken lane, then let all of them be worked."""
         report = Restored()
-        for lane in finding.broken:
+        for lane in judgement.broken:
             # Whoever holds it has what is not there any more.
             await self._redis("DEL", keys.begun(lane), keys.hold(lane))
-        for lane in finding.lost:
+        for lane in judgement.lost:
             await self._lane(lane, None, redis, archive, report)
-        for lane in finding.older:
+        for lane in judgement.older:
             end = redis.journaled.get(lane)
             since = datetime.fromtimestamp(written_ms(end) / 1000, UTC) if end else None
             await self._lane(lane, since, redis, archive, report)
-        await begin(self._redis, finding.broken, finding.id)
+        await begin(self._redis, judgement.broken, judgement.id)
         return report
 
     async def _lane(

@@ -10,7 +10,7 @@ from bridge.model import EventId, LaneId, shard_lane
 from bridge.store import keys
 from bridge.store.commit import event_hash, seen_period
 from bridge.store.connection import Redis
-from bridge.store.dead import PAGE, DeadLetters, Fate, Letter
+from bridge.store.dead import PAGE, DeadLetters, Letter, Retried
 
 LANES = (shard_lane(0), shard_lane(7), LaneId("desk"))
 LANE = LANES[1]
@@ -89,10 +89,10 @@ async def test_what_became_of_them_is_told(redis: Redis, dead: DeadLetters) -> N
     first, second, third = entries.values()
     await redis("XDEL", keys.stream(LANE), second, third)
     await bury(redis, LANE, "c", entry=third)
-    assert await dead.fates(LANE, entries.values()) == {
-        first: Fate.WAITING,
-        second: Fate.DECIDED,
-        third: Fate.BURIED,
+    assert await dead.retried(LANE, entries.values()) == {
+        first: Retried.WAITING,
+        second: Retried.DECIDED,
+        third: Retried.BURIED,
     }
 
 

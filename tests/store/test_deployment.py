@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from bridge.model import DESK_LANE, LaneId
 from bridge.store.deployment import (
     ArchiveSide,
-    Finding,
     ForeignError,
+    Judgement,
     Marker,
     RedisSide,
     UnsureError,
@@ -41,17 +41,17 @@ KNOWS = ArchiveSide(
 )
 
 
-def found(redis: RedisSide, archive: ArchiveSide | None, numbers: tuple[str, ...] = OURS) -> Finding:
+def found(redis: RedisSide, archive: ArchiveSide | None, numbers: tuple[str, ...] = OURS) -> Judgement:
     """What is made of it."""
     return judge(redis, archive, numbers, LANES)
 
 
 def test_everything_new_is_begun() -> None:
     """With an id that nobody had."""
-    finding = found(EMPTY, NEW)
-    assert (finding.new, finding.broken) == (LANES, ())
-    assert len(finding.id) == 16
-    assert finding.id != found(EMPTY, NEW).id
+    judgement = found(EMPTY, NEW)
+    assert (judgement.new, judgement.broken) == (LANES, ())
+    assert len(judgement.id) == 16
+    assert judgement.id != found(EMPTY, NEW).id
 
 
 def test_a_first_start_that_failed_in_between_goes_on() -> None:
@@ -63,29 +63,29 @@ def test_a_first_start_that_failed_in_between_goes_on() -> None:
 
 def test_a_deployment_that_goes_on_as_it_was() -> None:
     """Nothing to do, with or without the archive."""
-    assert found(FULL, KNOWS) == Finding(id="ours")
-    assert found(FULL, None) == Finding(id="ours")
+    assert found(FULL, KNOWS) == Judgement(id="ours")
+    assert found(FULL, None) == Judgement(id="ours")
 
 
 def test_a_database_of_an_earlier_release_is_taken_as_it_is() -> None:
     """It has no marker, and its lanes were never begun; what is in it is in it."""
     before = replace(FULL, marker=None, begun={})
-    finding = found(before, NEW)
-    assert (finding.new, finding.broken) == (LANES, ())
+    judgement = found(before, NEW)
+    assert (judgement.new, judgement.broken) == (LANES, ())
     assert found(before, KNOWS).broken == ()
 
 
 def test_an_empty_redis_of_which_the_archive_knows_more_has_lost_its_data() -> None:
     """All of it."""
-    finding = found(EMPTY, KNOWS)
-    assert (finding.id, finding.lost, finding.older, finding.new) == ("ours", LANES, (), ())
+    judgement = found(EMPTY, KNOWS)
+    assert (judgement.id, judgement.lost, judgement.older, judgement.new) == ("ours", LANES, (), ())
 
 
 def test_a_part_that_lost_its_data_is_told_from_the_rest() -> None:
     """One node of a cluster came back empty."""
     begun = {LANES[0]: "ours", LANES[2]: "ours"}
-    finding = found(replace(FULL, begun=begun), KNOWS)
-    assert (finding.lost, finding.older, finding.new) == ((LANES[1],), (), ())
+    judgement = found(replace(FULL, begun=begun), KNOWS)
+    assert (judgement.lost, judgement.older, judgement.new) == ((LANES[1],), (), ())
     assert found(replace(FULL, begun=begun, marker=None), KNOWS).lost == (LANES[1],)
 
 
@@ -101,7 +101,7 @@ def test_older_data_than_the_archive_has(changes: dict[str, Any]) -> None:
 def test_an_archive_that_is_behind_is_as_it_should_be() -> None:
     """It always is."""
     behind = replace(KNOWS, counters={LANES[0]: 400}, watermarks={LANES[0]: "900-0"})
-    assert found(FULL, behind) == Finding(id="ours")
+    assert found(FULL, behind) == Judgement(id="ours")
 
 
 @pytest.mark.parametrize("redis", [EMPTY, replace(FULL, marker=None), replace(FULL, begun={})])
@@ -136,7 +136,7 @@ def test_the_redis_of_one_deployment_with_the_archive_of_another() -> None:
 
 def test_numbers_may_come_and_go() -> None:
     """As long as one is known from before."""
-    assert found(FULL, KNOWS, ("1055500002", "1055500003")) == Finding(id="ours")
+    assert found(FULL, KNOWS, ("1055500002", "1055500003")) == Judgement(id="ours")
 
 
 def test_many_numbers_are_named_shortly() -> None:
@@ -148,5 +148,5 @@ def test_many_numbers_are_named_shortly() -> None:
 
 def test_a_new_archive_for_a_redis_that_worked_before() -> None:
     """It is taken, and said."""
-    finding = found(FULL, NEW)
-    assert (finding.id, finding.archive_new, finding.broken) == ("ours", True, ())
+    judgement = found(FULL, NEW)
+    assert (judgement.id, judgement.archive_new, judgement.broken) == ("ours", True, ())
