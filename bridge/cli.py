@@ -250,7 +250,7 @@ def replay_list(
     limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 100,
 ) -> None:
     """List the dead letters, oldest first."""
-    from bridge.replay import show_all  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.replay import show_all  # noqa: PLC0415 - keeps --help quick
 
     _run(show_all(_settings(config), as_json=json_output, limit=limit))
 
@@ -264,7 +264,7 @@ def replay_show(
     unmasked: Annotated[bool, typer.Option(help="Show phone numbers in full.")] = False,
 ) -> None:
     """Show all of one dead letter, and what can be done about it."""
-    from bridge.replay import show  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.replay import show  # noqa: PLC0415 - keeps --help quick
 
     _run(show(_settings(config), letter, as_json=json_output, unmasked=unmasked))
 
@@ -279,7 +279,7 @@ def replay_retry(
     wait: Annotated[float, typer.Option(min=0, max=600, help="Seconds to wait for the outcome.")] = 10.0,
 ) -> None:
     """Put dead letters back under the same event ids, and say what became of them."""
-    from bridge.replay import retry  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.replay import retry  # noqa: PLC0415 - keeps --help quick
 
     if bool(letters) == everything:
         raise typer.BadParameter("name the dead letters to retry, or say --all", param_hint="ID")
@@ -296,7 +296,7 @@ def replay_drop(
     force: ForceOption = False,
 ) -> None:
     """Drop a dead letter for good."""
-    from bridge.replay import drop  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.replay import drop  # noqa: PLC0415 - keeps --help quick
 
     if not reason.strip():
         raise typer.BadParameter("say why, for whoever asks later", param_hint="--reason")

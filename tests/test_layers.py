@@ -52,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
 # One adapter knows the shared parts and itself, never another adapter.
 ADAPTER = FACTS | {"adapters.base", "adapters.body", "adapters.fit"}
 # The only places that may know everything: they wire it together and run it.
-WIRING = ("app", "cli", "serve", "demo", "check", "bench", "replay", "operate")
+WIRING = ("app", "cli", "serve", "demo", "check", "bench", "operate")
 
 PURE = (*sorted(CORE - {"phone"}), "events", "actions", "journal", "routing", "ledger", "adapters.fit")
 WORLD = {"http", "io", "logging", "multiprocessing", "os", "pathlib", "shutil", "signal", "socket", "ssl"}

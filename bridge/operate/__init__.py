@@ -1,1 +1,1 @@
-"""What an operator does with the archive by command: search it, export from it, forget somebody, prune it."""
+"""What an operator does by command: verify, search, export, forget, prune, replay dead letters, look after the archive."""

@@ -1,4 +1,4 @@
-"""What the commands on the archive share: opening it, saying what is wrong, showing how far something is."""
+"""What the commands of operators share: opening the archive, saying what is wrong, showing how far something is."""
 
 from __future__ import annotations
 

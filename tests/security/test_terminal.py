@@ -14,9 +14,9 @@ from rich.console import Console
 from bridge import events
 from bridge.markup import text
 from bridge.model import ContactId, EventId, InboxId, LaneId
+from bridge.operate.replay.letters import read
+from bridge.operate.replay.shown import details, listing
 from bridge.operate.search import show
-from bridge.replay.letters import read
-from bridge.replay.shown import details, listing
 from bridge.store.archive.excerpts import Excerpt
 from bridge.store.archive.search import ContactHit, Hit, Page
 from bridge.store.dead import Letter

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bridge import replay
 from bridge.cli import app
 from bridge.events import pack
 from bridge.journal import DroppedNoted, unpack
 from bridge.model import DESK_LANE, DESK_UNIT, ContactId, LaneId, lane_of, message_id
+from bridge.operate import replay
 from bridge.settings import Settings, load_settings
 from bridge.store import keys
 from bridge.store.dead import DeadLetters

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bridge.markup import plain
 from bridge.observe.masking import escape, mask_text
-from bridge.replay.letters import Found, iso
+from bridge.operate.replay.letters import Found, iso
 from bridge.spans import spell
 
 

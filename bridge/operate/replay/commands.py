@@ -15,9 +15,9 @@ from bridge.app import lanes, open_redis, policies
 from bridge.errors import StoreUnavailableError
 from bridge.model import LaneId
 from bridge.observe import configure_logging
-from bridge.replay import letters as about
-from bridge.replay.letters import Found
-from bridge.replay.shown import details, listing, say, show_json
+from bridge.operate.replay import letters as about
+from bridge.operate.replay.letters import Found
+from bridge.operate.replay.shown import details, listing, say, show_json
 from bridge.settings import Settings
 from bridge.spans import spell
 from bridge.store.connection import Redis

@@ -5,6 +5,6 @@ the reason is mended (usually by an update) it is put back under the same event 
 deduplication still holds; or it is dropped, and the journal keeps why.
 """
 
-from bridge.replay.commands import drop, retry, show, show_all
+from bridge.operate.replay.commands import drop, retry, show, show_all
 
 __all__ = ["drop", "retry", "show", "show_all"]
