@@ -392,8 +392,11 @@ class Sending(Struct, frozen=True, kw_only=True):
     first_part: int = 0
 
 
-class MessageRecord(Struct, frozen=True, kw_only=True):
-    """What must be findable about a message for 48 hours: its posts, its parts, its fate."""
+class MessageRecord(Struct, frozen=True, kw_only=True, array_like=True):
+    """What must be findable about a message for 48 hours: its posts, its parts, its fate.
+
+    Redis holds one for every message, so it is packed without the names of its fields: new ones go at the end.
+    """
 
     id: MessageId
     conversation: ConversationId
