@@ -33,7 +33,7 @@ fmt: $(VENV)/.ready-dev ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.ready-run ## measure capacity, processor time per message and latency
+bench: $(VENV)/.ready-run ## measure cost, latency, limits, memory and the archive; a few minutes
 	@$(BIN)/threadline bench
 
 soak: $(VENV)/.ready-dev ## crash campaign with random seeds: MINUTES=10, SEED=, ROUNDS=
