@@ -117,6 +117,22 @@ def test_an_archive_that_disagrees_is_found(name: str) -> None:
     assert found(change) == [(Kind.ARCHIVE, about)]
 
 
+def test_a_reply_of_which_a_part_failed_is_failed() -> None:
+    """Although the phone has the other part."""
+    cut = tuple(replace(one, text=f"{one.text} {one.text}") if one.token == ANSWER else one for one in TYPED)
+    seen = replace(
+        SEEN,
+        posts=(
+            *SEEN.posts,
+            Post("support", "1", "5", "", f"“{ANSWER} yes” did not reach", frozenset({"retry"})),
+        ),
+        receipts=SEEN.receipts | {"10": frozenset({Receipt.FAILED})},
+    )
+    failed = replace(seen, archive=row(1, fate="failed")(ROWS))
+    assert check(WRITTEN, cut, failed) == []
+    assert [one.kind for one in check(WRITTEN, cut, seen)] == [Kind.ARCHIVE]
+
+
 def test_words_that_slack_never_brought_may_be_missing() -> None:
     """Nobody can remember them."""
     silent = tuple(replace(one, given_up=True) for one in TYPED)
