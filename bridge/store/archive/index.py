@@ -8,6 +8,7 @@ parser and the dictionaries of PostgreSQL have no say.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import Column, RowMapping, Select, TextClause, delete, insert, s
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.archive import words
+from bridge.store.archive.bulk import Bulk
 from bridge.store.archive.tables import contacts, messages, settings
 
 Row = Mapping[str, Any] | RowMapping
@@ -23,6 +25,9 @@ Row = Mapping[str, Any] | RowMapping
 VERSION_SETTING = "words"
 """The row of `settings` that says with which version of `words` the index was made."""
 FILL_BATCH = 2_000
+_SLICE = 32
+"""Documents that are made before others on the event loop get their turn."""
+_BULK = {"sqlite": Bulk(), "postgresql": Bulk()}
 _ADD_MESSAGE = {
     "sqlite": text("INSERT INTO message_words(rowid, words) VALUES (:seq, :words)"),
     "postgresql": text(
@@ -121,15 +126,18 @@ async def _add(
 ) -> None:
     dialect = connection.dialect.name
     made = " ".join if dialect == "sqlite" else _vector
-    rows = [{"seq": seq, "words": made(tokens)} for seq, tokens in documents]
+    rows = []
+    for seq, tokens in documents:
+        rows.append({"seq": seq, "words": made(tokens)})
+        if len(rows) % _SLICE == 0:
+            await asyncio.sleep(0)
     await _each(connection, insertion[dialect], rows)
 
 
 async def _each(
     connection: AsyncConnection, statement: TextClause, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    if rows:
-        await connection.execute(statement, rows)
+    await _BULK[connection.dialect.name].run(connection, statement, rows)
 
 
 def _vector(tokens: Sequence[str]) -> str:

@@ -252,8 +252,7 @@ class Writer:
         await index.put_contacts(connection, list(changes.renamed.values()))
         await index.remove_messages(connection, [one.before for one in changes.reworded])
         await index.add_messages(connection, [one.after for one in changes.reworded])
-        for some in _sliced(list(changes.messages.values())):
-            await index.add_messages(connection, some)
+        await index.add_messages(connection, changes.messages.values())
 
 
 # --------------------------------------------------------------------------------------------------- facts
