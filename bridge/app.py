@@ -4,53 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import secrets
-import socket
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 import aiohttp
 import structlog
 from aiohttp import web
 
 from bridge.actions import Alert
-from bridge.adapters.base import Claim, Inlet, Marker, Placed
+from bridge.adapters.base import Claim, Marker, Placed
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
-from bridge.adapters.slack.roster import People
-from bridge.adapters.whatsapp.adapter import WhatsAppChannel
-from bridge.adapters.whatsapp.arrive import WhatsAppWebhook
-from bridge.adapters.whatsapp.numbers import Number
 from bridge.engine import Engine, EngineOptions
 from bridge.errors import PlatformError, StoreUnavailableError
-from bridge.events import RosterRead
 from bridge.markup import text
 from bridge.model import (
-    DESK_LANE,
-    DESK_UNIT,
     ActionId,
     CardView,
     Contact,
     ContactId,
     Conversation,
     ConversationId,
-    EventId,
-    InboxId,
-    InboxPolicy,
-    LaneId,
     Policies,
     Recent,
-    Roster,
-    shard_lane,
 )
 from bridge.observe import Metrics, mask_text
+from bridge.parts import (
+    lanes,
+    open_redis,
+    owner_name,
+    policies,
+    retention_policy,
+    slack_desk,
+    whatsapp_channel,
+    whatsapp_webhook,
+)
 from bridge.perform import Performer, PerformOptions
 from bridge.perform.pace import Pace
+from bridge.readiness import Readiness
+from bridge.roster import RosterReader
 from bridge.routing.cards import card_view
 from bridge.routing.decision import Context
 from bridge.scheduler import Scheduler
-from bridge.settings import InboxSettings, ProcessRole, Settings
+from bridge.settings import ProcessRole, Settings
 from bridge.store import keys
 from bridge.store.archive.archiver import Archiver
 from bridge.store.archive.census import Census
@@ -59,172 +55,29 @@ from bridge.store.archive.history import ArchiveHistory
 from bridge.store.archive.lag import Lag
 from bridge.store.archive.resting import EVERY_S as REST_EVERY_S
 from bridge.store.archive.resting import Resting
-from bridge.store.archive.retention import Policy, prune_once
+from bridge.store.archive.retention import prune_once
 from bridge.store.archive.schema import migrate
 from bridge.store.archive.shelf import ArchiveShelf
 from bridge.store.archive.trouble import ArchiveError, Trouble
-from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis
 from bridge.store.dead import DeadLetters
-from bridge.store.entries import written_ms
 from bridge.store.guard import Guard
 from bridge.store.inlet import LiveInlet
-from bridge.store.joined import JoinedRedis, Timing
 from bridge.store.live import LiveStore
 from bridge.store.replicated import Copies
-from bridge.store.sentinel import Watched, parse_sentinels
 from bridge.tracer import Tracer
-from bridge.web import Check, Handler, build, serve
+from bridge.web import Handler, build, serve
 
 log = structlog.get_logger(__name__)
 
 RETENTION_AT = time(3, 30)
 """UTC: night from America's east to Europe, morning in Asia, and rarely busy anywhere."""
 ROSTER_EVERY_S = 300.0
-ROSTER_RETRY_S = 10.0
-PEOPLE_SETTLE_S = 1.0
 SNAPSHOT_EVERY_S = 0.5
 """How long a change of the roster or of an inbox's mode takes to be seen everywhere, at most."""
 STREAMS_EVERY_S = 5.0
 TASK_PAUSE_S = 1.0
 TELL_S = 30.0
-STREAM_LAG_S = 60.0
-"""A lane whose oldest event has waited longer makes the process not ready."""
-ARCHIVE_LAG_S = 60.0
-"""A journal whose oldest fact has waited longer is told by `/readyz`, which stays ready: the road goes on without."""
-
-
-# ------------------------------------------------------------------------------- settings, handed on
-
-
-def inbox_policy(inbox: InboxSettings, settings: Settings) -> InboxPolicy:
-    """What routing needs to know of an inbox."""
-    return InboxPolicy(
-        id=InboxId(inbox.id),
-        name=inbox.name,
-        desk=inbox.desk,
-        channel=inbox.channel,
-        mode=inbox.mode,
-        hold_s=inbox.hold_s,
-        read_receipts=inbox.read_receipts,
-        admin_channel=inbox.admin_channel or settings.slack.admin_channel,
-        team=inbox.team,
-    )
-
-
-def policies(settings: Settings) -> Policies:
-    """What routing needs to know of the settings. Waits scale like every other one."""
-    scale = settings.pace.scale
-    return Policies(
-        shards=settings.shards,
-        inboxes={InboxId(one.id): inbox_policy(one, settings) for one in settings.inboxes},
-        choice_reminder_s=Policies().choice_reminder_s * scale,
-    )
-
-
-def retention_policy(settings: Settings) -> Policy:
-    """How long what was said is kept."""
-    inboxes = {
-        InboxId(one.id): one.retention_days or None
-        for one in settings.inboxes
-        if one.retention_days is not None
-    }
-    return Policy(days=settings.archive.retention_days or None, inboxes=inboxes)
-
-
-def numbers(settings: Settings) -> list[Number]:
-    """The business numbers, each with the credentials it uses."""
-    default = settings.whatsapp
-    return [
-        Number(
-            inbox=InboxId(one.id),
-            phone_number_id=one.phone_number_id,
-            waba_id=one.waba_id,
-            token=(one.access_token or default.access_token).get_secret_value(),
-            app_secret=(one.app_secret or default.app_secret).get_secret_value(),
-            portfolio=one.portfolio or default.portfolio,
-        )
-        for one in settings.inboxes
-    ]
-
-
-def lanes(settings: Settings) -> tuple[LaneId, ...]:
-    """All lanes of the deployment."""
-    return (*(shard_lane(shard) for shard in range(settings.shards)), DESK_LANE)
-
-
-def owner_name() -> str:
-    """Names this process among the workers."""
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-
-
-def host_of(owner: str) -> str:
-    """The machine that a worker of this name runs on."""
-    return owner.rsplit("-", 2)[0]
-
-
-def open_redis(settings: Settings) -> JoinedRedis | ClusterRedis:
-    """The Redis of the settings; connects at the first command."""
-    redis, timing = settings.redis, Timing(answer_s=settings.redis.timeout_s)
-    if redis.cluster:
-        return ClusterRedis(redis.url, timing)
-    password = redis.sentinel_password
-    watched = Watched(
-        sentinels=parse_sentinels(redis.sentinels),
-        name=redis.sentinel_name,
-        password=password.get_secret_value() if password else None,
-    )
-    return JoinedRedis(redis.url, timing, watched if redis.sentinels else None)
-
-
-# ---------------------------------------------------------------------------------- the platforms' sides
-
-
-def slack_desk(
-    settings: Settings, session: aiohttp.ClientSession, roster: Callable[[], Roster] = Roster
-) -> SlackDesk:
-    """The Slack workspace of the settings, on a shared session; `roster` is the latest snapshot of the people."""
-    slack, people = settings.slack, settings.agents
-    channels = {InboxId(one.id): one.channel for one in settings.inboxes}
-    return SlackDesk(
-        session,
-        bot_token=slack.bot_token.get_secret_value(),
-        api_url=slack.api_url,
-        people=People(
-            agents=people.agents, leads=people.leads, managers=people.managers, admins=people.admins
-        ),
-        channels=channels if people.from_channel else {},
-        timeout_s=settings.engine.send_timeout_s,
-        posts_per_s=settings.pace.slack_posts_per_s,
-        posts_burst=settings.pace.slack_posts_burst,
-        roster=roster,
-    )
-
-
-def whatsapp_channel(settings: Settings) -> WhatsAppChannel:
-    """The WhatsApp numbers of the settings."""
-    return WhatsAppChannel(
-        settings.whatsapp.api_url,
-        settings.whatsapp.api_version,
-        numbers(settings),
-        throughput_per_s=settings.pace.whatsapp_messages_per_s,
-        pair_per_s=1 / settings.pace.whatsapp_pair_every_s,
-        pair_burst=settings.pace.whatsapp_pair_burst,
-    )
-
-
-def whatsapp_webhook(settings: Settings, inlet: Inlet, count: Callable[[str], None]) -> WhatsAppWebhook:
-    """The handlers of WhatsApp's webhook; `count` is told of everything out of the ordinary."""
-    return WhatsAppWebhook(
-        inlet,
-        numbers(settings),
-        settings.whatsapp.verify_token.get_secret_value(),
-        count,
-        max_body=settings.web.max_body_bytes,
-    )
-
-
-# ------------------------------------------------------------------------------------------------ counted
 
 
 class CountedInlet(LiveInlet):
@@ -289,6 +142,15 @@ class Bridge:
         self.scheduler: Scheduler | None = None
         self.archiver: Archiver | None = None
         self.resting = self._resting()
+        self.readiness = Readiness(
+            self.redis,
+            self.store,
+            self.guard,
+            self.lag,
+            lanes(settings),
+            roster=self.inlet.roster,
+            archiver=lambda: self.archiver,
+        )
 
     def has(self, role: ProcessRole) -> bool:
         """Whether this is one of the process's roles."""
@@ -417,8 +279,8 @@ class Bridge:
         return engine
 
     def _start_scheduler(self, desk: SlackDesk) -> Scheduler:
-        scheduler = Scheduler(self.store, self.owner)
-        scheduler.every("roster", ROSTER_EVERY_S, lambda _instant: self._keep_reading_roster(desk))
+        scheduler, reader = Scheduler(self.store, self.owner), RosterReader(desk, self.inlet)
+        scheduler.every("roster", ROSTER_EVERY_S, lambda _instant: reader.read())
         scheduler.daily("retention", RETENTION_AT, self._prune)
         scheduler.every("rest", REST_EVERY_S, self.resting.fire)
         scheduler.start()
@@ -495,44 +357,9 @@ class Bridge:
             for what, rows in counts.items():
                 self.metrics.pruned(what, rows)
 
-    async def _keep_reading_roster(self, desk: SlackDesk) -> None:
-        """Read the roster; where that fails, soon again: without people nobody's answer goes out."""
-        while not await self._try_to_read_roster(desk):  # noqa: ASYNC110 - Slack tells no event for it
-            await asyncio.sleep(ROSTER_RETRY_S)
-
-    async def _try_to_read_roster(self, desk: SlackDesk) -> bool:
-        try:
-            await self._read_roster(desk, datetime.now(UTC).replace(microsecond=0))
-        except (PlatformError, StoreUnavailableError) as problem:
-            log.warning("roster.not_read", problem=str(problem))
-            return False
-        return True
-
-    async def _read_roster(self, desk: SlackDesk, instant: datetime) -> None:
-        event = RosterRead(
-            id=EventId(f"roster:{desk.name}:{instant.timestamp():.0f}"),
-            at=instant,
-            desk=desk.name,
-            agents=await desk.read_roster(),
-        )
-        await self.inlet.append([Placed(lane=DESK_LANE, unit=DESK_UNIT, event=event)])
-
-    async def _follow_people(self, desk: SlackDesk) -> None:
-        """Read the roster again whenever the desk says that people changed; several changes at once count once."""
-        while True:
-            await self._people_changed.wait()
-            await asyncio.sleep(PEOPLE_SETTLE_S)
-            self._people_changed.clear()
-            await self._try_to_read_roster(desk)
-
     async def _start_web(self, desk: SlackDesk, session: aiohttp.ClientSession) -> None:
         routes: dict[tuple[str, str], Handler] = {}
-        checks: dict[str, Check] = {
-            "redis": self._check_redis,
-            "deployment": self._check_deployment,
-            "streams": self._check_streams,
-            "people": self._check_people,
-        }
+        checks = self.readiness.checks()
         if self.has(ProcessRole.WEB):
             hook = whatsapp_webhook(
                 self.settings, self.inlet, lambda oddity: self.metrics.ignored("webhook", oddity)
@@ -542,14 +369,15 @@ class Bridge:
             self.arrivals = self._arrivals(desk, session)
             routes["POST", "/webhooks/slack"] = self._counted(self.arrivals.handle)
             await self.arrivals.start()
-            self._keep("people", lambda: self._follow_people(desk))
-            checks["slack"] = self._check_slack
+            reader = RosterReader(desk, self.inlet)
+            self._keep("people", lambda: reader.follow(self._people_changed))
+            checks["slack"] = self._slack_problem
         app = build(
             routes,
             checks,
             self.metrics,
             self.settings.web.max_body_bytes,
-            warnings={"archive": self._check_archive},
+            warnings=self.readiness.warnings(),
         )
         self._runner, self.port = await serve(app, self.settings.web.host, self.settings.web.port)
 
@@ -594,53 +422,5 @@ class Bridge:
                     self.metrics.dead_letters(lane, count)
             await asyncio.sleep(STREAMS_EVERY_S)
 
-    # ---------------------------------------------------------------------------------------- readiness
-
-    async def _check_redis(self) -> str | None:
-        """Every lane's place has to answer: in a cluster they are on several servers."""
-        try:
-            await asyncio.gather(*[self.redis("EXISTS", keys.hold(lane)) for lane in lanes(self.settings)])
-        except StoreUnavailableError as problem:
-            return str(problem)
-        return None
-
-    async def _check_deployment(self) -> str | None:
-        """Whose Redis it is, and whether it holds what it should."""
-        return self.guard.problem
-
-    async def _check_streams(self) -> str | None:
-        """Events that wait too long: nobody holds the lane, or whoever does is stuck."""
-        waiting = []
-        with contextlib.suppress(StoreUnavailableError):  # the check of Redis says so
-            now_ms = await self.store.now_ms()
-            for lane in lanes(self.settings):
-                for entry in await self.store.range(lane, "0-0", 1):
-                    age_s = (now_ms - written_ms(entry.id)) / 1000
-                    if age_s > STREAM_LAG_S:
-                        waiting.append(f"{lane} since {age_s:.0f} s")
-        return f"events wait: {', '.join(waiting)}" if waiting else None
-
-    async def _check_archive(self) -> str | None:
-        """What is not in the archive yet, once it is noticeable, and why, where this process knows."""
-        trouble = self.archiver.trouble if self.archiver is not None else None
-        lag_s = 0.0
-        with contextlib.suppress(StoreUnavailableError):  # the check of Redis says so
-            lag_s = (await self.lag.behind()).lag_s
-        if trouble is None and lag_s < ARCHIVE_LAG_S:
-            return None
-        late = f"behind by {_spoken(lag_s)}"
-        return f"{late}: {trouble}" if trouble else late
-
-    async def _check_people(self) -> str | None:
-        """Without the roster everybody is a viewer, and nobody's words go out."""
-        return None if self.inlet.roster().agents else "the people of the desk have not been read yet"
-
-    async def _check_slack(self) -> str | None:
+    async def _slack_problem(self) -> str | None:
         return self.arrivals.problem() if self.arrivals is not None else None
-
-
-def _spoken(seconds: float) -> str:
-    """A duration for people: `40 s`, `3 min`, `2 h`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -17,7 +17,9 @@ from rich.text import Text
 
 from bridge.adapters.slack.check import check as check_slack
 from bridge.adapters.whatsapp.check import check_webhook
-from bridge.app import (
+from bridge.errors import Finding, Level, StoreUnavailableError
+from bridge.observe import configure_logging
+from bridge.parts import (
     host_of,
     lanes,
     numbers,
@@ -27,8 +29,6 @@ from bridge.app import (
     whatsapp_channel,
     whatsapp_webhook,
 )
-from bridge.errors import Finding, Level, StoreUnavailableError
-from bridge.observe import configure_logging
 from bridge.settings import ProcessRole, Settings
 from bridge.store import keys
 from bridge.store.archive.census import Census

@@ -9,10 +9,11 @@ import aiohttp
 import pytest
 
 from bridge.adapters.base import Placed
-from bridge.app import Bridge, slack_desk, whatsapp_channel
+from bridge.app import Bridge
 from bridge.errors import StoreUnavailableError
 from bridge.events import ModeChosen
 from bridge.model import DESK_LANE, EventId, InboxId
+from bridge.parts import slack_desk, whatsapp_channel
 from bridge.settings import load_settings
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import until

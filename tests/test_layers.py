@@ -39,6 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     "engine": FACTS | {"routing", "store"},
     "perform": FACTS | {"store", "adapters.base"},
     "scheduler": FACTS | {"store"},
+    "roster": FACTS | {"adapters.base"},
+    "readiness": FACTS | {"store", "web"},
     "ledger": FACTS,
     "tracer": FACTS | {"engine", "routing", "store"},
     "settings": CORE,
@@ -52,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
 # One adapter knows the shared parts and itself, never another adapter.
 ADAPTER = FACTS | {"adapters.base", "adapters.body", "adapters.fit"}
 # The only places that may know everything: they wire it together and run it.
-WIRING = ("app", "cli", "serve", "demo", "check", "bench", "operate")
+WIRING = ("app", "parts", "cli", "serve", "demo", "check", "bench", "operate")
 
 PURE = (*sorted(CORE - {"phone"}), "events", "actions", "journal", "routing", "ledger", "adapters.fit")
 WORLD = {"http", "io", "logging", "multiprocessing", "os", "pathlib", "shutil", "signal", "socket", "ssl"}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from bridge.app import lanes, open_redis
 from bridge.operate.common import Meter, explained, opened
+from bridge.parts import lanes, open_redis
 from bridge.settings import Settings
+from bridge.spans import spell
 from bridge.store.archive.database import Database
 from bridge.store.archive.holdings import holdings
 from bridge.store.archive.lag import Lag
@@ -30,7 +31,7 @@ async def status(settings: Settings) -> int:
     if not behind.waiting:
         typer.echo("Nothing waits to be archived.")
     else:
-        typer.echo(f"{behind.waiting} commits wait to be archived, the oldest for {behind.lag_s:.0f} s.")
+        typer.echo(f"{behind.waiting} commits wait to be archived, the oldest for {spell(behind.lag_s)}.")
     return 0
 
 

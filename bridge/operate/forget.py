@@ -14,11 +14,11 @@ from rich.console import Console
 
 from bridge.adapters.base import Bucket, Placed
 from bridge.adapters.slack.adapter import SlackDesk
-from bridge.app import lanes, open_redis, policies, slack_desk
 from bridge.errors import BridgeError, PlatformError
 from bridge.events import ContactForgotten
 from bridge.model import ContactId, ConversationId, EventId, Post, lane_of
 from bridge.operate.common import Meter, explained, opened
+from bridge.parts import lanes, open_redis, policies, slack_desk
 from bridge.perform.pace import Pace
 from bridge.settings import Settings
 from bridge.store.archive import erasing

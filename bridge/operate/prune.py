@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from bridge.app import retention_policy
 from bridge.operate.common import Meter, explained, opened
+from bridge.parts import retention_policy
 from bridge.settings import Settings
 from bridge.store.archive.retention import Pruned, would_prune
 from bridge.store.archive.retention import prune as delete

@@ -15,12 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge import ledger as books
-from bridge.app import lanes, open_redis, policies
 from bridge.instants import micros
 from bridge.ledger import Archived, Inbound, Ledger, Remark, Twice
 from bridge.model import LaneId, MessageId
 from bridge.observe import configure_logging, mask_text
 from bridge.operate.common import explained, opened
+from bridge.parts import lanes, open_redis, policies
 from bridge.settings import Settings
 from bridge.spans import spell
 from bridge.store import keys, underway

@@ -9,9 +9,9 @@ import orjson
 import pytest
 import typer
 
-from bridge.app import lanes
 from bridge.operate.export import export
 from bridge.operate.forget import Options, forget
+from bridge.parts import lanes
 from bridge.store.archive.database import Database
 from bridge.store.archive.lag import Lag
 from bridge.store.archive.people import find_person

@@ -36,8 +36,8 @@ async def test_a_dozen_talk_on_a_cluster(cluster_url: str) -> None:
         await asyncio.gather(*(chats(talk, range(ROUNDS)) for talk in talks))
         await asyncio.gather(*(all_arrived(talk, ROUNDS) for talk in talks))
         assert shop.bridge is not None
-        assert await shop.bridge._check_redis() is None
-        assert await shop.bridge._check_streams() is None
+        assert await shop.bridge.readiness.redis_problem() is None
+        assert await shop.bridge.readiness.streams_problem() is None
 
 
 async def test_a_failover_in_the_middle_loses_and_doubles_nothing(mortal: ValkeyCluster) -> None:

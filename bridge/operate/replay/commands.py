@@ -11,13 +11,13 @@ import msgspec
 from rich.console import Console
 
 from bridge import journal
-from bridge.app import lanes, open_redis, policies
 from bridge.errors import StoreUnavailableError
 from bridge.model import LaneId
 from bridge.observe import configure_logging
 from bridge.operate.replay import letters as about
 from bridge.operate.replay.letters import Found
 from bridge.operate.replay.shown import details, listing, say, show_json
+from bridge.parts import lanes, open_redis, policies
 from bridge.settings import Settings
 from bridge.spans import spell
 from bridge.store.connection import Redis
