@@ -126,7 +126,7 @@ def test_a_reply_of_which_a_part_failed_is_failed() -> None:
             *SEEN.posts,
             Post("support", "1", "5", "", f"“{ANSWER} yes” did not reach", frozenset({"retry"})),
         ),
-        receipts=SEEN.receipts | {"10": frozenset({Receipt.FAILED})},
+        receipts={**SEEN.receipts, "10": frozenset({Receipt.FAILED})},
     )
     failed = replace(seen, archive=row(1, fate="failed")(ROWS))
     assert check(WRITTEN, cut, failed) == []
