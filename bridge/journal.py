@@ -97,7 +97,6 @@ class DeliveryNoted(Fact, frozen=True, kw_only=True):
 
     message: MessageId
     fate: Fate
-    platform_id: str | None = None
     code: str = ""
     words: str = ""
     """Why it failed, for people."""

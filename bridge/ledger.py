@@ -269,7 +269,7 @@ def ledger(  # noqa: PLR0913 - everything that an account is made of, named
     received = inbound.messages + len(elsewhere)
     waiting = [one for one in elsewhere if one.message not in buried | thrown]
     arriving = [_remark(one.message, None, one.at, "not decided yet", shards) for one in waiting]
-    sides = _Sides(live, archived, suspects, shards)
+    sides = _Sides(archived, suspects, shards)
     into = sides.sorted(inbound.unshown, live.showing, "decided, not shown yet")
     out = sides.sorted(open_replies, live.sending, "not accepted yet")
     counts = {fate: fates.get(int(fate), 0) for fate in Fate}
@@ -320,10 +320,7 @@ class _Sorted(Struct, frozen=True, kw_only=True):
 class _Sides:
     """Tells what is on its way from what is missing."""
 
-    def __init__(
-        self, live: UnderWay, archived: Archived, suspects: Collection[MessageId] | None, shards: int
-    ) -> None:
-        self._live = live
+    def __init__(self, archived: Archived, suspects: Collection[MessageId] | None, shards: int) -> None:
         self._archived = archived
         self._suspects = suspects
         self._shards = shards

@@ -286,7 +286,6 @@ def advance(
                 **turn.stamp(inbox, after.conversation),
                 message=after.id,
                 fate=fate,
-                platform_id=after.parts[0].platform_id if after.parts else None,
                 code=failure.code if failure else "",
                 words=failure.words if failure else "",
                 parts=parts,

@@ -1,9 +1,8 @@
 """What the store needs of Redis, and what its refusals mean.
 
-Three implementations: `joined.JoinedRedis` (one shared connection, the commands of one loop turn leave in one
-write; what production uses), `cluster.ClusterRedis` (one of these for each node of a cluster) and
-`library.LibraryRedis` (redis-py, the reference). Replies are those of RESP2: bytes, int, None, lists; a status is
-bytes. A command that may have been carried out is never repeated behind the caller's back.
+Two implementations: `joined.JoinedRedis` (one shared connection, the commands of one loop turn leave in one write) and
+`cluster.ClusterRedis` (one of these for each node of a cluster); the tests hold both to a third one over redis-py.
+Replies are those of RESP2: bytes, int, None, lists; a status is bytes. A command that may have been carried out is never repeated behind the caller's back.
 """
 
 from __future__ import annotations

@@ -93,8 +93,6 @@ ANA, BEN = person("ana", Role.AGENT), person("ben", Role.AGENT)
 LEA, ADA = person("lea", Role.LEAD), person("ada", Role.ADMIN)
 VIC = person("vic", Role.VIEWER)
 PEOPLE = (ANA, BEN, LEA, ADA, VIC)
-STRANGER = "eve"
-"""Has an account on the desk and is in no roster."""
 
 NEVER = Failure(kind=FailureKind.NEVER, code="131026", words="the number is not on the platform")
 GONE = Failure(kind=FailureKind.GONE, code="is_archived", words="the channel was archived")

@@ -12,8 +12,8 @@ from bridge.store.cluster import ClusterRedis
 from bridge.store.connection import Redis
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
-from bridge.store.library import LibraryRedis
 from bridge.store.live import LiveStore
+from tests.support.library_redis import LibraryRedis
 from tests.support.relay import Relay
 from tests.support.valkey import ValkeyServer
 from tests.support.valkey_cluster import ValkeyCluster

@@ -28,9 +28,9 @@ from bridge.store.base import (
 from bridge.store.commit import DAY_S, Bounds, CommitTooLargeError, seen_keys, seen_period
 from bridge.store.connection import Redis
 from bridge.store.joined import JoinedRedis, Timing
-from bridge.store.library import LibraryRedis
 from bridge.store.live import LiveStore
 from tests.store.conftest import Database, everything
+from tests.support.library_redis import LibraryRedis
 from tests.support.relay import Relay
 from tests.support.valkey import ValkeyServer, free_port
 from tests.support.waiting import until

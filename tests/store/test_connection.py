@@ -8,8 +8,8 @@ import pytest
 from bridge.errors import StoreUnavailableError
 from bridge.store.connection import Redis, RedisReplyError, reply_error
 from bridge.store.joined import JoinedRedis, Timing
-from bridge.store.library import LibraryRedis
 from tests.store.conftest import Database, servers
+from tests.support.library_redis import LibraryRedis
 from tests.support.valkey import ValkeyServer, free_port
 from tests.support.waiting import until
 

@@ -14,9 +14,9 @@ from bridge.store.base import Commit, Entry, Hold, TimerWrite
 from bridge.store.connection import Redis
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis
-from bridge.store.library import LibraryRedis
 from bridge.store.live import LiveStore
 from tests.store.conftest import POLICIES
+from tests.support.library_redis import LibraryRedis
 from tests.support.waiting import until
 
 S1, S2 = LaneId("s1"), LaneId("s2")

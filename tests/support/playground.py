@@ -202,9 +202,5 @@ class Stage:
         await self.at("chat-text").fill(text)
         await self.at("chat-text").press("Enter")
 
-    async def shot(self, path: str) -> None:
-        """Keep a picture of the page."""
-        await self.page.screenshot(path=path)
-
 
 MakeStage = Callable[..., Awaitable[Stage]]

@@ -44,11 +44,6 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """Ours: cards, what the contact said, notices."""
     staff_posts: int
 
-    @property
-    def messages_kept(self) -> int:
-        """How many messages and notes the archive has, or had before they were pruned."""
-        return sum(one.messages_in + one.messages_out + one.notes for one in self.tallies)
-
 
 async def subject(connection: AsyncConnection, person: Person, now: datetime) -> Subject:
     """What the archive knows of a person."""

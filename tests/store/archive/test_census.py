@@ -183,7 +183,7 @@ async def test_what_is_done_is_known(database: Database, writer: Writer) -> None
             PostNoted(**journal.stamp(), post=post(THREAD), message=inbound.message),
             sent,
             pending,
-            DeliveryNoted(**journal.stamp(), message=sent.message, fate=Fate.ACCEPTED, platform_id="w1"),
+            DeliveryNoted(**journal.stamp(), message=sent.message, fate=Fate.ACCEPTED),
             ThreadNoted(**journal.stamp(), place=THREAD, card=post(THREAD)),
         )
     )

@@ -1,4 +1,4 @@
-"""Redis through redis-py: the reference implementation of `connection.Redis`."""
+"""Redis through redis-py: the reference that the implementations of `connection.Redis` are held to."""
 
 from __future__ import annotations
 
