@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import os
 import platform
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,6 +50,7 @@ class Options:
 async def bench(options: Options, console: Console | None = None) -> int:
     """Measure and print. 1 when a message was lost, doubled, refused or out of order, or nothing could be measured."""
     console = console or Console()
+    _end_when_told()
     results: dict[str, object] = {"conditions": _conditions(options)}
     failed = False
     try:
@@ -65,9 +69,20 @@ async def bench(options: Options, console: Console | None = None) -> int:
     except (ChildError, EmbeddedError, OSError, TimeoutError) as problem:
         console.print(f"The benchmark broke off: {problem}", style="red")
         return 1
+    except asyncio.CancelledError:
+        console.print("The benchmark was told to end.", style="red")
+        return 1
     finally:
         _write(options.json, results)
     return 1 if failed else 0
+
+
+def _end_when_told() -> None:
+    """SIGTERM ends everything that was started, like Ctrl-C does."""
+    task = asyncio.current_task()
+    if task is not None:
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _sections(options: Options) -> list[tuple[str, Callable[[], Awaitable[Section]]]]:
