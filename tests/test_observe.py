@@ -17,19 +17,16 @@ from hypothesis import strategies as st
 from bridge.observe import Metrics, Stage, configure_logging, mask_text
 from bridge.observe.masking import mask_tree
 from bridge.phone import mask_phone
+from tests.support.logging import logging_restored
 
 PACKAGE = Path(__file__).parents[1] / "bridge"
 
 
 @pytest.fixture
 def restored_logging() -> Iterator[None]:
-    """Logging is global: put back what the tests around it use."""
-    root = logging.getLogger()
-    before = (root.level, list(root.handlers))
-    yield
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    structlog.reset_defaults()
+    """For one test."""
+    with logging_restored():
+        yield
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from bridge.actions import AnyAction
 from bridge.engine.clock import SharedClock
 from bridge.engine.decider import UnitState, decode
 from bridge.engine.lane import EngineMetrics, EngineOptions, LaneRun, World
-from bridge.engine.waking import ArchiveDesk
+from bridge.engine.waking import ArchiveReader
 from bridge.engine.work import ActionSink
 from bridge.errors import FenceLostError, StoreUnavailableError
 from bridge.events import AnyEvent
@@ -47,7 +47,7 @@ class Engine:
         options: EngineOptions | None = None,
         shelf: Shelf | None = None,
     ) -> None:
-        self._archive = ArchiveDesk(shelf, world.roster)
+        self._archive = ArchiveReader(shelf, world.roster)
         self.clock = SharedClock()
         self._store = store
         self._sink = sink

@@ -15,7 +15,7 @@ from bridge.actions import AnyAction
 from bridge.engine.chain import Chain, ResultItem
 from bridge.engine.clock import SharedClock
 from bridge.engine.decider import Outcome, UnitState
-from bridge.engine.waking import ArchiveDesk, Waker
+from bridge.engine.waking import ArchiveReader, Waker
 from bridge.engine.work import ActionSink
 from bridge.errors import FenceLostError
 from bridge.events import AnyEvent, PartSent, Posted
@@ -94,7 +94,7 @@ class LaneRun:
         *,
         counter: int,
         taken_ms: int,
-        archive: ArchiveDesk | None = None,
+        archive: ArchiveReader | None = None,
     ) -> None:
         self.name: LaneId = hold.lane
         self.hold = hold
@@ -110,7 +110,7 @@ class LaneRun:
         self.in_hand = 0
         self.lost = False
         self.closing = False
-        self.archive = archive or ArchiveDesk(None, world.roster)
+        self.archive = archive or ArchiveReader(None, world.roster)
         self.waker = Waker(self.name, self.archive, partial(store.emit, self.name), self._revive)
         self._log = log.bind(
             lane=self.name

@@ -46,7 +46,7 @@ class Returned(msgspec.Struct, frozen=True):
     packed: bytes
 
 
-class ArchiveDesk:
+class ArchiveReader:
     """Asks the archive for contacts; one for all lanes of a worker. Without a shelf it never answers."""
 
     def __init__(
@@ -115,12 +115,12 @@ class Waker:
     def __init__(
         self,
         lane: LaneId,
-        desk: ArchiveDesk,
+        archive: ArchiveReader,
         append: Callable[[str, bytes], Awaitable[None]],
         revive: Callable[[str, str], None],
     ) -> None:
         self._lane = lane
-        self._desk = desk
+        self._archive = archive
         self._append = append
         self._revive = revive
         self._asleep: dict[str, str] = {}
@@ -163,12 +163,12 @@ class Waker:
 
     async def _try(self) -> None:
         for unit in tuple(self._partial):
-            found = await self._desk.ask(ContactId(unit), patient=True)
+            found = await self._archive.ask(ContactId(unit), patient=True)
             if found is not None:
                 await self._tell(unit, found)
             self._partial.discard(unit)
         if self._asleep:
-            await self._desk.ask(ContactId(next(iter(self._asleep))), patient=True)
+            await self._archive.ask(ContactId(next(iter(self._asleep))), patient=True)
             asleep, self._asleep = self._asleep, {}
             for unit, after in asleep.items():
                 self._revive(unit, after)

@@ -53,6 +53,11 @@ def instant(words: str | None, option: str) -> datetime | None:
         raise typer.BadParameter(str(problem), param_hint=option) from None
 
 
+def one_line(words: str) -> str:
+    """What people wrote, on one line, and without what acts on a terminal."""
+    return "".join(char if char.isprintable() else " " for char in words)
+
+
 class Meter:
     """A bar on standard error for what takes long; nothing where that is no terminal."""
 

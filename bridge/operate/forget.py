@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 import aiohttp
 import msgspec
 from rich.console import Console
+from rich.text import Text
 
 from bridge.adapters.base import Bucket, Placed
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.errors import BridgeError, PlatformError
 from bridge.events import ContactForgotten
 from bridge.model import ContactId, ConversationId, EventId, Post, lane_of
-from bridge.operate.common import Meter, explained, opened
+from bridge.operate.common import Meter, explained, one_line, opened
 from bridge.parts import lanes, open_redis, policies, slack_desk
 from bridge.perform.pace import Pace
 from bridge.settings import Settings
@@ -274,7 +275,7 @@ async def _delete(desk: SlackDesk, post: Post, pace: Pace) -> str | None:
 def _tell(console: Console, found: Subject, problem: str | None) -> None:
     """What there is."""
     person = found.person
-    console.print(f"[bold]{_plain(person.label())}[/bold], contact {person.contact}", markup=True)
+    console.print(Text.assemble((one_line(person.label()), "bold"), f", contact {person.contact}"))
     if len(person.everybody) > 1:
         console.print(f"  with those joined into it: {', '.join(person.everybody[1:])}")
     for one in found.tallies:
@@ -294,12 +295,7 @@ def _tell(console: Console, found: Subject, problem: str | None) -> None:
         console.print(f"  … and {len(found.threads) - POSTS_SHOWN} more threads")
     console.print(f"  posts on the desk: {len(found.posts)} of the bot, {found.staff_posts} of staff")
     if problem:
-        console.print(f"  [bold]Careful:[/bold] {_plain(problem)}.")
-
-
-def _plain(words: str) -> str:
-    """Without what acts on a terminal, or as markup."""
-    return "".join(char if char.isprintable() else " " for char in words).replace("[", "(").replace("]", ")")
+        console.print(Text.assemble("  ", ("Careful:", "bold"), f" {problem}."))
 
 
 def _agreed(found: Subject, ask: Ask) -> bool:

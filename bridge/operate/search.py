@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.model import InboxId
-from bridge.operate.common import explained, opened
+from bridge.operate.common import explained, one_line, opened
 from bridge.phone import mask_phone
 from bridge.settings import Settings
 from bridge.store.archive.people import find_person
@@ -71,28 +71,23 @@ def show(console: Console, page: Page) -> None:
 
 def _person(person: ContactHit) -> Text:
     known = [mask_phone(f"+{person.phone}")] if person.phone else []
-    known += [f"@{_printable(person.username)}"] if person.username else []
+    known += [f"@{one_line(person.username)}"] if person.username else []
     return Text.assemble(
-        ("contact ", "dim"), _printable(person.name) or "?", f" {' '.join(known)} ", (person.contact, "dim")
+        ("contact ", "dim"), one_line(person.name) or "?", f" {' '.join(known)} ", (person.contact, "dim")
     )
 
 
 def _hit(hit: Hit) -> Text:
     number = f"#{hit.number}" if hit.number is not None else hit.conversation
-    who = _printable((hit.name if hit.direction == "in" else hit.author) or "staff")
+    who = one_line((hit.name if hit.direction == "in" else hit.author) or "staff")
     shown = Text.assemble(
         (f"{hit.at:%Y-%m-%d %H:%M} ", "dim"), (f"{number} ", "bold"), (f"{hit.direction} {who}: ", "cyan")
     )
     at = 0
     found = hit.excerpt
     for begin, end in found.marks:
-        shown.append(_printable(found.text[at:begin]))
-        shown.append(_printable(found.text[begin:end]), "bold reverse")
+        shown.append(one_line(found.text[at:begin]))
+        shown.append(one_line(found.text[begin:end]), "bold reverse")
         at = end
-    shown.append(_printable(found.text[at:]))
+    shown.append(one_line(found.text[at:]))
     return shown
-
-
-def _printable(words: str) -> str:
-    """What people wrote, on one line, and without what acts on a terminal."""
-    return "".join(char if char.isprintable() else " " for char in words)

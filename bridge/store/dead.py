@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from bridge.model import EventId, LaneId
 from bridge.store import keys
 from bridge.store.base import Value
+from bridge.store.clock import now_ms
 from bridge.store.commit import event_hash, seen_keys, seen_period
 from bridge.store.connection import Redis, script_source
 
@@ -109,8 +110,7 @@ class DeadLetters:
 
     async def decided(self, lane: LaneId, event: EventId) -> bool:
         """Whether an event with this id was decided in the last days: another one changes nothing."""
-        seconds, _ = await self._redis("TIME")
-        sets = seen_keys(lane, seen_period(int(seconds)))
+        sets = seen_keys(lane, seen_period(await self.now_ms() / 1000))
         digest = event_hash(event)
         return any(await asyncio.gather(*[self._redis("SISMEMBER", one, digest) for one in sets]))
 
@@ -128,8 +128,7 @@ class DeadLetters:
 
     async def now_ms(self) -> int:
         """Redis time, Unix milliseconds."""
-        seconds, micro = await self._redis("TIME")
-        return int(seconds) * 1000 + int(micro) // 1000
+        return await now_ms(self._redis)
 
 
 def _letter(lane: LaneId, name: bytes, fields: Sequence[bytes]) -> Letter:

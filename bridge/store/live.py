@@ -16,7 +16,7 @@ from bridge.errors import FenceLostError, StaleVersionError, StoreUnavailableErr
 from bridge.model import ActionId, AgentId, ContactId, ConversationId, LaneId, Place, ThreadRef
 from bridge.store import keys
 from bridge.store.base import Commit, Entry, Hold, Pending, Record, Traces
-from bridge.store.clock import Clock, RedisClock
+from bridge.store.clock import Clock, RedisClock, now_ms
 from bridge.store.commit import VERSION_BYTES, Bounds, arrange, hold_value, seen_period
 from bridge.store.connection import Redis, Reply, script_source
 from bridge.store.reads import LaneReads, entry_of, read_together
@@ -129,8 +129,7 @@ class LiveStore:
 
     async def now_ms(self) -> int:
         """Redis time, Unix milliseconds."""
-        seconds, micro = await self._redis("TIME")
-        return int(seconds) * 1000 + int(micro) // 1000
+        return await now_ms(self._redis)
 
     # ------------------------------------------------------------------------------------------ reading
 

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-import structlog
 
 from tests.security.door import Door
 from tests.security.strangers import AGENTS, Forger, crowded
+from tests.support.logging import logging_restored
 from tests.support.talk import Shop, open_shop
 from tests.support.valkey import ValkeyServer
 
 
 @pytest.fixture(scope="module")
 def restored_logging() -> Iterator[None]:
-    """Logging is global: put back what other tests use."""
-    root = logging.getLogger()
-    before = (root.level, list(root.handlers))
-    yield
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    structlog.reset_defaults()
+    """For all tests of a module."""
+    with logging_restored():
+        yield
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -13,6 +13,7 @@ import msgspec
 
 from bridge.model import LaneId
 from bridge.store import keys
+from bridge.store.clock import now_ms
 from bridge.store.connection import Redis
 from bridge.store.entries import written_ms
 
@@ -38,7 +39,7 @@ class Lag:
     async def behind(self) -> Behind:
         """How much waits, and since when."""
         now, *looks = await asyncio.gather(
-            self._redis("TIME"),
+            now_ms(self._redis),
             *[self._redis("XLEN", keys.journal(lane)) for lane in self._lanes],
             *[self._redis("XRANGE", keys.journal(lane), "-", "+", "COUNT", 1) for lane in self._lanes],
         )
@@ -46,8 +47,7 @@ class Lag:
         oldest = [written_ms(entry.decode()) for found in firsts for entry, _fields in found]
         if not oldest:
             return Behind(0, 0.0)
-        now_ms = int(now[0]) * 1000 + int(now[1]) / 1000
-        return Behind(sum(map(int, lengths)), max(now_ms - min(oldest), 0.0) / 1000)
+        return Behind(sum(map(int, lengths)), max(now - min(oldest), 0) / 1000)
 
     async def reached(self, lane: LaneId, entry: str, within_s: float) -> bool:
         """Wait until everything up to an entry of a lane's journal is archived. False: not within that time."""
