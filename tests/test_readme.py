@@ -16,18 +16,16 @@ from bridge.cli import app
 from bridge.model import Mode, Receipt
 from bridge.observe import Metrics
 from bridge.settings import ProcessRole, fields, load_settings
+from bridge.store.archive import tables
 from tests.support.generated import DOCUMENTS, ROOT, filled
 
-FILES = ["README.md", *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "docs").glob("*.md"))]
-OURS = (
+FILES = [
     "README.md",
-    "docs/operations.md",
-    "docs/configuration.md",
-    "docs/commands.md",
-    "docs/ledger.md",
-    "docs/privacy.md",
-    "docs/search.md",
-)
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "docs").glob("*.md")),
+]
 
 
 def text_of(name: str) -> str:
@@ -52,7 +50,7 @@ def test_generated_parts_are_up_to_date(name: str) -> None:
 # ------------------------------------------------------------------------------------------ names that exist
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", FILES)
 def test_every_command_line_exists(name: str) -> None:
     """`threadline …` with its options, in texts and examples."""
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
@@ -67,7 +65,7 @@ def test_every_command_line_exists(name: str) -> None:
         assert [one for one in rest if one.startswith("--") and one.split("=")[0] not in options] == [], line
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", FILES)
 def test_every_variable_is_a_setting(name: str) -> None:
     """Whoever copies one gets what it says. Inboxes carry an id in the second place."""
     for variable in re.findall(r"\bTHREADLINE_[A-Z_]*[A-Z]\b", text_of(name)):
@@ -76,7 +74,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
         assert variable == "THREADLINE_CONFIG" or fields.field_at(path) is not None, variable
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", FILES)
 def test_every_dotted_setting_exists(name: str) -> None:
     """`web.port`, `slack.admin_channel` and so on."""
     sections = {path[0] for path, _ in fields.values() if len(path) > 1}
@@ -100,10 +98,20 @@ def test_every_metric_is_described_and_exists() -> None:
     assert set(re.findall(r"threadline_[a-z_]+[a-z]", text)) <= there
 
 
+def test_every_table_of_the_archive_is_described() -> None:
+    """Whoever writes a query finds each by its name."""
+    described = set(re.findall(r"`(\w+)`", text_of("docs/archive.md")))
+    assert {one.name for one in tables.metadata.tables.values()} - described == set()
+
+
 def test_every_log_event_named_is_one() -> None:
     """What an operator is told to look for is really logged."""
-    text = text_of("docs/operations.md") + text_of("docs/monitoring.md")
-    events = re.findall(r"`((?:lane|bridge|event|line|store|platform|slack|roster)\.[a-z_]+)`", text)
+    text = "".join(
+        text_of(name) for name in FILES if name != "docs/architecture.md"
+    )  # its dots are those of modules
+    events = re.findall(
+        r"`((?:lanes?|bridge|event|line|store|platform|slack|roster|contact|rest|redis)\.[a-z_]+)`", text
+    )
     settings = {".".join(path) for path, _ in fields.values()}
     code = source()
     assert len(events) > 4
