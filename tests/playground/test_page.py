@@ -117,7 +117,7 @@ async def test_strip_follows_a_customers_message(stage: Stage) -> None:
     await expect(stage.at("verb-act")).to_contain_text("Posted in #support")
     await expect(stage.at("verb-decide")).to_contain_text("Within")
     await expect(stage.at("verb-commit")).to_contain_text("Seen by its effect")
-    await expect(stage.at("verb-remember")).to_contain_text("Journal only")
+    await expect(stage.at("verb-remember")).to_contain_text("In the journal")
 
 
 async def test_strip_knows_words_again_however_they_are_written(stage: Stage) -> None:

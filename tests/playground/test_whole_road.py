@@ -92,3 +92,17 @@ async def test_internal_talk_stays_on_the_desk(page: Page, stack: Stack) -> None
     bubble = page.get_by_test_id("bubble-business")
     await expect(bubble).to_contain_text("Yes, in three parts.", timeout=PATIENCE_MS)
     assert [one.text for one in stack.customer("maya").inbox] == ["Yes, in three parts."]
+
+
+async def test_the_strip_tells_when_it_is_in_the_archive(page: Page, stack: Stack) -> None:
+    """The last step is done once the bridge's metrics count facts that were archived since."""
+    assert stack.bridge is not None
+    stack.sandbox.bridge.connect(f"http://127.0.0.1:{stack.bridge.port}", [])
+    await page.reload()
+    await expect(page.get_by_test_id("strip-bridge")).to_contain_text("committed", timeout=PATIENCE_MS)
+    await page.locator('[data-customer="joao"]').click()
+    await page.get_by_test_id("chat-text").fill("Do you deliver to Porto Alegre?")
+    await page.keyboard.press("Enter")
+    remember = page.get_by_test_id("verb-remember")
+    await expect(remember).to_contain_text("archived since", timeout=PATIENCE_MS)
+    await expect(remember).to_have_attribute("data-state", "done")

@@ -32,7 +32,7 @@ async function askBridge() {
   const before = JSON.stringify([counts, health]);
   try {
     await text("bridge/healthz");
-    counts = { arrived: 0, committed: 0, ...sums(await text("bridge/metrics")) };
+    counts = { arrived: 0, committed: 0, archived: 0, ...sums(await text("bridge/metrics")) };
     health = "ok";
   } catch {
     health = "down";
@@ -40,12 +40,14 @@ async function askBridge() {
   if (JSON.stringify([counts, health]) !== before) changed();
 }
 
+const NAMED = { events: "arrived", decided: "committed", archived: "archived" };
+
 function sums(metrics) {
   const found = {};
   for (const line of metrics.split("\n")) {
-    const row = /^threadline_(events|decided)_total(?:\{[^}]*\})? ([\d.e+]+)/.exec(line);
+    const row = /^threadline_(events|decided|archived)_total(?:\{[^}]*\})? ([\d.e+]+)/.exec(line);
     if (!row) continue;
-    const name = row[1] === "events" ? "arrived" : "committed";
+    const name = NAMED[row[1]];
     found[name] = (found[name] || 0) + Number(row[2]);
   }
   return found;
@@ -58,7 +60,7 @@ const visible = (words) => h("p", {}, mrkdwn(words || "")).textContent;
 const letters = (words) => (words || "").replace(/[^\p{L}\p{N}]+/gu, "");
 
 function begin(kind, about) {
-  trace = { kind, arrive: null, act: null, later: [], committedBefore: counts?.committed ?? null, ...about };
+  trace = { kind, arrive: null, act: null, later: [], committedBefore: counts?.committed ?? null, archivedBefore: counts?.archived ?? null, ...about };
   setTimeout(askBridge, SOON_MS);
   setTimeout(changed, PATIENCE_MS);
 }
@@ -136,15 +138,22 @@ function commit() {
   return ["", "Waits"];
 }
 
+function remember(committed) {
+  if (!committed) return ["", "Waits"];
+  const more = counts && trace.archivedBefore !== null ? counts.archived - trace.archivedBefore : 0;
+  if (more > 0) return ["done", `${more} ${more === 1 ? "fact" : "facts"} archived since`];
+  return ["half", "In the journal"];
+}
+
 function verbs() {
   if (!trace) {
-    const known = ["The webhook’s 200", "Seen by its effect", "Seen by its effect", "The post, or the send", "Journal only so far"];
+    const known = ["The webhook’s 200", "Seen by its effect", "Seen by its effect", "The post, or the send", "The archive"];
     return known.map((words) => ["", words]);
   }
   const arrive = !trace.arrive ? [awaited() ? "doing" : "", awaited() ? "On its way" : "No answer yet"] : [trace.arrive.ok ? "done" : "failed", trace.arrive.words];
   const act = trace.act ? [trace.later[0] === "failed" ? "failed" : "done", [trace.act.words, ...trace.later].join(", ")] : ["", trace.arrive?.ok ? "Nothing seen yet" : "Waits"];
   const saved = commit();
-  return [arrive, inside(), saved, act, [saved[0] === "done" ? "half" : "", "Journal only so far"]];
+  return [arrive, inside(), saved, act, remember(saved[0] === "done")];
 }
 
 const NAMES = ["Arrive", "Decide", "Commit", "Act", "Remember"];
@@ -153,7 +162,7 @@ const HELP = [
   "Cannot be seen from outside: known by what happened after it",
   "Counted by the bridge’s metrics, or known by what happened after it",
   "The desk shows the customer’s words, or WhatsApp took the agent’s",
-  "The journal is written with the commit; an archive is not built yet",
+  "The journal is written with the commit, and the archive from the journal soon after: counted by the bridge’s metrics",
 ];
 
 function bridgeWords() {
