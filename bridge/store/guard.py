@@ -61,6 +61,7 @@ class Guard:
         self._owner = owner
         self._tell: Tell | None = None
         self._compared = time.monotonic()
+        self._archive_problem: str | None = None
         self.problem: str | None = None
         """Why nothing is taken in or worked, for people; None when all is well."""
 
@@ -119,10 +120,16 @@ class Guard:
     async def _archive_side(self, *, counters: bool = True) -> ArchiveSide | None:
         try:
             async with asyncio.timeout(ARCHIVE_S):
-                return await self._census.side(counters=counters)
+                side = await self._census.side(counters=counters)
         except (ArchiveError, TimeoutError) as problem:
-            log.warning("deployment.archive_away", problem=str(problem) or "it did not answer in time")
+            words = str(problem) or "it did not answer in time"
+            # Asked every second while only the archive can tell what to do: said once is enough.
+            if words != self._archive_problem:
+                log.warning("deployment.archive_away", problem=words)
+            self._archive_problem = words
             return None
+        self._archive_problem = None
+        return side
 
     def _check_shards(self, redis: RedisSide, archive: ArchiveSide | None) -> None:
         same_shards(redis.shards, self._shards)

@@ -415,6 +415,25 @@ async def test_a_new_redis_waits_for_an_archive_that_is_away(
     assert worker.engine.held() == ()
 
 
+async def test_an_archive_that_is_away_is_logged_once_until_it_is_back(office: Office) -> None:
+    """It is asked every second until it answers: the log is not filled with the same line."""
+    path = office.database.path
+    assert path is not None
+    await office.database.close()
+    hidden = path.rename(path.with_suffix(".away"))
+    waiting = office.guard()
+
+    async def said() -> list[str]:
+        with capture_logs() as logs:
+            for _ in range(3):
+                await waiting.settle()
+        return [line["event"] for line in logs if line["event"] in {"deployment.archive_away", "redis.well"}]
+
+    assert await said() == ["deployment.archive_away"]
+    hidden.rename(path)
+    assert await said() == ["redis.well"]
+
+
 async def test_what_the_check_says(town: Town, office: Office) -> None:
     """Before the first start, after it, of a stranger's settings, and once data is missing."""
 

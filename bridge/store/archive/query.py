@@ -31,7 +31,12 @@ class QueryError(BridgeError):
         self.end = end
 
     def pointed(self) -> str:
-        """The query with the wrong part underlined, in two lines of a fixed-width font, and what is wrong."""
+        """The query with the wrong part underlined, in two lines of a fixed-width font, and what is wrong.
+
+        Of an empty query there is nothing to underline.
+        """
+        if not self.query.strip():
+            return f"the query {self}"
         shown = "".join(" " if char.isspace() else char for char in self.query)
         return f"{shown}\n{' ' * self.start}{'^' * max(1, self.end - self.start)} {self}"
 

@@ -94,6 +94,13 @@ def test_an_error_is_shown_under_the_query() -> None:
     assert pointer.startswith("     ^^ is too short")
 
 
+def test_of_an_empty_query_nothing_is_underlined() -> None:
+    """One line of words, not an arrow below nothing."""
+    with pytest.raises(QueryError) as raised:
+        parse("  ")
+    assert raised.value.pointed() == "the query has nothing to look for"
+
+
 @given(st.text(alphabet='ab"-* 1東👍\u0301+', max_size=30) | st.text(max_size=40))
 def test_any_typing_is_read_or_refused(typed: str) -> None:
     """Whatever is typed gives a query or a `QueryError`, nothing else."""
