@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, RowMapping, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.instants import instant, micros
-from bridge.markup import Document
 from bridge.model import ContactId, Fate
 from bridge.store.archive import tables
+from bridge.store.archive.changes import unpacked_body
 
 FORMAT = 1
 """Goes up when a reader of the lines would have to change."""
@@ -38,7 +38,6 @@ _CHANGES: dict[str, tuple[Table, tuple[str, ...]]] = {
     "verdict": (tables.verdicts, ("message", "verdict", "part", "by", "account")),
 }
 """Kinds of lines about what was done to a conversation: the table, and the columns that a line repeats."""
-_body = msgspec.msgpack.Decoder(Document)
 
 
 async def lines(
@@ -355,7 +354,7 @@ def _message(row: Row, parts: Sequence[Row], posts: Sequence[Row]) -> Line:
         "author": row["author"],
         "account": row["account"],
         "text": row["text"],
-        "formatted": None if row["body"] is None else msgspec.to_builtins(_body.decode(row["body"])),
+        "formatted": None if row["body"] is None else msgspec.to_builtins(unpacked_body(row["body"])),
         "platform_id": row["platform_id"],
         "sent_at": _maybe(row["sent_at"]),
         "fate": _fate(row["fate"]),

@@ -1,6 +1,6 @@
 """From facts to the rows of every table but the journal. Pure: what is stored comes in, what changes goes out.
 
-`wanted` names the stored rows that a batch of facts builds on, what `begin` gives applies the facts to them in order. Cutting
+`changes.wanted_by` names the stored rows that a batch of facts builds on, what `begin` gives applies the facts to them in order. Cutting
 the same facts into other batches gives the same rows, which is why a rebuild from the journal equals the first run.
 
 Order holds within a lane only. All facts of a conversation and of a message are of one lane; of two contacts that
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
-
-import msgspec
 
 from bridge.instants import micros
 from bridge.journal import (
@@ -36,12 +34,18 @@ from bridge.journal import (
     ThreadNoted,
     VerdictNoted,
 )
-from bridge.markup import Document, Text, plain
+from bridge.markup import plain
 from bridge.model import Direction, Fate, Priority, Status
-
-Row = dict[str, Any]
-Part = tuple[str, int, str]
-"""Message, part, and the platform's id: the key of a delivery."""
+from bridge.store.archive.changes import (
+    INDEXED_OF_MESSAGE,
+    Changes,
+    Noted,
+    Reworded,
+    Row,
+    Stored,
+    packed_body,
+    storable,
+)
 
 _ACCEPTED = frozenset({Fate.ACCEPTED, Fate.DELIVERED, Fate.READ})
 _STAMPS = {
@@ -50,116 +54,6 @@ _STAMPS = {
     Fate.READ: "read_at",
     Fate.FAILED: "failed_at",
 }
-_body_encoder = msgspec.msgpack.Encoder()
-_body_decoder: msgspec.msgpack.Decoder[Document] = msgspec.msgpack.Decoder(Document)
-
-
-class Noted(msgspec.Struct, frozen=True):
-    """A fact with its number in the journal."""
-
-    seq: int
-    fact: AnyFact
-
-
-class Wanted(msgspec.Struct):
-    """Keys of the stored rows that a batch builds on."""
-
-    contacts: set[str] = msgspec.field(default_factory=set)
-    conversations: set[str] = msgspec.field(default_factory=set)
-    """Their episodes are wanted, too."""
-    messages: set[str] = msgspec.field(default_factory=set)
-    sent: set[str] = msgspec.field(default_factory=set)
-    """Messages whose deliveries are wanted."""
-
-
-class Stored(msgspec.Struct):
-    """The rows that `Wanted` names, as far as there are any, by their keys. Projecting changes them."""
-
-    contacts: dict[str, Row] = msgspec.field(default_factory=dict)
-    conversations: dict[str, Row] = msgspec.field(default_factory=dict)
-    episodes: dict[tuple[str, int], Row] = msgspec.field(default_factory=dict)
-    messages: dict[str, Row] = msgspec.field(default_factory=dict)
-    deliveries: dict[Part, Row] = msgspec.field(default_factory=dict)
-
-
-class Reworded(msgspec.Struct, frozen=True):
-    """A stored message whose words changed: `INDEXED_OF_MESSAGE` before and after."""
-
-    before: Row
-    after: Row
-
-
-class Changes(msgspec.Struct):
-    """What a batch changes. Rows are complete where nothing else is said; those of one table have distinct keys."""
-
-    contacts: dict[str, Row] = msgspec.field(default_factory=dict)
-    """New or changed; `aliases`, `conversations`, `episodes`, `deliveries` likewise."""
-    aliases: dict[str, Row] = msgspec.field(default_factory=dict)
-    """Claims: the stored row stays when its `at` is later; `states` likewise."""
-    states: dict[str, Row] = msgspec.field(default_factory=dict)
-    """Rows of `contact_states`."""
-    conversations: dict[str, Row] = msgspec.field(default_factory=dict)
-    episodes: dict[tuple[str, int], Row] = msgspec.field(default_factory=dict)
-    messages: dict[str, Row] = msgspec.field(default_factory=dict)
-    """New ones."""
-    fates: dict[int, Row] = msgspec.field(default_factory=dict)
-    """News of stored messages: `of` (its `seq`), `fate`, `parts`, `code`, `problem`."""
-    rewritten: dict[int, Row] = msgspec.field(default_factory=dict)
-    """Stored messages that were noted again: `of` (its `seq`) and what `MESSAGE_WORDS` names."""
-    deliveries: dict[Part, Row] = msgspec.field(default_factory=dict)
-    threads: dict[tuple[str, ...], Row] = msgspec.field(default_factory=dict)
-    """Left alone when there already; `posts` likewise."""
-    posts: dict[tuple[str, ...], Row] = msgspec.field(default_factory=dict)
-    tags: dict[str, list[Row]] = msgspec.field(default_factory=dict)
-    """By conversation: all that it has now."""
-    logs: dict[str, list[Row]] = msgspec.field(default_factory=dict)
-    """New rows of the tables that only grow, by the table's name."""
-    renamed: dict[str, Row] = msgspec.field(default_factory=dict)
-    """Those of `contacts` whose name, username or number is new."""
-    reworded: list[Reworded] = msgspec.field(default_factory=list)
-
-
-INDEXED_OF_MESSAGE = ("seq", "conversation", "contact", "inbox", "direction", "internal", "text")
-"""The columns of a message that the full-text index is made from."""
-MESSAGE_WORDS = ("internal", "kind", "author", "account", "text", "body")
-"""The columns of a message that a second `MessageNoted` about it replaces."""
-
-
-def storable(text: str) -> str:
-    """`text` as both engines can keep it: PostgreSQL knows no NUL in a text."""
-    return text.replace("\0", "\ufffd") if "\0" in text else text
-
-
-def packed_body(body: Document) -> bytes | None:
-    """Formatted text for the column `body`; None where the plain text says it all."""
-    return None if all(isinstance(node, Text) for node in body) else _body_encoder.encode(body)
-
-
-def document(text: str, body: bytes | None) -> Document:
-    """The formatted text of a message's row: the inverse of `packed_body`."""
-    if body is not None:
-        return _body_decoder.decode(body)
-    return (Text(text),) if text else ()
-
-
-def wanted(facts: Iterable[AnyFact]) -> Wanted:
-    """The stored rows that these facts build on."""
-    keys = Wanted()
-    for fact in facts:
-        if isinstance(fact, ContactStored | ErasureNoted):
-            continue
-        keys.contacts.add(fact.contact)
-        keys.conversations.add(fact.conversation)
-        if isinstance(fact, MessageNoted):
-            keys.messages.add(fact.message)
-        elif isinstance(fact, DeliveryNoted):
-            keys.messages.add(fact.message)
-            keys.sent.add(fact.message)
-        elif isinstance(fact, AliasesNoted) and fact.merged is not None:
-            keys.contacts.add(fact.merged)
-    keys.contacts.discard("")
-    keys.conversations.discard("")
-    return keys
 
 
 def begin(stored: Stored) -> _Projector:

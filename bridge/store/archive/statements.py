@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from bridge.store.archive import tables
-from bridge.store.archive.projection import INDEXED_OF_MESSAGE, MESSAGE_WORDS
+from bridge.store.archive.changes import INDEXED_OF_MESSAGE, MESSAGE_WORDS
 
 Keys = str | list[str] | None
 """A list of keys as one parameter, so that a statement is the same whatever their number."""

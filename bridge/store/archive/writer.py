@@ -24,8 +24,8 @@ from bridge.journal import AnyFact, ErasureNoted, PruningNoted, Tally, pack, unp
 from bridge.model import ContactId, EventId, LaneId
 from bridge.store.archive import erasing, index, projection, tables
 from bridge.store.archive.bulk import Bulk
+from bridge.store.archive.changes import Changes, Noted, Row, Stored, Wanted, storable, wanted_by
 from bridge.store.archive.database import Database
-from bridge.store.archive.projection import Changes, Noted, Row, Stored, Wanted, storable
 from bridge.store.archive.statements import Statements
 from bridge.store.archive.trouble import explain
 from bridge.store.entries import written_ms
@@ -201,8 +201,7 @@ class Writer:
         return 0
 
     async def _project(self, connection: AsyncConnection, noted: Sequence[Noted]) -> None:
-        wanted = projection.wanted(one.fact for one in noted)
-        stored = await self._stored(connection, wanted)
+        stored = await self._stored(connection, wanted_by(one.fact for one in noted))
         projector = projection.begin(stored)
         for some in _sliced(noted):
             projector.apply(some)
