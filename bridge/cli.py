@@ -172,7 +172,7 @@ def bench(
         list[str] | None,
         typer.Option(
             "--only",
-            help="One part: relay, replies, stalls, limits, memory, lookups or archive; may be repeated.",
+            help="One part: relay, replies, stalls, limits, memory, rest, lookups or archive; may be repeated.",
         ),
     ] = None,
     large: Annotated[  # noqa: FBT002 - a flag of the command line
@@ -205,6 +205,7 @@ def bench(
         options = replace(
             options,
             opened=benchmark.LARGE_OPENED,
+            rested=benchmark.LARGE_RESTED,
             known=benchmark.LARGE_KNOWN,
             searched=benchmark.LARGE_SEARCHED,
         )

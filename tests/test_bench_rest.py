@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bridge.bench.rest import FORMS, made_up, measure, writes
+from bridge.bench.rest import FORMS, by_form, made_up, writes
 from bridge.store import stub
 
 
 async def test_a_contact_at_rest_costs_a_fraction() -> None:
     """And one that only the archive knows still less."""
-    found = await measure(2_000, 5)
+    found = await by_form(2_000, 5)
     assert found[FORMS[0]] > found[FORMS[1]] > found[FORMS[2]] > 0
 
 

@@ -5,6 +5,15 @@ platforms that answer at once, and under the same load in turn a bare floor and 
 """
 
 from bridge.bench.pairs import Load
-from bridge.bench.run import LARGE_KNOWN, LARGE_OPENED, LARGE_SEARCHED, PARTS, Options, bench
+from bridge.bench.run import LARGE_KNOWN, LARGE_OPENED, LARGE_RESTED, LARGE_SEARCHED, PARTS, Options, bench
 
-__all__ = ["LARGE_KNOWN", "LARGE_OPENED", "LARGE_SEARCHED", "PARTS", "Load", "Options", "bench"]
+__all__ = [
+    "LARGE_KNOWN",
+    "LARGE_OPENED",
+    "LARGE_RESTED",
+    "LARGE_SEARCHED",
+    "PARTS",
+    "Load",
+    "Options",
+    "bench",
+]

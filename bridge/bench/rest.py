@@ -1,22 +1,19 @@
 """What a contact costs in Redis: with an open conversation, at rest, and long after that.
 
-`python -m bridge.bench.rest` measures it on a Valkey of its own. Keys and values are written as the bridge writes
-them, for contacts with names, ids and numbers as long as those of the platforms; what expires by itself (message
+Keys and values are written as the bridge writes them, on a Valkey of its own, for contacts with names, ids and numbers as long as those of the platforms; what expires by itself (message
 records, decided events) is left out.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 
+from bridge.bench.report import Row, Section
 from bridge.embedded import EmbeddedValkey
 from bridge.model import (
     AgentId,
@@ -40,6 +37,8 @@ from bridge.store.connection import Arg
 from bridge.store.joined import JoinedRedis
 
 SHARDS = 16
+RECENT = 10
+"""Recent lines of an open conversation."""
 FORMS = ("open", "at rest", "in the archive only")
 _AT = datetime(2026, 11, 23, 9, 0, 12, 345678, tzinfo=UTC)
 _LINE = "Good morning, I would like to know when my parcel will arrive, it was announced for yesterday."
@@ -128,7 +127,7 @@ async def _used(redis: JoinedRedis) -> int:
     return int(info.partition("used_memory:")[2].partition("\r")[0])
 
 
-async def measure(contacts: int, lines: int) -> dict[str, float]:
+async def by_form(contacts: int, lines: int) -> dict[str, float]:
     """Bytes for each contact by form, each on a Valkey of its own."""
     found = {}
     for form in FORMS:
@@ -144,16 +143,9 @@ async def measure(contacts: int, lines: int) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="What a contact costs in Redis, by form.")
-    parser.add_argument("--contacts", type=int, default=20_000)
-    parser.add_argument("--lines", type=int, default=10, help="recent lines of an open conversation")
-    options = parser.parse_args()
-    console = Console(highlight=False)
-    for form, size in asyncio.run(measure(options.contacts, options.lines)).items():
-        console.print(f"{form:<22}{size:8.0f} bytes a contact")
-
-
-if __name__ == "__main__":
-    main()
+async def measure(contacts: int, lines: int = RECENT) -> Section:
+    """After so many contacts of each form, with so many recent lines while open."""
+    rows = [
+        Row(f"{form}: bytes each", size, "B", 0) for form, size in (await by_form(contacts, lines)).items()
+    ]
+    return Section(f"Redis, {contacts} contacts with {lines} recent lines while open", tuple(rows))

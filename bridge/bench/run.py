@@ -15,17 +15,18 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from bridge.bench import archiving, limits, lookups, memory, pairs, replies, stalls
+from bridge.bench import archiving, limits, lookups, memory, pairs, replies, rest, stalls
 from bridge.bench.processes import ChildError
 from bridge.bench.report import Figures, Section, report, table
 from bridge.embedded import EmbeddedError
 
-PARTS = ("relay", "replies", "stalls", "limits", "memory", "lookups", "archive")
+PARTS = ("relay", "replies", "stalls", "limits", "memory", "rest", "lookups", "archive")
 """What can be measured, in the order in which it is."""
 
 
 LARGE_SEARCHED = 1_000_000
 LARGE_OPENED = (1_000, 10_000, 100_000)
+LARGE_RESTED = 50_000
 LARGE_KNOWN = (1_000, 1_000_000)
 
 
@@ -38,6 +39,8 @@ class Options:
     runs: int = 3
     opened: tuple[int, ...] = (200, 1_000)
     """Open conversations after which memory is looked at."""
+    rested: int = 5_000
+    """Contacts of each form, open and at rest."""
     known: tuple[int, int] = (1_000, 50_000)
     """Known contacts among which is looked up."""
     archived: int = 10_000
@@ -93,6 +96,7 @@ def _sections(options: Options) -> list[tuple[str, Callable[[], Awaitable[Sectio
         ("limits", lambda: limits.burst(1_000)),
         ("limits", lambda: limits.pair(60)),
         ("memory", lambda: memory.measure(options.opened)),
+        ("rest", lambda: rest.measure(options.rested)),
         ("lookups", lambda: lookups.measure(*options.known)),
         ("archive", lambda: archiving.measure(options.archived, options.searched)),
     ]
