@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import getpass
 import json
 import os
 from collections.abc import Coroutine, Sequence
@@ -239,7 +238,8 @@ app.add_typer(replay, name="replay")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 LetterArgument = Annotated[str, typer.Argument(metavar="ID", help="From the list, as s7:1700000000000-0.")]
 ForceOption = Annotated[
-    bool, typer.Option(help="Also what this release cannot read, or what is held back by an older one.")
+    bool,
+    typer.Option("--force", help="Also what this release cannot read, or what is held back by an older one."),
 ]
 
 
@@ -262,7 +262,7 @@ def replay_show(
     *,
     config: ConfigOption = None,
     json_output: JsonOption = False,
-    unmasked: Annotated[bool, typer.Option(help="Show phone numbers in full.")] = False,
+    unmasked: Annotated[bool, typer.Option("--unmasked", help="Show phone numbers in full.")] = False,
 ) -> None:
     """Show all of one dead letter, and what can be done about it."""
     from bridge.operate.replay import show  # noqa: PLC0415 - keeps --help quick
@@ -347,20 +347,24 @@ def forget(
         bool, typer.Option("--dry-run", help="Show what there is, and change nothing.")
     ] = False,
     force: Annotated[
-        bool, typer.Option(help="Also while a conversation is active or something is being sent.")
+        bool, typer.Option("--force", help="Also while a conversation is active or something is being sent.")
     ] = False,
     delete_posts: Annotated[
-        bool, typer.Option(help="Delete the bot's posts about the contact, too.")
+        bool, typer.Option("--delete-posts", help="Delete the bot's posts about the contact, too.")
     ] = False,
     by: Annotated[str | None, typer.Option(help="Who asked for it; kept. Default: your login name.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Erase a contact from the archive and from Redis, for good (docs/privacy.md)."""
-    from bridge.operate.forget import Options  # noqa: PLC0415 - keeps --help quick
+    from bridge.operate.forget import Options, login  # noqa: PLC0415 - keeps --help quick
     from bridge.operate.forget import forget as run  # noqa: PLC0415 - keeps --help quick
 
     options = Options(
-        by=by or getpass.getuser(), yes=yes, dry_run=dry_run, force=force, delete_posts=delete_posts
+        by=by or login(os.environ, os.getuid()),
+        yes=yes,
+        dry_run=dry_run,
+        force=force,
+        delete_posts=delete_posts,
     )
     _run(run(_settings(config), who, options, _typed))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import pwd
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -51,6 +52,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     delete_posts: bool = False
     """Without asking; else it is asked, where somebody can answer."""
     wait_s: float = 30.0
+
+
+def login(environment: Mapping[str, str], uid: int) -> str:
+    """Whose command it is: the login name, or `uid 10001` where a container's user has none."""
+    for name in ("LOGNAME", "USER"):
+        if environment.get(name):
+            return environment[name]
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 Ask = Callable[[str], str]

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from bridge.operate.export import export
-from bridge.operate.forget import Options, forget
+from bridge.operate.forget import Options, forget, login
 from bridge.parts import lanes
 from bridge.store.archive.database import Database
 from bridge.store.archive.lag import Lag
@@ -126,6 +126,12 @@ async def test_what_is_exported_is_what_was_sent(
     (case,) = [line for line in lines if line["kind"] == "conversation"]
     assert (case["number"], case["status"]) == (talk.number, "resolved")
     assert [one["card"] for one in case["threads"]] == [talk.card.ts]
+
+
+def test_a_user_without_a_name_may_forget() -> None:
+    """Containers run under numbers that no file of users knows."""
+    assert login({"LOGNAME": "", "USER": "mia"}, 0) == "mia"
+    assert login({}, 4_242_424) == "uid 4242424"
 
 
 async def test_a_contact_is_forgotten_everywhere(

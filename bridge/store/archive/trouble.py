@@ -79,7 +79,7 @@ _SQLITE_WORDS = {
     Trouble.FULL: "the disk of {where} is full: make room, everything waits in Redis meanwhile",
     Trouble.READ_ONLY: "{where} may only be read: give the bridge the right to write the file and its folder",
     Trouble.PERMISSION: "the bridge may not use {where}: correct the rights of the file and its folder",
-    Trouble.MISSING: "{where} cannot be opened: see that its folder exists and that the bridge may use it",
+    Trouble.MISSING: "{where} cannot be opened: see that its folder exists and that the bridge may write the file and its folder",
     Trouble.CORRUPT: "{where} is damaged or no SQLite database: restore it from a backup, or name another file",
     Trouble.UNREACHABLE: "{where} cannot be read or written: look at the disk and its log",
 }
