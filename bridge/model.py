@@ -321,6 +321,12 @@ class Conversation(Struct, frozen=True, kw_only=True):
     """Staff messages whose delivery failed and that nobody dealt with yet."""
 
 
+ENDED_KEPT = 5
+"""Replaced conversations that a contact's state still holds."""
+FORMER_KEPT = 5
+"""Former threads that a conversation remembers."""
+
+
 class Contact(Struct, frozen=True, kw_only=True):
     """The person on WhatsApp, with the current conversation per inbox: the unit of loading, order and commit."""
 
@@ -418,6 +424,10 @@ class MessageRecord(Struct, frozen=True, kw_only=True, array_like=True):
     draft: Draft | None = None
     """Outbound: kept so that a failed message can be sent again."""
     problem: str = ""
+
+
+RECENT_KEPT = 20
+"""Lines of a conversation's recent history."""
 
 
 class Recent(Struct, frozen=True, kw_only=True, array_like=True):

@@ -17,7 +17,17 @@ from bridge import journal
 from bridge.actions import ShowTrace
 from bridge.errors import BridgeError, StoreUnavailableError
 from bridge.markup import Document
-from bridge.model import LaneId, MessageRecord, Policies, Post, Recent, Roster, conversation_number, lane_of
+from bridge.model import (
+    RECENT_KEPT,
+    LaneId,
+    MessageRecord,
+    Policies,
+    Post,
+    Recent,
+    Roster,
+    conversation_number,
+    lane_of,
+)
 from bridge.routing import texts, tracing
 from bridge.routing.tracing import Committed, Trace
 from bridge.store.base import History, LaneStore, Told
@@ -26,7 +36,6 @@ from bridge.store.entries import written_ms
 BEHIND_S = 3.0
 """How long the archive may take to reach what the question is about."""
 READ_S = 5.0
-RECENT_LINES = 20
 COMMANDS_BETWEEN = 20
 """Typed commands are messages in the archive and not to people: so many more are looked at."""
 
@@ -116,7 +125,7 @@ class Tracer:
     async def _from_records(self, action: ShowTrace) -> Trace | None:
         """What the message's record says; None when it is not remembered."""
         lane = lane_of(action.contact)
-        packed = await self._store.recent(lane, action.conversation, RECENT_LINES)
+        packed = await self._store.recent(lane, action.conversation, RECENT_KEPT)
         line = tracing.remembered([_line.decode(one) for one in packed], action.back, action.asked)
         if line is None or line.message is None:
             return None

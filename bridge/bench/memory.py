@@ -9,9 +9,8 @@ from bridge.bench import conversations, load
 from bridge.bench.load import reference_of
 from bridge.bench.report import Row, Section
 from bridge.bench.stand import SECRET, Stand, standing
+from bridge.model import RECENT_KEPT
 
-RECENT = 20
-"""Messages that a conversation's recent history holds."""
 _SCANNED = 1_000
 _KINDS = {
     "u": "state",
@@ -27,7 +26,7 @@ _KINDS = {
 
 
 async def measure(steps: tuple[int, ...]) -> Section:
-    """After so many conversations with one message each; with `RECENT` messages each at the first step."""
+    """After so many conversations with one message each; with `RECENT_KEPT` messages each at the first step."""
     rows: list[Row] = []
     async with standing("bridge") as stand:
         await conversations.opened(stand, 1, first=10_000_000)
@@ -56,7 +55,7 @@ async def measure(steps: tuple[int, ...]) -> Section:
 async def _with_history(stand: Stand, conversations_open: int, empty: int) -> list[Row]:
     name = conversations.tag()
     dice = random.Random(7)  # noqa: S311 - only an order
-    who = [contact for contact in range(conversations_open) for _ in range(RECENT - 1)]
+    who = [contact for contact in range(conversations_open) for _ in range(RECENT_KEPT - 1)]
     dice.shuffle(who)
     hooks = [load.written(reference_of(name, n), contact, SECRET) for n, contact in enumerate(who)]
     outcome = await load.drive(*stand.ports, hooks, lines=16, rate=None, drain_s=120.0)
@@ -64,7 +63,9 @@ async def _with_history(stand: Stand, conversations_open: int, empty: int) -> li
         raise stand.subject.failed(f"{outcome.wrong} messages fared badly")
     total = (await stand.used_bytes() - empty) / conversations_open
     shares = await by_kind(stand)
-    rows = [Row(f"Redis, {conversations_open} of them with {RECENT} messages: bytes each", total, "B", 0)]
+    rows = [
+        Row(f"Redis, {conversations_open} of them with {RECENT_KEPT} messages: bytes each", total, "B", 0)
+    ]
     rows += [
         Row(f"  {kind}", size / conversations_open, "B", 0)
         for kind, size in sorted(shares.items(), key=lambda one: -one[1])

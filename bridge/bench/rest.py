@@ -16,6 +16,7 @@ import msgspec
 from bridge.bench.report import Row, Section
 from bridge.embedded import EmbeddedValkey
 from bridge.model import (
+    RECENT_KEPT,
     AgentId,
     Contact,
     Conversation,
@@ -32,7 +33,7 @@ from bridge.model import (
     lane_of,
 )
 from bridge.store import keys, stub
-from bridge.store.commit import Bounds, version_bytes
+from bridge.store.commit import version_bytes
 from bridge.store.connection import Arg
 from bridge.store.joined import JoinedRedis
 
@@ -96,7 +97,7 @@ def writes(contact: Contact, form: str, lines: int) -> Iterator[tuple[Arg, ...]]
     yield ("SET", keys.numbered(conversation.id), ref)
     if form == FORMS[0]:
         line = Recent(at=_AT, direction=Direction.INBOUND, author=contact.name, text=_LINE)
-        for _ in range(min(lines, Bounds().recent_lines)):
+        for _ in range(min(lines, RECENT_KEPT)):
             yield ("RPUSH", keys.recent(lane, conversation.id), _encode(line))
 
 

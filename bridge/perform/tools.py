@@ -19,6 +19,7 @@ from bridge.events import AnyEvent, DeskDone, Done, Failed
 from bridge.markup import text
 from bridge.model import (
     DESK_LANE,
+    RECENT_KEPT,
     ActionId,
     CardView,
     Contact,
@@ -42,7 +43,6 @@ BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 LONGEST_PAIR_PAUSE_S = 256.0
 SHORTEST_NAP_S = 0.01
 """Whatever waits are scaled to, something that cannot go on must not keep the process busy."""
-RECENT_LINES = 20
 ALARM_EVERY_S = 600.0
 TIMED_OUT = PlatformFailure(
     kind=FailureKind.UNKNOWN, code="timeout", words="the platform did not answer in time"
@@ -309,7 +309,7 @@ class Tools:
         """What the conversation's card shows now; a healed thread's begins with what was said before."""
         recent: tuple[Recent, ...] = ()
         if conversation.healed_at is not None:
-            lines = await self.performer.store.recent(run.key.lane, conversation.id, RECENT_LINES)
+            lines = await self.performer.store.recent(run.key.lane, conversation.id, RECENT_KEPT)
             recent = tuple(self._recent.decode(line) for line in lines)
         return self.performer.cards(contact, conversation, recent)
 

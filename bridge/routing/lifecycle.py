@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from bridge.journal import AssigneeNoted, ConversationOpened, PriorityNoted, StatusNoted, TagsNoted
 from bridge.model import (
+    FORMER_KEPT,
     Agent,
     AgentId,
     Conversation,
@@ -21,7 +22,7 @@ from bridge.model import (
     conversation_number,
 )
 from bridge.routing import texts
-from bridge.routing.turn import FORMER_KEPT, Turn
+from bridge.routing.turn import Turn
 
 OVER = frozenset({Status.CLOSED, Status.DELETED})
 """Statuses that the contact's words never end."""

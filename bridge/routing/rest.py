@@ -26,6 +26,8 @@ from bridge.events import (
 from bridge.journal import ContactStored
 from bridge.markup import text
 from bridge.model import (
+    ENDED_KEPT,
+    FORMER_KEPT,
     AgentId,
     Contact,
     Conversation,
@@ -41,7 +43,7 @@ from bridge.model import (
 from bridge.routing import texts
 from bridge.routing.decision import Form
 from bridge.routing.notes import RECENT_LIMIT
-from bridge.routing.turn import ENDED_KEPT, FORMER_KEPT, Turn
+from bridge.routing.turn import Turn
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Contact).decode

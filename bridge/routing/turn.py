@@ -34,6 +34,7 @@ from bridge.events import ContactEvent, DeskEvent, Event
 from bridge.journal import AnyFact
 from bridge.markup import Document
 from bridge.model import (
+    ENDED_KEPT,
     ActionId,
     Agent,
     Button,
@@ -59,11 +60,6 @@ from bridge.model import (
     lane_of,
 )
 from bridge.routing.decision import Context, Decision, Form, Timer
-
-ENDED_KEPT = 5
-"""Replaced conversations that a contact's state still holds."""
-FORMER_KEPT = 5
-"""Former threads that a conversation remembers."""
 
 Owner = Conversation | None
 

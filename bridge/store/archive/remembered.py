@@ -11,6 +11,8 @@ from sqlalchemy.engine import Row
 
 from bridge.instants import instant
 from bridge.model import (
+    ENDED_KEPT,
+    FORMER_KEPT,
     AgentId,
     Contact,
     ContactId,
@@ -23,9 +25,6 @@ from bridge.model import (
     Status,
 )
 
-ENDED_KEPT = 5
-"""Conversations before the current ones that a contact's state holds (`routing.turn`)."""
-FORMER_KEPT = 5
 _contact = msgspec.msgpack.Decoder(Contact).decode
 
 

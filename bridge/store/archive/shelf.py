@@ -12,13 +12,11 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.instants import instant, micros
-from bridge.model import AgentId, Contact, ContactId, ConversationId, Direction, Status
+from bridge.model import RECENT_KEPT, AgentId, Contact, ContactId, ConversationId, Direction, Status
 from bridge.store.archive import tables
 from bridge.store.archive.database import Database
 from bridge.store.base import Stored, StoredLine
 
-LINES = 20
-"""Lines of a conversation that come back with its contact; as many as Redis keeps."""
 SCANNED = 20_000
 """Contacts that one look for quiet ones goes through."""
 _contact = msgspec.msgpack.Decoder(Contact).decode
@@ -151,7 +149,7 @@ async def _lines(connection: AsyncConnection, conversation: ConversationId) -> l
         )
         .where(messages.c.conversation == conversation)
         .order_by(messages.c.seq.desc())
-        .limit(LINES)
+        .limit(RECENT_KEPT)
     )
     rows = (await connection.execute(found)).all()
     return [
