@@ -11,11 +11,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bridge.instants import instant, micros
-from bridge.model import ConversationId, Fate, LaneId, MessageId, Struct, conversation_number, lane_of
+from bridge.model import (
+    ACCEPTED_FATES,
+    ConversationId,
+    Fate,
+    LaneId,
+    MessageId,
+    Struct,
+    conversation_number,
+    lane_of,
+)
 from bridge.spans import spell
-
-_ACCEPTED = (Fate.ACCEPTED, Fate.DELIVERED, Fate.READ)
-
 
 # ----------------------------------------------------------------------------------------------- what goes in
 
@@ -285,7 +291,7 @@ def ledger(  # noqa: PLR0913 - everything that an account is made of, named
         buried=sum(one.message in buried for one in elsewhere),
         dropped=sum(one.message in thrown - buried for one in elsewhere),
         replies=sum(fates.values()) + live.held + live.choices,
-        accepted=sum(counts[fate] for fate in _ACCEPTED),
+        accepted=sum(counts[fate] for fate in ACCEPTED_FATES),
         delivered=counts[Fate.DELIVERED] + counts[Fate.READ],
         read=counts[Fate.READ],
         failed=counts[Fate.FAILED],

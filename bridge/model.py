@@ -383,6 +383,10 @@ class Fate(enum.IntEnum):
     FAILED = 5
 
 
+ACCEPTED_FATES = (Fate.ACCEPTED, Fate.DELIVERED, Fate.READ)
+"""What the contact's platform has taken, and did not fail afterwards."""
+
+
 class Part(Struct, frozen=True, kw_only=True):
     """One platform message that carries (part of) an outbound message."""
 

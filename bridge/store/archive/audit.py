@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.ledger import Sent, Shown, Twice, Undecided
-from bridge.model import ContactId, ConversationId, Direction, Fate, MessageId, Status
+from bridge.model import ACCEPTED_FATES, ContactId, ConversationId, Direction, Fate, MessageId, Status
 from bridge.store.archive.database import Database
 from bridge.store.archive.schema import check_version
 from bridge.store.archive.tables import conversations, deliveries, dropped, messages, posts, verdicts
 
 AT_ONCE = 5_000
-ACCEPTED = (int(Fate.ACCEPTED), int(Fate.DELIVERED), int(Fate.READ))
+ACCEPTED = tuple(map(int, ACCEPTED_FATES))
 AGAIN = ("retry", "resend")
 
 

@@ -19,6 +19,7 @@ from bridge.model import (
     Contact,
     ContactId,
     ConversationId,
+    Fate,
     InboxId,
     LaneId,
     MessageId,
@@ -36,8 +37,6 @@ DEPLOYMENT = "deployment"
 """The setting that names the deployment."""
 SHARDS = "shards"
 NUMBERS = "numbers"
-_ACCEPTED = 2
-"""`model.Fate.ACCEPTED`."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +150,7 @@ class Census:
     async def sent(self, messages: Collection[MessageId]) -> set[MessageId]:
         """Those of these messages that the contact's platform has taken, or that failed."""
         table = tables.messages
-        found = select(table.c.id).where(table.c.id.in_(messages), table.c.fate >= _ACCEPTED)
+        found = select(table.c.id).where(table.c.id.in_(messages), table.c.fate >= int(Fate.ACCEPTED))
         async with self._database.read() as connection:
             return set(map(MessageId, (await connection.execute(found)).scalars().all()))
 

@@ -35,7 +35,7 @@ from bridge.journal import (
     VerdictNoted,
 )
 from bridge.markup import plain
-from bridge.model import Direction, Fate, Priority, Status
+from bridge.model import ACCEPTED_FATES, Direction, Fate, Priority, Status
 from bridge.store.archive.changes import (
     INDEXED_OF_MESSAGE,
     Changes,
@@ -47,7 +47,6 @@ from bridge.store.archive.changes import (
     storable,
 )
 
-_ACCEPTED = frozenset({Fate.ACCEPTED, Fate.DELIVERED, Fate.READ})
 _STAMPS = {
     Fate.ACCEPTED: "accepted_at",
     Fate.DELIVERED: "delivered_at",
@@ -445,7 +444,7 @@ class _Projector:
         row.update(news)
         if fact.message not in self._changes.messages:
             self._changes.fates[row["seq"]] = {"of": row["seq"], **news}
-        if fact.fate in _ACCEPTED and row["author"] is not None and not row["internal"]:
+        if fact.fate in ACCEPTED_FATES and row["author"] is not None and not row["internal"]:
             self._answered(row, at)
 
     def _answered(self, message: Row, at: int) -> None:
