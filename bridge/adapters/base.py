@@ -124,6 +124,9 @@ class Desk(Protocol):
         itself when `place.thread` is None).
         """
 
+    async def remove(self, post: Post) -> bool:
+        """Delete a post of ours. False: it is gone already."""
+
     async def find_thread(self, place: Place) -> ThreadRef | None:
         """What the root of a thread names, or None when it is not one of ours."""
 

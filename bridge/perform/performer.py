@@ -210,7 +210,7 @@ class Performer:
             return
         if unit is None:
             self._unread[lane] = token = object()
-            _ = self._spawn(self._read_lane(lane, token))
+            _ = self.spawn(self._read_lane(lane, token))
         else:
             self._read((lane, unit), anew=True)
 
@@ -280,12 +280,13 @@ class Performer:
 
     def _start(self, run: LineRun) -> None:
         if run.task is None and self._may_go_on(run):
-            run.task = self._spawn(self._run(run))
+            run.task = self.spawn(self._run(run))
 
     def _may_go_on(self, run: LineRun) -> bool:
         return not run.dropped and run.key.lane in self._held and run.key.lane not in self._quiet
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Have something done beside the lines. It may be cut off at any time, as by a crash."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -319,7 +320,7 @@ class Performer:
                 reading.again = True
         if reading is None:
             reading = self._readings[owner] = Reading()
-            _ = self._spawn(self._keep_reading(owner, reading))
+            _ = self.spawn(self._keep_reading(owner, reading))
         return reading
 
     async def _keep_reading(self, owner: Owner, reading: Reading) -> None:

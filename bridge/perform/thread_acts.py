@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from bridge.actions import AnyAction, ContactAction, OpenThread, PostNotice, Relay
 from bridge.adapters.base import Desk, Marker
-from bridge.errors import Failure, FailureKind
+from bridge.errors import Failure, FailureKind, FenceLostError
 from bridge.events import Posted, ThreadOpened
 from bridge.model import InboxPolicy, Place, Post, ThreadRef
 from bridge.perform.lines import LineRun, Work
+from bridge.perform.strays import LOOK_EVERY_S, take_back
 from bridge.perform.tools import Refused, Tools
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,7 @@ SATURATED_S = 0.2
 """A turn that took longer than this (scaled) means the channel has more to show than it may."""
 SHORTEST_SATURATED_S = 0.05
 """Whatever waits are scaled to: what is shorter is the machine's doing, not the channel's."""
+SHORTEST_LOOK_S = 0.05
 MOST_MERGED = 20
 NO_THREAD = Failure(kind=FailureKind.GONE, code="no_thread", words="its thread is gone")
 
@@ -114,9 +116,24 @@ class ThreadActs:
         post = await self._once(run, work, desk, place, marker, call, _as_it_is)
         if post is None:
             return
-        for one in works:
-            await self._tools.report(run, one, Posted(**self._tools.base(one), post=post))
+        try:
+            known = [
+                await self._tools.report(run, one, Posted(**self._tools.base(one), post=post))
+                for one in works
+            ]
+        except FenceLostError:
+            self._look_after(run, desk, works, post)
+            raise
+        if not all(known):
+            self._look_after(run, desk, works, post)
         self._tools.metrics.send(desk.name, "relay", "ok" if len(works) == 1 else "merged")
+
+    def _look_after(self, run: LineRun, desk: Desk, works: Sequence[Work], post: Post) -> None:
+        """Somebody else has the lane, or has ended the action: they may have shown the message, too."""
+        messages = [one.action.message for one in works if isinstance(one.action, Relay)]
+        performer = self._tools.performer
+        every_s = max(self._tools.pace.scaled(LOOK_EVERY_S), SHORTEST_LOOK_S)
+        _ = performer.spawn(take_back(performer.store, desk, run.key.lane, messages, post, every_s=every_s))
 
     async def notice(self, run: LineRun, work: Work, action: PostNotice) -> None:
         """Post something of ours."""

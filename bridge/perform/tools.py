@@ -106,9 +106,10 @@ class Tools:
             "tries": max(1, work.mark.tries),
         }
 
-    async def report(self, run: LineRun, work: Work, event: AnyEvent) -> None:
+    async def report(self, run: LineRun, work: Work, event: AnyEvent) -> bool:
         """Commit a result. Once this returns the action has ended, was replaced, or has something ahead of it that
-        has to be done first; where routing keeps it although nothing changed, it has waited.
+        has to be done first; where routing keeps it although nothing changed, it has waited. False: it had ended
+        before.
         """
         action = work.action
         run.acting = True
@@ -118,6 +119,7 @@ class Tools:
             self.performer.end(run.key.lane, run.key.unit, [action.id])
         elif run.head() is work and work.action is action:
             await self.nap(self.options.stopped_s)
+        return known
 
     async def done(self, run: LineRun, work: Work) -> None:
         """Report that it is done."""

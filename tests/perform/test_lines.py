@@ -331,6 +331,45 @@ async def test_a_line_of_a_lane_that_was_lost_and_taken_again_starts_nothing_mor
     assert [one for one in shown if one in {"two", "three"}] == ["two", "three"]
 
 
+async def test_a_post_that_was_made_too_late_is_taken_back(town: Town) -> None:
+    """Its worker slept past its hold and somebody else showed the message: what is written stands, the other goes."""
+    worker = await town.worker("w1")
+    await town.writes(ANA, "hello")
+    await town.conversation(ANA)
+    await town.settled()
+    stall = town.desk.fault("relay", "one", stall=True, effect=True)
+    (one,) = await town.writes(ANA, "one")
+    await stall.reached.wait()
+    await town.redis("DEL", keys.hold(LANE))
+    await until(lambda: "one" in town.desk.words(), 15, "the next holder to show it")
+    await town.settled()
+    stall.go.set()
+    await until(lambda: town.desk.count("remove"), 15, "the late post to be taken back")
+    await until(lambda: town.desk.words() == ["hello", "one"], 5, "one post to be left")
+    assert town.desk.posts[-1].post in (await town.record(one)).posts
+    await worker.stop()
+
+
+async def test_a_late_post_that_nobody_else_made_stays(town: Town) -> None:
+    """The next holder finds it by its marker: nothing is deleted that is written to show the message."""
+    worker = await town.worker("w1")
+    await town.writes(ANA, "hello")
+    await town.conversation(ANA)
+    await town.settled()
+    stall = town.desk.fault("relay", "one", late=True)
+    (one,) = await town.writes(ANA, "one")
+    await stall.reached.wait()
+    await town.redis("DEL", keys.hold(LANE))
+    await town.settled()
+    stall.go.set()
+    looked = worker.store.reads
+    await until(lambda: worker.store.reads > looked, 15, "the late worker to look which post counts")
+    assert town.desk.words() == ["hello", "one"]
+    assert not town.desk.count("remove")
+    assert town.desk.posts[-1].post in (await town.record(one)).posts
+    await worker.stop()
+
+
 async def test_stopping_finishes_what_is_under_way_and_starts_nothing(town: Town) -> None:
     """The post on its way is finished and noted; those that wait stay for the next worker."""
     worker = await town.worker("w1")

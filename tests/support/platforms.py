@@ -179,6 +179,14 @@ class FakeDesk(Platform):
         words = "\n".join(bare(one.body) for one in relays)
         return await self._act("relay", words, lambda: self._post(place, words, marker))
 
+    async def remove(self, post: Post) -> bool:
+        def effect() -> bool:
+            before = len(self.posts)
+            self.posts = [one for one in self.posts if one.post != post]
+            return len(self.posts) < before
+
+        return await self._act("remove", post.id, effect)
+
     def mergeable(self, relays: Sequence[Relay]) -> int:
         return min(len(relays), self._merges)
 

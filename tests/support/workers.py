@@ -135,6 +135,15 @@ class HeldStore(LiveStore):
         self.ranges_held = 0
         self.range_reached = asyncio.Event()
         self.range_go = asyncio.Event()
+        self.reads = 0
+        """How often message records were read."""
+
+    async def message_records(
+        self, lane: LaneId, ids: Sequence[str], platform_ids: Sequence[str]
+    ) -> dict[str, bytes]:
+        found = await super().message_records(lane, ids, platform_ids)
+        self.reads += 1
+        return found
 
     async def commit(self, commit: Commit) -> bool:
         gate = self.commits.get(commit.unit)
