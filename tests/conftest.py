@@ -12,6 +12,7 @@ from _pytest.terminal import TerminalReporter
 from hypothesis import HealthCheck, settings
 
 from tests.support.browser import find_chromium
+from tests.support.logging import logging_restored
 from tests.support.postgres import NO_POSTGRESQL, PostgresServer, find_postgresql
 from tests.support.valkey import ValkeyServer
 from tests.support.valkey_cluster import ValkeyCluster
@@ -27,6 +28,13 @@ settings.register_profile(
 )
 settings.register_profile("threadline", settings.get_profile("explore"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "threadline"))
+
+
+@pytest.fixture(autouse=True)
+def logging_put_back() -> Iterator[None]:
+    """Commands that a test runs in this process set up logging, to an output that is closed with the test."""
+    with logging_restored():
+        yield
 
 
 @pytest.fixture(scope="session")

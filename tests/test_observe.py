@@ -17,20 +17,12 @@ from hypothesis import strategies as st
 from bridge.observe import Metrics, Stage, configure_logging, mask_text
 from bridge.observe.masking import mask_tree
 from bridge.phone import mask_phone
-from tests.support.logging import logging_restored
 
 PACKAGE = Path(__file__).parents[1] / "bridge"
 
 
 @pytest.fixture
-def restored_logging() -> Iterator[None]:
-    """For one test."""
-    with logging_restored():
-        yield
-
-
-@pytest.fixture
-def logged(restored_logging: None) -> Callable[[], list[dict[str, Any]]]:
+def logged() -> Callable[[], list[dict[str, Any]]]:
     """JSON logging at INFO into memory; call it for the entries."""
     out = io.StringIO()
     configure_logging("info", "json", out)
@@ -192,7 +184,7 @@ def test_libraries_log_in_the_same_form_and_only_what_matters(
     assert (entry["level"], entry["logger"]) == ("warning", "slack_sdk.web")
 
 
-def test_the_level_is_respected(restored_logging: None) -> None:
+def test_the_level_is_respected() -> None:
     """What is less severe than asked for is not written."""
     out = io.StringIO()
     configure_logging("warning", "json", out)
@@ -201,7 +193,7 @@ def test_the_level_is_respected(restored_logging: None) -> None:
     assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["but.this"]
 
 
-def test_the_console_form_is_for_people(restored_logging: None) -> None:
+def test_the_console_form_is_for_people() -> None:
     """One readable line, cleaned the same way."""
     out = io.StringIO()
     configure_logging("info", "console", out)

@@ -18,6 +18,7 @@ from bridge.actions import Relay, Send
 from bridge.cli import app
 from bridge.events import pack
 from bridge.model import ContactId, lane_of
+from bridge.observe import configure_logging
 from bridge.operate.verify import verify
 from bridge.settings import Settings, load_settings
 from bridge.store import keys
@@ -112,8 +113,9 @@ async def a_ledger(redis_url: str, folder: Path, world: World | None = None) -> 
 
 @pytest.fixture(autouse=True)
 def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal on which no line is broken."""
+    """A terminal on which no line is broken, and on which workers beside the command log nothing."""
     monkeypatch.setenv("COLUMNS", "200")
+    configure_logging("error")
 
 
 @pytest.fixture

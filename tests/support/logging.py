@@ -13,10 +13,10 @@ import structlog
 def logging_restored() -> Iterator[None]:
     """Put back what the tests around it use."""
     root = logging.getLogger()
-    before = (root.level, list(root.handlers))
+    level, handlers, config = root.level, list(root.handlers), structlog.get_config()
     try:
         yield
     finally:
-        root.setLevel(before[0])
-        root.handlers[:] = before[1]
-        structlog.reset_defaults()
+        root.setLevel(level)
+        root.handlers[:] = handlers
+        structlog.configure(**config)
