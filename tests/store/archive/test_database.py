@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,8 +17,22 @@ from bridge.store.archive.trouble import ArchiveError, Trouble
 from tests.support.archive import lock, new_sqlite
 from tests.support.postgres import PASSWORD, PostgresServer
 from tests.support.valkey import free_port
+from tests.support.waiting import until
 
 SECRET = "deep-secret"
+
+
+def sqlite_threads() -> set[threading.Thread]:
+    """The threads in which SQLite works."""
+    return {one for one in threading.enumerate() if "_connection_worker_thread" in one.name}
+
+
+@pytest.fixture(autouse=True)
+async def _threads_have_ended() -> AsyncIterator[None]:
+    """The driver's thread of a connection that failed ends a moment later, and has a last word for the event loop."""
+    before = sqlite_threads()
+    yield
+    await until(lambda: not sqlite_threads() - before, 10, "the threads to end")
 
 
 @contextlib.asynccontextmanager
