@@ -8,6 +8,9 @@ aliases last, when nothing can get lost any more.
 From then on the platform brings to the winner also what it brings once more, and only the loser's shard knows that it
 was shown. So the winner asks: words written before the join, or right after it, go to the loser under the same id, where
 a repetition ends like any other, and what is new there comes back under another id.
+
+What was decided is remembered by a whole shard. Where both live in one, a repetition ends before either sees it, and
+nothing may be passed on under the id that it came with.
 """
 
 from __future__ import annotations
@@ -91,9 +94,12 @@ def _has_open(contact: Contact) -> bool:
 
 def asks(turn: Turn, event: MessageReceived) -> bool:
     """Ask a contact that was joined into this one about words that may have been shown from there. False: no need."""
-    former = next(
-        (one for one, at in turn.contact.joined.items() if event.sent_at <= at + ALIASES_MOVED), None
+    formers = (
+        one
+        for one, at in turn.contact.joined.items()
+        if event.sent_at <= at + ALIASES_MOVED and lane_of(one) != turn.lane
     )
+    former = next(formers, None)
     if event.asked or former is None:
         return False
     turn.emit(lane_of(former), former, replace(event, contact=former, asked=True))
@@ -201,14 +207,16 @@ def _carry_over(turn: Turn, mine: Conversation, theirs: Conversation) -> None:
 
 
 def forward(turn: Turn, event: ContactEvent, winner: ContactId) -> None:
-    """Pass an event on to the contact that goes on, under the same id.
+    """Pass an event on to the contact that goes on, under the same id where another shard decides it.
 
-    Words get another one: under their own the winner may have asked about them already, and would take them for a
-    repetition.
+    Words always get another one: under their own the winner may have asked about them already, and would take them for
+    a repetition.
     """
     if isinstance(event, MessageReceived):
-        event = replace(event, id=EventId(f"{event.id}:on"), asked=True)
-    turn.emit(lane_of(winner), winner, replace(event, contact=winner))
+        event = replace(event, asked=True)
+    to = lane_of(winner)
+    on = to == turn.lane or isinstance(event, MessageReceived)
+    turn.emit(to, winner, replace(event, contact=winner, id=EventId(f"{event.id}:on") if on else event.id))
 
 
 def redirected(turn: Turn, event: ContactEvent, winner: ContactId) -> bool:

@@ -12,6 +12,7 @@ from bridge.events import (
     AnyEvent,
     ContactMerged,
     ContactsJoined,
+    DeliveryChanged,
     JoinProposed,
     JoinSettled,
     MessageReceived,
@@ -177,6 +178,44 @@ def test_words_from_before_the_join_are_asked_about() -> None:
     winner.decide(back)
     assert [bare(one.body) for one in winner.new(Relay)] == ["repeated, or late"]
     assert not emitted(winner)
+
+
+NEIGHBOUR = ContactId(f"{CONTACT.partition('-')[0]}-fedcba")
+
+
+def test_a_joined_contact_of_the_same_shard_is_not_asked() -> None:
+    """The shard has let the words through, so neither contact has seen them; the id is used up with this decision."""
+    leader, other = World(), World()
+    other.contact = Contact(id=NEIGHBOUR)
+    leader.receive()
+    other.receive(contact=NEIGHBOUR)
+    winner, _ = meet(leader, other)
+    assert lane_of(NEIGHBOUR) == lane_of(winner.contact.id)
+    winner.receive("new", sent_at=winner.now)
+    assert [bare(one.body) for one in winner.new(Relay)] == ["new"]
+    assert not emitted(winner)
+
+
+@pytest.mark.parametrize("loser_id, same", [(OTHER, True), (NEIGHBOUR, False)])
+def test_what_is_passed_on_within_a_shard_gets_another_id(loser_id: ContactId, *, same: bool) -> None:
+    """Under its own it would be taken for a repetition of what has just been decided there."""
+    leader, other = World(), World()
+    other.contact = Contact(id=loser_id)
+    leader.receive()
+    other.receive(contact=loser_id)
+    _, loser = meet(leader, other)
+    event = DeliveryChanged(
+        id=loser.new_id("d"),
+        at=loser.now,
+        contact=loser_id,
+        inbox=SUPPORT,
+        platform_id="wamid.x",
+        status="read",
+    )
+    loser.decide(event)
+    (passed,) = emitted(loser)
+    assert passed.contact == CONTACT  # type: ignore[union-attr]
+    assert (passed.id == event.id) == same
 
 
 def test_words_from_after_the_join_need_no_question() -> None:

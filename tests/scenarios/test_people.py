@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from bridge.sandbox.slack.state import Message
 from bridge.sandbox.whatsapp import wire
 from bridge.sandbox.whatsapp.customer import Customer
@@ -117,9 +119,17 @@ async def two_conversations(shop: Shop) -> tuple[Customer, Talk, Talk]:
     return nora, cards[0], cards[1]
 
 
-async def test_two_contacts_that_turn_out_to_be_one_go_on_in_one_thread(own_shop: Shop) -> None:
-    """A message with both ids joins them: one thread goes on, the other says where; nothing is lost or doubled."""
-    shop = own_shop
+@pytest.mark.parametrize("shards", [1, 16])
+async def test_two_contacts_that_turn_out_to_be_one_go_on_in_one_thread(redis_url: str, shards: int) -> None:
+    """A message with both ids joins them: one thread goes on, the other says where; nothing is lost or doubled.
+
+    With one shard both live in it, as one pair in sixteen does otherwise.
+    """
+    async with open_shop(redis_url, shards=shards) as shop:
+        await _become_one(shop)
+
+
+async def _become_one(shop: Shop) -> None:
     nora, one, two = await two_conversations(shop)
     await one.claimed_by("carla")
     await two.claimed_by("carla")
