@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import secrets
 import time
@@ -10,6 +11,9 @@ from collections.abc import Sequence
 from bridge.bench import load
 from bridge.bench.load import Outcome, Webhook, reference_of
 from bridge.bench.stand import SECRET, Stand
+
+_STAMPS = itertools.count()
+"""Slack never gives a channel's posts the same `ts` twice, and two loads may begin within a second."""
 
 
 def dice() -> random.Random:
@@ -37,10 +41,9 @@ async def opened(stand: Stand, contacts: int, *, first: int = 0, lines: int = 16
 
 def replies(threads: dict[int, str], contacts: Sequence[int]) -> list[Webhook]:
     """A reply of an agent to each of `contacts`, in that order."""
-    name = tag()
-    begun = int(time.time())
+    name, now = tag(), int(time.time())
     return [
-        load.replied(reference_of(name, n), contact, threads[contact], f"{begun}.{n:06d}", SECRET)
+        load.replied(reference_of(name, n), contact, threads[contact], f"{now}.{next(_STAMPS):06d}", SECRET)
         for n, contact in enumerate(contacts)
     ]
 
