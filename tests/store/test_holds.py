@@ -58,18 +58,25 @@ async def test_many_who_ask_at_once_get_one_hold(store: LiveStore) -> None:
 
 async def test_a_hold_ends_on_redis_time_and_renewing_prolongs_it(redis: Redis) -> None:
     """Without renewal it ends within its life; `until` never promises more than Redis does."""
-    store = LiveStore(redis, hold_s=0.6)
-    other = LiveStore(redis)
+    store, brief, other = LiveStore(redis, hold_s=60.0), LiveStore(redis, hold_s=0.3), LiveStore(redis)
     hold = await _acquire(store, LANE, "a")
-    assert hold.until <= time.monotonic() + 0.6
-    for _ in range(5):
-        await asyncio.sleep(0.2)
+    assert hold.until <= time.monotonic() + 60.0
+    for _ in range(3):
+        ends_ms = await redis("PEXPIRETIME", "{s1}:hold")
+        await until(lambda: _at_most_left(redis, 59_990), what="some of its life to pass")
         hold = (await store.renew([hold]))[LANE]
+        assert await redis("PEXPIRETIME", "{s1}:hold") > ends_ms
+        left_ms = await redis("PTTL", "{s1}:hold")
+        assert hold.until - time.monotonic() <= left_ms / 1000 + 0.001
         assert await other.acquire(LANE, "b") is None
-    left_ms = await redis("PTTL", "{s1}:hold")
-    assert hold.until - time.monotonic() <= left_ms / 1000 + 0.001
+    hold = (await brief.renew([hold]))[LANE]
     await until(lambda: other.acquire(LANE, "b"), what="the hold's end")
     assert await store.renew([hold]) == {}
+
+
+async def _at_most_left(redis: Redis, most_ms: int) -> bool:
+    """Is no more than that left of the hold, by Redis time?"""
+    return bool(await redis("PTTL", "{s1}:hold") <= most_ms)
 
 
 async def test_renewing_tells_lost_holds_from_kept_ones(store: LiveStore, redis: Redis) -> None:

@@ -226,12 +226,16 @@ async def _answers(redis: JoinedRedis) -> bool:
 
 async def test_an_idle_time_does_not_count_as_a_stall(relay: Relay) -> None:
     """A command that follows a pause has the full time for its answer."""
+    loop = asyncio.get_running_loop()
     connection = JoinedRedis(f"redis://127.0.0.1:{relay.port}", Timing(answer_s=1.0))
     await connection("PING")
-    await asyncio.sleep(0.8)
+    began = loop.time()
+    await until(lambda: loop.time() > began + 0.8, what="most of the time for an answer")
     relay.hold_answers()
     asked = asyncio.ensure_future(connection("INCR", "n"))
-    await asyncio.sleep(0.5)
+    await until(
+        lambda: loop.time() > began + 1.2, what="the end of that time, counted from the first command"
+    )
     relay.pass_answers()
     assert await asked == 1
     assert relay.accepted == 1

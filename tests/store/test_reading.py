@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from bridge.store.connection import Redis
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis
 from bridge.store.live import LiveStore
-from tests.store.conftest import POLICIES
+from tests.store.conftest import POLICIES, Database, servers
 from tests.support.library_redis import LibraryRedis
 from tests.support.waiting import until
 
@@ -56,10 +57,19 @@ async def test_a_read_gives_what_stands_behind_the_given_ids(store: LiveStore) -
     assert [one.unit for one in await store.range(S1, last, 1)] == ["u3"]
 
 
-async def test_a_read_waits_for_the_first_entry_and_no_longer(store: LiveStore) -> None:
+def _waiting(database: Database) -> int:
+    """How many clients wait at a server for something to come."""
+    count = 0
+    for server in servers(database):
+        with contextlib.closing(server.client()) as client:
+            count += client.info("clients")["blocked_clients"]
+    return count
+
+
+async def test_a_read_waits_for_the_first_entry_and_no_longer(store: LiveStore, database: Database) -> None:
     """It ends as soon as something comes, or when its time is over."""
     reading = asyncio.create_task(store.read({S1: "0", S2: "0"}, 10, 600.0))
-    await asyncio.sleep(0.05)
+    await until(lambda: _waiting(database), what="the read to wait at the server")
     assert not reading.done()
     await store.emit(S2, "u", b"e")
     async with asyncio.timeout(30):
