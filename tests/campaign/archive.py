@@ -39,6 +39,13 @@ def remembered(folder: Path) -> tuple[Remembered, ...]:
         )
 
 
+def joined(folder: Path) -> int:
+    """How many contacts were joined into another one."""
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as database:
+        (count,) = database.execute("SELECT count(*) FROM contacts WHERE merged_into IS NOT NULL").fetchone()
+        return int(count)
+
+
 async def locked(folder: Path, seconds: float) -> None:
     """Keep everybody else from writing for a while, as a backup or a careless tool would."""
     with contextlib.closing(sqlite3.connect(folder / FILE, timeout=0, isolation_level=None)) as database:

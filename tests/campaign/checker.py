@@ -1,7 +1,7 @@
 """The one checker: compares what was seen in the end with what was done. Pure; it knows nothing of how it came about.
 
 - Every message of a customer that the bridge took stands exactly once, whole and in order, in a thread of its own
-  customer's conversation.
+  customer's conversation. Who was taken for two people at first goes on in one thread.
 - Every staff reply reached its customer exactly once, whole and in order; or it visibly failed (a notice with Retry), or
   visibly nobody knows (a question with "It arrived"), or its author is visibly asked what shall become of it.
 - No internal word, and nothing that nobody typed, left the desk; nothing reached another customer.
@@ -39,6 +39,8 @@ REACHED = (Receipt.ACCEPTED, Receipt.DELIVERED, Receipt.READ)
 _RANKS = {"accepted": 0, "sent": 0, "delivered": 1, "read": 2}
 _ANNOUNCED = "could not be dealt with"
 """What a notice about a dead letter says."""
+_CONTINUED = "It is continued in"
+"""What the last post says in a thread of somebody who turned out to be known under another name."""
 
 
 def check(written: Sequence[Written], typed: Sequence[Typed], seen: Seen) -> list[Wrong]:
@@ -67,10 +69,34 @@ def _customers(written: Sequence[Written], seen: Seen) -> Iterator[Wrong]:
     by_chat: dict[tuple[str, str, str], list[Written]] = defaultdict(list)
     for one in written:
         if places[one.token]:
-            by_chat[one.customer, one.phone, one.channel].append(one)
+            by_chat[one.customer, one.under, one.channel].append(one)
+            if one.last:
+                by_chat[one.customer, "", one.channel].append(one)
     for chat in by_chat.values():
         chat.sort(key=lambda one: min((ts, at) for ts, at, _ in places[one.token]))
         yield from _disordered([(one.token, one.way) for one in chat], "in the thread")
+    yield from _gone_on(written, places, seen)
+
+
+def _gone_on(
+    written: Sequence[Written], places: dict[str, list[tuple[str, int, Post]]], seen: Seen
+) -> Iterator[Wrong]:
+    """A customer's last words stand in one thread, and in none that says that it is continued elsewhere."""
+    over = {(post.channel, post.thread) for post in seen.posts if not post.name and _CONTINUED in post.text}
+    threads: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in written:
+        if one.last:
+            here = {post.thread for _, _, post in places[one.token]}
+            threads[one.customer, one.channel] |= here
+            if any((one.channel, thread) in over for thread in here):
+                words = (
+                    f"{one.customer} wrote {one.text!r}; it stands in a thread that is continued elsewhere"
+                )
+                yield Wrong(Kind.WRONG_THREAD, one.token, words)
+    for (customer, channel), found in threads.items():
+        if len(found) > 1:
+            words = f"{customer}'s last words stand in {len(found)} threads of {channel}: {sorted(found)}"
+            yield Wrong(Kind.WRONG_THREAD, "", words)
 
 
 def _shown(one: Written, posts: Sequence[Post], cards: dict[tuple[str, str], Card]) -> Iterator[Wrong]:
@@ -108,7 +134,7 @@ def _replies(typed: Sequence[Typed], seen: Seen) -> Iterator[Wrong]:
     for at, one in enumerate(seen.arrived):
         for found in set(tokens(one.text)):
             by_token[found].append((at, one))
-    by_chat: dict[tuple[str, str], list[tuple[int, Typed]]] = defaultdict(list)
+    by_line: dict[tuple[str, str, str], list[tuple[int, Typed]]] = defaultdict(list)
     for words in typed:
         chat = words.customer, words.channel
         here = [(at, one) for at, one in by_token[words.token] if (one.customer, one.channel) == chat]
@@ -120,8 +146,8 @@ def _replies(typed: Sequence[Typed], seen: Seen) -> Iterator[Wrong]:
         reached = [(at, one) for at, one in here if one.status != "failed"]
         yield from _sent(words, [one for _, one in reached], receipts, seen)
         if reached and not words.pressed:
-            by_chat[chat].append((reached[0][0], words))
-    for sent in by_chat.values():
+            by_line[*chat, words.line].append((reached[0][0], words))
+    for sent in by_line.values():
         sent.sort(key=lambda pair: pair[0])
         yield from _disordered([(words.token, words.way) for _, words in sent], "on the phone")
 

@@ -19,9 +19,11 @@ from tests.campaign.script import (
     GUEST,
     INWARD,
     Answer,
+    Appear,
     Claim,
     CustomerStep,
     Form,
+    Ids,
     Look,
     Move,
     Order,
@@ -45,23 +47,26 @@ LONG_TEXT = 4_500
 
 @dataclass
 class Sent:
-    """A customer's message as it was sent: `id` is WhatsApp's, `phone` the number it was written under."""
+    """A customer's message as it was sent: `id` is WhatsApp's, `under` the ids that its webhook names."""
 
     token: str
     text: str
     id: str
-    phone: str
+    under: str
+    last: bool = False
+    """It was written once all was at rest."""
 
 
 @dataclass
 class Spoken:
-    """Staff words as they were typed: `text` is what the customer gets of them, `ts` the post."""
+    """Staff words as they were typed: `text` is what the customer gets of them, `ts` the post in `thread`."""
 
     token: str
     author: str
     text: str
     intent: Intent
     ts: str
+    thread: str
     pressed: bool = False
     """Somebody pressed a button about it later."""
 
@@ -117,15 +122,26 @@ class Speaking:
                 await self.customer.goes_online()
             case Phone():
                 await self.customer.goes_offline()
+            case Appear():
+                self._appear(step.ids)
 
-    async def _write(self, text: str, *, caption: bool) -> None:
-        phone = self.customer.wa_id
+    def _appear(self, ids: Ids) -> None:
+        self.customer.hide_phone, self.customer.hide_user_id = ids is Ids.USER_ID, ids is Ids.PHONE
+
+    async def last_words(self) -> None:
+        """Who was taken for two people at first writes under each name, and under both."""
+        for ids, text in zip(Ids, self.talk.last_words, strict=False):
+            self._appear(ids)
+            await self._write(text, last=True)
+
+    async def _write(self, text: str, *, caption: bool = False, last: bool = False) -> None:
+        under = f"{self.customer.shown_wa_id} {self.customer.shown_user_id}"
         if caption:
             picture = {"id": "1234567890", "mime_type": "image/jpeg", "sha256": "c2hh", "caption": text}
             message = await self.customer.sends("image", picture, number_id=self.number_id)
         else:
             message = await self.customer.writes(text, number_id=self.number_id)
-        self.sent.append(Sent(tokens(text)[0], text, message.id, phone))
+        self.sent.append(Sent(tokens(text)[0], text, message.id, under, last))
 
     # --------------------------------------------------------------------------------------- the staff
 
@@ -162,7 +178,7 @@ class Speaking:
         intent = self._intent(step)
         person = self._stage.sandbox.slack.person(step.who)
         ts = await person.replies(self.talk.channel, card.ts, typed)
-        self.spoken.append(Spoken(step.token, step.who, text, intent, ts))
+        self.spoken.append(Spoken(step.token, step.who, text, intent, ts, card.ts))
         if step.form is Form.EDITED:
             await person.edits(self.talk.channel, ts, text)
 

@@ -67,8 +67,11 @@ class Way:
 
 @dataclass(frozen=True)
 class Written:
-    """A customer's message. `phone` is the number it was written under: nobody knows at first that two of them are one
-    person, so only what came under the same one has an order.
+    """A customer's message. `under` are the ids that it was brought under: nobody knows at first that two of them are one
+    person, so only what came under the same ones has an order.
+
+    `last` is what was written once all was at rest. By then it is known who is who: it stands in order, whatever it came
+    under, and in the one thread that goes on.
     """
 
     token: str
@@ -76,7 +79,8 @@ class Written:
     channel: str
     text: str
     way: Way = field(default_factory=Way)
-    phone: str = ""
+    under: str = ""
+    last: bool = False
 
 
 class Intent(enum.Enum):
@@ -102,6 +106,8 @@ class Typed:
     intent: Intent
     post: str
     way: Way = field(default_factory=Way)
+    line: str = ""
+    """Words of different lines, as of a customer who was taken for two people, have no order among each other."""
     pressed: bool = False
     """Somebody pressed a button about it later (Send, Retry, Resend): then it goes out in the order of the presses."""
     given_up: bool = False

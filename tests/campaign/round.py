@@ -15,7 +15,7 @@ from redis.asyncio.cluster import RedisCluster
 from bridge.model import DESK_LANE, shard_lane
 from bridge.store import keys
 from tests.campaign import desk
-from tests.campaign.archive import remembered
+from tests.campaign.archive import joined, remembered
 from tests.campaign.checker import check
 from tests.campaign.people import Speaking
 from tests.campaign.record import Arrived, Intent, Left, Seen, Typed, Way, Written, Wrong, tokens
@@ -45,6 +45,8 @@ class Outcome:
     failed: int = 0
     doubted: int = 0
     """Staff replies that were shown as failed, and as in doubt, at any time."""
+    joined: int = 0
+    """Contacts that turned out to be somebody known already."""
     merged: int = 0
     """Posts that show several messages."""
     given_up: int = 0
@@ -76,6 +78,10 @@ async def play(script: Script, folder: Path, *, cluster: bool = False) -> Outcom
         await asyncio.gather(*blows)
         faults = await trouble.calm()
         waiting = await _settle(stage, script, talks)
+        if any(one.talk.two_in_one for one in talks):
+            for one in talks:
+                await one.last_words()
+            waiting = await _quiet(stage, script)
         await watch.stop()
         outcome = await _outcome(stage, watch, trouble, talks, waiting, folder)
     outcome.seed, outcome.faults = script.seed, faults
@@ -203,6 +209,7 @@ async def _outcome(
         sent=len(seen.arrived),
         failed=sum("x" in one for one in mine),
         doubted=sum("grey_question" in one for one in mine),
+        joined=joined(folder),
         merged=sum(len(tokens(post.text)) > 1 for post in seen.posts if post.name),
         given_up=watch.gave_up,
         unheard=sum(one.given_up for one in typed),
@@ -221,7 +228,8 @@ def _written(talk: Speaking, watch: Watch) -> list[Written]:
             talk.talk.channel,
             one.text,
             watch.webhook.get(one.id, Way()),
-            one.phone,
+            one.under,
+            one.last,
         )
         for one in talk.sent
     ]
@@ -239,6 +247,7 @@ def _typed(stage: Stage, talk: Speaking, watch: Watch) -> list[Typed]:
             one.intent,
             desk.post_id(talk.talk.channel, one.ts),
             watch.events.get((channel, one.ts), Way()),
+            one.thread if talk.talk.two_in_one else "",
             pressed=one.pressed,
             given_up=(channel, one.ts) in watch.lost,
         )

@@ -132,7 +132,23 @@ class Answer:
     button: str
 
 
-CustomerStep = Write | Look | Phone | Move
+class Ids(enum.Enum):
+    """By which of their ids webhooks name a customer."""
+
+    PHONE = enum.auto()
+    USER_ID = enum.auto()
+    BOTH = enum.auto()
+
+
+@dataclass(frozen=True)
+class Appear:
+    """From now on webhooks name a customer by these ids."""
+
+    at: float
+    ids: Ids
+
+
+CustomerStep = Write | Look | Phone | Move | Appear
 StaffStep = Say | Claim | Order | Answer
 
 
@@ -142,6 +158,9 @@ class Talk:
 
     In a `settled` one `owner` has it from the beginning to the end, so that it is known beforehand whose plain words go
     out. In any other everybody takes, passes on, closes and re-opens as they like.
+
+    Who has `last_words` is known first by one id and then by the other only, so that the bridge takes them for two, until
+    both are named together. These words are written once all is at rest: by one id, by the other, by both.
     """
 
     customer: str
@@ -151,6 +170,12 @@ class Talk:
     owner: str
     customer_steps: tuple[CustomerStep, ...]
     staff_steps: tuple[StaffStep, ...]
+    last_words: tuple[str, ...] = ()
+
+    @property
+    def two_in_one(self) -> bool:
+        """Whether the customer is taken for two people at first."""
+        return bool(self.last_words)
 
 
 # ------------------------------------------------------------------------------------------------------ faults
@@ -278,7 +303,7 @@ def draw(seed: int, size: Size) -> Script:
         seed=seed,
         size=size,
         scale=scale,
-        shards=dice.choice((4, 8, 16)),
+        shards=dice.choice((2, 4, 8, 16)),
         workers=size.workers,
         limits=dice.random() < 0.4,
         settles=dice.choice((0.0, 0.5, 1.0)),
@@ -296,14 +321,24 @@ def _talk(dice: random.Random, size: Size, index: int, words: Iterator[str], mar
     people = PEOPLE[channel]
     owner = dice.choice([one for one in people if one != GUEST])
     settled = dice.random() < 0.6
+    two_in_one = not settled and dice.random() < 0.5
     return Talk(
         customer=f"{_NAMES[index % len(_NAMES)]} {index}",
         phone=f"3461{index:07d}",
         channel=channel,
         settled=settled,
         owner=owner,
-        customer_steps=tuple(_customer(dice, size, words, None if settled else f"3462{index:07d}")),
+        customer_steps=tuple(
+            _customer(
+                dice,
+                size,
+                words,
+                other_phone=None if settled or two_in_one else f"3462{index:07d}",
+                two_in_one=two_in_one,
+            )
+        ),
         staff_steps=tuple(_staff(dice, size, people, owner, marks, settled=settled)),
+        last_words=tuple(next(words) for _ in Ids) if two_in_one else (),
     )
 
 
@@ -312,12 +347,19 @@ def _times(dice: random.Random, count: int, seconds: float) -> list[float]:
 
 
 def _customer(
-    dice: random.Random, size: Size, words: Iterator[str], other_phone: str | None
+    dice: random.Random, size: Size, words: Iterator[str], *, other_phone: str | None, two_in_one: bool
 ) -> Iterator[CustomerStep]:
     left = max(1, round(size.messages / size.talks))
+    steps: list[CustomerStep] = []
+    if two_in_one:
+        first, second = dice.sample((Ids.PHONE, Ids.USER_ID), 2)
+        yield Appear(0.0, first)
+        times = (max(at, size.seconds / 4) for at in _times(dice, 2, size.seconds))
+        for at, ids in zip(times, (second, Ids.BOTH), strict=True):
+            steps += [Appear(at, ids), Write(at, (next(words),))]
+        left -= 2
     yield Write(dice.uniform(0, size.seconds / 4), (next(words),))
     left -= 1
-    steps: list[CustomerStep] = []
     while left > 0:
         count = min(left, dice.choice((1, 1, 1, 2, 3, 6)))
         texts = tuple(next(words) for _ in range(count))

@@ -53,6 +53,7 @@ def _counts(outcome: Outcome) -> Iterator[tuple[str, int]]:
     yield "replies taken by WhatsApp", outcome.sent
     yield "replies shown as failed, with Retry", outcome.failed
     yield "replies shown as in doubt, with a question", outcome.doubted
+    yield "contacts that turned out to be one person", outcome.joined
     yield "posts that show several messages", outcome.merged
     yield "calls of the platforms", outcome.calls
     yield "events that Slack gave up bringing", outcome.given_up

@@ -218,14 +218,57 @@ def test_messages_that_were_on_their_way_together_may_stand_in_any_order() -> No
     assert found(both(untaken, posts(lambda _: SPLIT))) == []
 
 
-def test_messages_under_two_numbers_may_stand_in_any_order() -> None:
+def test_messages_under_two_ids_may_stand_in_any_order() -> None:
     """Until it turns out that both are one person."""
 
     def moved(one: Round) -> Round:
         first, second, other = one.written
-        return replace(one, written=(first, replace(second, phone="49"), other))
+        return replace(one, written=(first, replace(second, under="49"), other))
 
     assert found(both(moved, posts(lambda _: SPLIT))) == []
+
+
+def last(one: Round) -> Round:
+    """Ana was taken for two people; both of her messages were written once all was at rest."""
+    first, second, other = one.written
+    return replace(
+        one, written=(replace(first, under="34", last=True), replace(second, under="ES", last=True), other)
+    )
+
+
+MOVED = (
+    Post("support", "1", "3", "Ana", f"{HELLO} hello"),
+    Post("support", "3", "5", "Ana", f"{AGAIN} again"),
+    Post("support", "2", "4", "Bob", f"{OTHER} hi"),
+)
+SECOND_CARD = seen(lambda one: replace(one, cards=(*one.cards, Card("support", "3", "Ana"))))
+LAST: dict[str, tuple[Change, list[tuple[Kind, str]]]] = {
+    "all is well": (last, []),
+    "in the wrong order": (both(last, posts(lambda _: SPLIT)), [(Kind.OUT_OF_ORDER, HELLO)]),
+    "in two threads": (both(last, SECOND_CARD, posts(lambda _: MOVED)), [(Kind.WRONG_THREAD, "")]),
+    "not yet last, in two threads": (both(SECOND_CARD, posts(lambda _: MOVED)), []),
+    "in a thread that is continued elsewhere": (
+        both(last, notice("It is continued in #1002.")),
+        [(Kind.WRONG_THREAD, HELLO), (Kind.WRONG_THREAD, AGAIN)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAST)
+def test_what_somebody_wrote_who_is_known_by_then_stands_in_the_thread_that_goes_on(name: str) -> None:
+    """Whatever it came under: in order, in one thread, and not in one that says that it is continued elsewhere."""
+    change, wrong = LAST[name]
+    assert found(change) == wrong
+
+
+def test_replies_in_two_threads_of_one_customer_may_arrive_in_any_order() -> None:
+    """Who was taken for two people was answered in two threads; within one the order holds."""
+    swapped = arrived(lambda those: (those[2], those[0], those[1], those[3]))
+    apart = both(typed(ANSWER, line="1"), typed(SECOND, line="3"))
+    assert found(both(swapped, apart)) == []
+    assert found(both(swapped, typed(ANSWER, line="1"), typed(SECOND, line="1"))) == [
+        (Kind.OUT_OF_ORDER, ANSWER)
+    ]
 
 
 def test_messages_of_one_request_keep_their_order() -> None:

@@ -70,6 +70,17 @@ async def test_username_only_from_delivered_on(rig: Rig) -> None:
     assert "recipient_id" not in sent["statuses"][0]
 
 
+async def test_a_hidden_user_id_is_named_nowhere(rig: Rig) -> None:
+    """As before WhatsApp had user ids: messages, contacts and statuses name the phone alone."""
+    maya = rig.customer("maya")
+    maya.hide_user_id = True
+    await maya.writes("hi")
+    message_id = await rig.sent_id("+15550100311")
+    await rig.endpoint.until(lambda: rig.endpoint.words_of(message_id) == ["sent", "delivered"])
+    assert rig.endpoint.messages()[0]["from"] == maya.wa_id
+    assert all(maya.user_id not in str(value) for value in rig.endpoint.values())
+
+
 async def test_open_chat_skips_delivered(rig: Rig) -> None:
     """With the chat open a message is read at once; the price comes with read then."""
     maya = rig.customer("maya")

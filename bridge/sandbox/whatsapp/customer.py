@@ -35,6 +35,8 @@ class Customer:
         self.user_id = config.user_id or new_user_id(config.phone)
         self.username = config.username
         self.hide_phone = config.hide_phone
+        self.hide_user_id = False
+        """Webhooks name no user id, as before WhatsApp had them."""
         self.read_receipts = config.read_receipts
         self.online = True
         self.chat_open = False
@@ -46,9 +48,15 @@ class Customer:
         """The phone as webhooks may show it: None when it is hidden behind a username."""
         return None if self.hide_phone else self.wa_id
 
+    @property
+    def shown_user_id(self) -> str | None:
+        """The user id as webhooks show it: None as long as it is hidden."""
+        return None if self.hide_user_id else self.user_id
+
     def contact(self, *, with_username: bool) -> dict[str, Any]:
         """This person as an element of `contacts`."""
-        return wire.contact(self.name, self.shown_wa_id, self.user_id, self.username if with_username else "")
+        username = self.username if with_username else ""
+        return wire.contact(self.name, self.shown_wa_id, self.shown_user_id, username)
 
     def chat(self, number_id: str) -> Chat:
         """The chat with a business number; begun when there is none yet."""
@@ -94,7 +102,7 @@ class Customer:
             content,
             timestamp=message.at,
             wa_id=self.shown_wa_id,
-            user_id=self.user_id,
+            user_id=self.shown_user_id,
             context=self._context(number, reply_to),
         )
         if kind == "unsupported":

@@ -19,7 +19,7 @@ def report(world: World, number: Number, customer: "Customer | None", message: M
     message.status = status
     reached = None if status == "failed" else customer
     if reached is not None:
-        recipient_id, recipient_user_id = reached.shown_wa_id, reached.user_id
+        recipient_id, recipient_user_id = reached.shown_wa_id, reached.shown_user_id
     elif message.to_user_id:
         recipient_id, recipient_user_id = None, message.sent_to
     else:

@@ -57,13 +57,14 @@ def sign(body: bytes, app_secret: str) -> str:
     return "sha256=" + hmac.digest(app_secret.encode(), body, "sha256").hex()
 
 
-def contact(name: str, wa_id: str | None, user_id: str, username: str) -> dict[str, Any]:
-    """An element of `contacts`; `wa_id` None when the phone may not be shown, empty names are left out."""
+def contact(name: str, wa_id: str | None, user_id: str | None, username: str) -> dict[str, Any]:
+    """An element of `contacts`; an id that may not be shown is None and left out, as empty names are."""
     profile = {key: value for key, value in (("name", name), ("username", username)) if value}
     found: dict[str, Any] = {"profile": profile}
     if wa_id is not None:
         found["wa_id"] = wa_id
-    found["user_id"] = user_id
+    if user_id is not None:
+        found["user_id"] = user_id
     return found
 
 
@@ -74,16 +75,18 @@ def inbound(  # one argument per field of the wire
     *,
     timestamp: float,
     wa_id: str | None,
-    user_id: str,
+    user_id: str | None,
     context: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """An element of `messages` written by a customer; `from` is absent when the phone may not be shown."""
+    """An element of `messages` written by a customer; an id that may not be shown is None, and its key is left out."""
     item: dict[str, Any] = {}
     if context is not None:
         item["context"] = context
     if wa_id is not None:
         item["from"] = wa_id
-    item |= {"from_user_id": user_id, "id": message_id, "timestamp": str(int(timestamp)), "type": kind}
+    if user_id is not None:
+        item["from_user_id"] = user_id
+    item |= {"id": message_id, "timestamp": str(int(timestamp)), "type": kind}
     if content is not None:
         item[kind] = content
     return item
