@@ -130,10 +130,8 @@ def test_message_ids_show_no_phone_number(
 
 def test_an_entry_has_a_name_and_fields(logged: Callable[[], list[dict[str, Any]]]) -> None:
     """Ids are kept as they are: they are what one searches for."""
-    with structlog.contextvars.bound_contextvars(
-        conversation="7-66", event_id="slack:C0SUP:1749990000.000100"
-    ):
-        structlog.get_logger().info("message.sent", tries=2, took_s=0.25)
+    bound = structlog.get_logger().bind(conversation="7-66", event_id="slack:C0SUP:1749990000.000100")
+    bound.info("message.sent", tries=2, took_s=0.25)
     (entry,) = logged()
     assert entry.pop("timestamp").endswith("Z")
     assert entry == {

@@ -24,7 +24,8 @@ _SECRET = re.compile(
 )
 # WhatsApp: a message id is base64 that holds the contact's phone number. Events, and the actions and results that
 # follow from them (`/0`, `/r`), are named after it.
-_MESSAGE_ID = re.compile(r"\bwamid\.[\w+/-]+?=*(?=(?:/(?:\d{1,6}|r))*(?![\w+/=-]))", re.ASCII)
+_MESSAGE_ID = re.compile(r"\bwamid\.[\w+/=-]+", re.ASCII)
+_STEP = re.compile(r"r|\d{1,6}", re.ASCII)
 # A desk's ids hold instants: seconds with a fraction.
 _INSTANT = re.compile(r"(?<!\d)\d{10}\.\d{6}(?!\d)")
 _SECRET_FIELD = re.compile(r"token|secret|password|authorization|api_key|signature|cookie", re.IGNORECASE)
@@ -61,6 +62,7 @@ _ACTS = re.compile(
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
+_SHORT = 40
 _LARGEST_PLAIN_NUMBER = 99_999_999
 _DEEPEST = 6
 
@@ -83,7 +85,14 @@ def _may_hold_secret(text: str) -> bool:
 
 
 def _hashed(found: re.Match[str]) -> str:
-    return f"wamid.#{hashlib.blake2b(found[0].encode(), digest_size=6).hexdigest()}"
+    """A message id's hash, and behind it the steps that were counted from the event of that name."""
+    whole = name = found[0]
+    head, slash, step = name.rpartition("/")
+    while slash and _STEP.fullmatch(step):
+        name = head
+        head, slash, step = name.rpartition("/")
+    digest = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+    return f"wamid.#{digest}{whole[len(name) :]}"
 
 
 def mask_tree(value: object, *, numbers: bool = True, name: str = "") -> object:
@@ -111,12 +120,26 @@ def clean(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> Mut
 
     Values of `SAFE_FIELDS` lose tokens and message ids that hold a number, but keep their digits.
     """
-    for name in [name for name in entry if _is_secret(name)]:
+    secret, safe, others = _sorted(tuple(entry))
+    for name in secret:
         del entry[name]
-    for name, value in entry.items():
-        if not name.startswith("_"):  # structlog's own bookkeeping, removed before anything is written
-            entry[name] = _safe(value) if name in SAFE_FIELDS else _masked(value, 0)
+    for name in safe:
+        entry[name] = _safe(entry[name])
+    for name in others:
+        entry[name] = _masked(entry[name], 0)
     return entry
+
+
+@functools.lru_cache(maxsize=1024)
+def _sorted(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The names that are secret, those of `SAFE_FIELDS`, and the others. The same few sets of names come all day."""
+    # What begins with `_` is structlog's own bookkeeping, removed before anything is written.
+    shown = [name for name in names if not (_is_secret(name) or name.startswith("_"))]
+    return (
+        tuple(name for name in names if _is_secret(name)),
+        tuple(name for name in shown if name in SAFE_FIELDS),
+        tuple(name for name in shown if name not in SAFE_FIELDS),
+    )
 
 
 def escape(text: str) -> str:
@@ -141,8 +164,16 @@ def _safe(value: object) -> object:
     return escape(_mask_ids(value)) if isinstance(value, str) else _masked(value, 0)
 
 
+@functools.lru_cache(maxsize=1024)
+def _word(text: str) -> str:
+    """A short text of a log line; names of events, kinds and reasons come again and again."""
+    return escape(mask_text(text))
+
+
 def _masked(value: object, depth: int) -> object:
-    if value is None or isinstance(value, bool | float):
+    if isinstance(value, str):
+        return _word(value) if len(value) < _SHORT else escape(mask_text(value))
+    if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
         return value if abs(value) <= _LARGEST_PLAIN_NUMBER else mask_text(str(value))
@@ -154,4 +185,4 @@ def _masked(value: object, depth: int) -> object:
         }
     if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
         return [_masked(inner, depth + 1) for inner in value]
-    return escape(mask_text(value if isinstance(value, str) else repr(value)))
+    return escape(mask_text(repr(value)))
