@@ -82,7 +82,7 @@ def _claim(turn: Turn, conversation: Conversation, agent: Agent, choice: Choice)
         turn.answer(
             conversation,
             choice.draft.account,
-            texts.choice_taken(other.name if other else "Somebody else"),
+            texts.choice_taken(other.name if other else "Somebody else", choice.draft.body),
             buttons=texts.choice_buttons(choice.token, may_claim=False),
             must_arrive=True,
         )
@@ -123,4 +123,6 @@ def wind_up(turn: Turn, conversation: Conversation) -> None:
     outbound.release_first(turn, conversation, len(conversation.held))
     for choice in turn.fresh(conversation).choices:
         keep(turn, conversation, choice)
-        turn.answer(conversation, choice.draft.account, texts.choice_dropped(), must_arrive=True)
+        turn.answer(
+            conversation, choice.draft.account, texts.choice_dropped(choice.draft.body), must_arrive=True
+        )

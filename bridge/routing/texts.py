@@ -310,16 +310,20 @@ def choice_again(number: int, contact: Contact, body: Document) -> Document:
     )
 
 
-def choice_taken(by: str) -> Document:
+def choice_taken(by: str, body: Document) -> Document:
     """Somebody else took the conversation before the author chose."""
     return say(
-        "{by} took this conversation meanwhile, so nothing was sent. Send your text all the same?", by=by
+        "{by} took this conversation meanwhile, so nothing was sent. Send “{text}” all the same?",
+        by=by,
+        text=excerpt(body),
     )
 
 
-def choice_dropped() -> Document:
+def choice_dropped(body: Document) -> Document:
     """A text whose author never chose, in a conversation that ended."""
-    return text("Your text that waited for your choice stays internal: the conversation ended.")
+    return say(
+        "“{text}”, which waited for your choice, stays internal: the conversation ended.", text=excerpt(body)
+    )
 
 
 def settled() -> Document:

@@ -72,7 +72,8 @@ async def test_only_the_author_chooses(shop: Shop) -> None:
     await talk.press("carla", talk.card, "claim")
     await talk.card_shows(shop.person("carla").id)
     await talk.press("ben", prompt, "claim_send")
-    await talk.told("ben", "took this conversation meanwhile")
+    again = await talk.told("ben", "took this conversation meanwhile")
+    assert "Ben's words" in shown(again)  # of several questions each says which text it is about
     assert talk.heard == []
     again = await talk.told("ben", "Send your text all the same?")
     await talk.press("ben", again, "send")
