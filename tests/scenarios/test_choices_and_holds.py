@@ -75,7 +75,7 @@ async def test_only_the_author_chooses(shop: Shop) -> None:
     again = await talk.told("ben", "took this conversation meanwhile")
     assert "Ben's words" in shown(again)  # of several questions each says which text it is about
     assert talk.heard == []
-    again = await talk.told("ben", "Send your text all the same?")
+    again = await talk.told("ben", "all the same?")
     await talk.press("ben", again, "send")
     await talk.hears("Ben's words")
     assert shop.person("carla").id in talk.shows()
