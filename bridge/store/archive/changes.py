@@ -58,11 +58,17 @@ class Changes(msgspec.Struct):
 
     contacts: dict[str, Row] = msgspec.field(default_factory=dict)
     """New or changed; `aliases`, `conversations`, `episodes`, `deliveries` likewise."""
+    heard: dict[str, Row] = msgspec.field(default_factory=dict)
+    """Stored contacts of whom no more than `first_at` or `last_at` changed: `of` (its `id`) and these two."""
     aliases: dict[str, Row] = msgspec.field(default_factory=dict)
     """Claims: the stored row stays when its `at` is later; `states` likewise."""
     states: dict[str, Row] = msgspec.field(default_factory=dict)
     """Rows of `contact_states`."""
     conversations: dict[str, Row] = msgspec.field(default_factory=dict)
+    talked: dict[str, Row] = msgspec.field(default_factory=dict)
+    """Stored conversations in which no more happened than that something was said: `of` (its `id`) and `last_at`,
+    `last_inbound_at`, `last_outbound_at`.
+    """
     episodes: dict[tuple[str, int], Row] = msgspec.field(default_factory=dict)
     messages: dict[str, Row] = msgspec.field(default_factory=dict)
     """New ones."""
@@ -87,6 +93,12 @@ INDEXED_OF_MESSAGE = ("seq", "conversation", "contact", "inbox", "direction", "i
 """The columns of a message that the full-text index is made from."""
 MESSAGE_WORDS = ("internal", "kind", "author", "account", "text", "body")
 """The columns of a message that a second `MessageNoted` about it replaces."""
+
+
+TIMES_OF_CONTACT = ("first_at", "last_at")
+"""The columns of a contact that every fact about it may change."""
+TIMES_OF_CONVERSATION = ("last_at", "last_inbound_at", "last_outbound_at")
+"""The columns of a conversation that a message changes."""
 
 
 def storable(text: str) -> str:

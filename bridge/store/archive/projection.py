@@ -38,6 +38,8 @@ from bridge.markup import plain
 from bridge.model import ACCEPTED_FATES, Direction, Fate, Priority, Status
 from bridge.store.archive.changes import (
     INDEXED_OF_MESSAGE,
+    TIMES_OF_CONTACT,
+    TIMES_OF_CONVERSATION,
     Changes,
     Noted,
     Reworded,
@@ -66,6 +68,8 @@ class _Projector:
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
         self._changes = Changes()
+        self._heard: set[str] = set()
+        self._talked: set[str] = set()
         self._reworded: dict[str, Row] = {}
         """What the full-text index has of messages that were noted again."""
 
@@ -87,6 +91,13 @@ class _Projector:
             after = {name: row[name] for name in INDEXED_OF_MESSAGE}
             if after != before:
                 self._changes.reworded.append(Reworded(before, after))
+        for contact in self._heard - self._changes.contacts.keys():
+            row = self._stored.contacts[contact]
+            self._changes.heard[contact] = {"of": contact, **{name: row[name] for name in TIMES_OF_CONTACT}}
+        for conversation in self._talked - self._changes.conversations.keys():
+            row = self._stored.conversations[conversation]
+            news = {name: row[name] for name in TIMES_OF_CONVERSATION}
+            self._changes.talked[conversation] = {"of": conversation, **news}
         return self._changes
 
     # --------------------------------------------------------------------------------------- contacts
@@ -106,18 +117,19 @@ class _Projector:
                 "last_at": at,
                 "seq": seq,
             }
-            self._stored.contacts[contact] = row
+            self._stored.contacts[contact] = self._changes.contacts[contact] = row
         elif at > row["last_at"]:
             row["last_at"] = at
+            self._heard.add(contact)
         elif at < row["first_at"]:
             row["first_at"] = at
-        self._changes.contacts[contact] = row
+            self._heard.add(contact)
         return row
 
     def _rename(self, contact: str, **known: str | None) -> None:
         row = self._stored.contacts[contact]
         row.update({name: value and storable(value) for name, value in known.items()})
-        self._changes.renamed[contact] = row
+        self._changes.contacts[contact] = self._changes.renamed[contact] = row
 
     def contact_noted(self, _seq: int, _at: int, fact: ContactNoted) -> None:
         if fact.contact:
@@ -146,7 +158,9 @@ class _Projector:
             if claimed is None or claimed["at"] <= at:
                 self._changes.aliases[name] = {"alias": name, "contact": storable(fact.contact), "at": at}
         if fact.merged is not None:
-            self._contact(fact.merged, -seq, at)["merged_into"] = storable(fact.contact)
+            row = self._contact(fact.merged, -seq, at)
+            row["merged_into"] = storable(fact.contact)
+            self._changes.contacts[fact.merged] = row
 
     # ---------------------------------------------------------------------------------- conversations
 
@@ -309,7 +323,7 @@ class _Projector:
             self._changes.contacts[fact.contact] = contact
         conversation = self._conversation(fact.conversation)
         if conversation is not None:
-            for name in ("last_at", "last_inbound_at", "last_outbound_at"):
+            for name in TIMES_OF_CONVERSATION:
                 kept = getattr(fact, name)
                 conversation[name] = conversation[name] if kept is None else micros(kept)
         for one in fact.episodes:
@@ -354,7 +368,7 @@ class _Projector:
 
     def message_noted(self, seq: int, at: int, fact: MessageNoted) -> None:
         inbound = fact.direction is Direction.INBOUND
-        conversation = self._conversation(fact.conversation)
+        conversation = self._stored.conversations.get(fact.conversation)
         words: Row = {
             "internal": fact.internal,
             "kind": storable(fact.kind),
@@ -374,6 +388,7 @@ class _Projector:
             return
         conversation["last_at"] = max(conversation["last_at"], at)
         conversation["last_inbound_at" if inbound else "last_outbound_at"] = at
+        self._talked.add(fact.conversation)
         if inbound:
             episode = self._stored.episodes.get((fact.conversation, conversation["episode"]))
             if episode is not None and episode["first_inbound_at"] is None:

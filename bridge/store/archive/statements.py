@@ -26,7 +26,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from bridge.store.archive import tables
-from bridge.store.archive.changes import INDEXED_OF_MESSAGE, MESSAGE_WORDS
+from bridge.store.archive.changes import (
+    INDEXED_OF_MESSAGE,
+    MESSAGE_WORDS,
+    TIMES_OF_CONTACT,
+    TIMES_OF_CONVERSATION,
+)
 
 Keys = str | list[str] | None
 """A list of keys as one parameter, so that a statement is the same whatever their number."""
@@ -56,6 +61,17 @@ class Statements:
         of_seq = tables.messages.c.seq == bindparam("of")
         self.fates = update(tables.messages).where(of_seq).values(_bound("fate", "parts", "code", "problem"))
         self.rewrite = update(tables.messages).where(of_seq).values(_bound(*MESSAGE_WORDS))
+        # Of a table with many indexes, SQLite writes anew those that have one of the columns that are set.
+        self.heard = (
+            update(tables.contacts)
+            .where(tables.contacts.c.id == bindparam("of"))
+            .values(_bound(*TIMES_OF_CONTACT))
+        )
+        self.talked = (
+            update(tables.conversations)
+            .where(tables.conversations.c.id == bindparam("of"))
+            .values(_bound(*TIMES_OF_CONVERSATION))
+        )
         self.drop_tags = delete_from(tables.tags).where(tables.tags.c.conversation == bindparam("of"))
 
     def keys(self, values: Iterable[str]) -> Keys:
@@ -71,10 +87,14 @@ class Statements:
         return self._insert(table)
 
     @functools.cache  # noqa: B019 - as above
-    def upsert(self, table: Table) -> Insert:
-        """Write rows, over those with the same key."""
+    def upsert(self, table: Table, *lasting: str) -> Insert:
+        """Write rows, over those with the same key but for their columns `lasting`, which never change."""
         insert = self._insert(table)
-        others = {one.name: insert.excluded[one.name] for one in table.columns if not one.primary_key}
+        others = {
+            one.name: insert.excluded[one.name]
+            for one in table.columns
+            if not one.primary_key and one.name not in lasting
+        }
         return insert.on_conflict_do_update(index_elements=_key(table), set_=others)
 
     @functools.cache  # noqa: B019 - as above

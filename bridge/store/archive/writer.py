@@ -232,14 +232,16 @@ class Writer:
     async def _save(self, connection: AsyncConnection, changes: Changes) -> None:
         make, many = self._statements, self._bulk.run
         await many(connection, make.upsert(tables.contacts), changes.contacts.values())
+        await many(connection, make.heard, changes.heard.values())
         await many(connection, make.put_latest(tables.aliases), changes.aliases.values())
         await many(connection, make.put_latest(tables.contact_states), changes.states.values())
         await many(connection, make.upsert(tables.conversations), changes.conversations.values())
+        await many(connection, make.talked, changes.talked.values())
         await many(connection, make.upsert(tables.episodes), changes.episodes.values())
         await many(connection, make.insert(tables.messages), changes.messages.values())
         await many(connection, make.fates, changes.fates.values())
         await many(connection, make.rewrite, changes.rewritten.values())
-        await many(connection, make.upsert(tables.deliveries), changes.deliveries.values())
+        await many(connection, make.upsert(tables.deliveries, "contact"), changes.deliveries.values())
         await many(connection, make.insert_new(tables.threads), changes.threads.values())
         await many(connection, make.insert_new(tables.posts), changes.posts.values())
         await many(connection, make.drop_tags, ({"of": conversation} for conversation in changes.tags))
