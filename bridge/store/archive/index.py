@@ -9,14 +9,15 @@ parser and the dictionaries of PostgreSQL have no say.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column, RowMapping, Select, TextClause, delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.archive import words
-from bridge.store.archive.bulk import Bulk
+from bridge.store.archive.bulk import Bulk, Step
 from bridge.store.archive.tables import contacts, messages, settings
 
 Row = Mapping[str, Any] | RowMapping
@@ -51,22 +52,44 @@ _FORGET_MESSAGE = text("DELETE FROM message_words WHERE seq = :seq")
 # -------------------------------------------------------------------------------------------- documents
 
 
-def message_document(row: Row) -> list[str]:
-    """What is indexed of a message: its words, and marks of everything it is looked for within."""
+def message_marks(row: Row) -> tuple[str, ...]:
+    """Of everything that a message is looked for within. They are indexed with its words."""
     direction = "note" if row["internal"] else row["direction"]
-    marks = (
-        contact_mark(row["contact"]),
-        conversation_mark(row["conversation"]),
-        inbox_mark(row["inbox"]),
+    return _marks(row["contact"], row["conversation"], row["inbox"], direction)
+
+
+@functools.lru_cache(maxsize=8192)
+def _marks(contact: str, conversation: str, inbox: str, direction: str) -> tuple[str, ...]:
+    return (
+        contact_mark(contact),
+        conversation_mark(conversation),
+        inbox_mark(inbox),
         direction_mark(direction),
     )
-    return words.document((row["text"],), marks)
 
 
-def contact_document(row: Row) -> list[str]:
+def _message_document(dialect: str, row: Row) -> str:
+    return _DOCUMENT[dialect]((row["text"],), message_marks(row))
+
+
+def _contact_document(dialect: str, row: Row) -> str:
     """What is indexed of a contact: name, username, and number with and without the country's code."""
     number = f"+{row['phone']}" if row["phone"] else ""
-    return words.document((row["name"], row["username"] or "", number))
+    return _DOCUMENT[dialect]((row["name"], row["username"] or "", number), ())
+
+
+def _vector(texts: Sequence[str], marks: Iterable[str]) -> str:
+    """A document as PostgreSQL reads a `tsvector`. No token has a quote or a backslash."""
+    places: dict[str, list[str]] = {}
+    for place, token in enumerate(words.document(texts, marks), 1):
+        places.setdefault(token, []).append(str(place))
+    return " ".join(f"'{token}':{','.join(found)}" for token, found in places.items())
+
+
+_DOCUMENT: Mapping[str, Callable[[Sequence[str], Iterable[str]], str]] = {
+    "sqlite": words.spelled,
+    "postgresql": _vector,
+}
 
 
 def contact_mark(contact: str) -> str:
@@ -92,60 +115,59 @@ def direction_mark(direction: str) -> str:
 # ---------------------------------------------------------------------------------------------- writing
 
 
+async def messages_added(dialect: str, rows: Iterable[Row]) -> Step:
+    """What indexes messages (rows of the table) that are not in the index yet."""
+    return await _indexed(_ADD_MESSAGE[dialect], rows, functools.partial(_message_document, dialect))
+
+
+async def messages_removed(dialect: str, rows: Iterable[Row]) -> Step:
+    """What takes messages out of the index; `rows` as they are in the table, from which they may then be deleted."""
+    if dialect == "sqlite":
+        return await _indexed(_TAKE_OUT, rows, functools.partial(_message_document, dialect))
+    return Step(_FORGET_MESSAGE, [{"seq": row["seq"]} for row in rows])
+
+
+async def contacts_put(dialect: str, rows: Sequence[Row]) -> tuple[Step, Step]:
+    """What indexes contacts (rows of the table) as they are now, whatever the index holds of them."""
+    added = await _indexed(_ADD_CONTACT[dialect], rows, functools.partial(_contact_document, dialect))
+    return _contacts_removed(dialect, [row["seq"] for row in rows]), added
+
+
+def _contacts_removed(dialect: str, seqs: Iterable[int]) -> Step:
+    return Step(_FORGET_CONTACT[dialect], [{"seq": seq} for seq in seqs])
+
+
+async def _indexed(statement: TextClause, rows: Iterable[Row], document: Callable[[Row], str]) -> Step:
+    made: list[dict[str, Any]] = []
+    for row in rows:
+        made.append({"seq": row["seq"], "words": document(row)})
+        if len(made) % _SLICE == 0:
+            await asyncio.sleep(0)
+    return Step(statement, made)
+
+
 async def add_messages(connection: AsyncConnection, rows: Iterable[Row]) -> None:
-    """Index messages (rows of the table) that are not in the index yet."""
-    await _add(connection, _ADD_MESSAGE, ((row["seq"], message_document(row)) for row in rows))
+    """Do what `messages_added` says."""
+    await _do(connection, await messages_added(connection.dialect.name, rows))
 
 
-async def remove_messages(connection: AsyncConnection, rows: Sequence[Row]) -> None:
-    """Take messages out of the index; `rows` as they are in the table, from which they may then be deleted."""
-    if connection.dialect.name == "sqlite":
-        gone = [{"seq": row["seq"], "words": " ".join(message_document(row))} for row in rows]
-        await _each(connection, _TAKE_OUT, gone)
-    else:
-        await _each(connection, _FORGET_MESSAGE, [{"seq": row["seq"]} for row in rows])
+async def remove_messages(connection: AsyncConnection, rows: Iterable[Row]) -> None:
+    """Do what `messages_removed` says."""
+    await _do(connection, await messages_removed(connection.dialect.name, rows))
 
 
 async def put_contacts(connection: AsyncConnection, rows: Sequence[Row]) -> None:
-    """Index contacts (rows of the table) as they are now, whatever the index holds of them."""
-    await remove_contacts(connection, [row["seq"] for row in rows])
-    found = ((row["seq"], contact_document(row)) for row in rows)
-    await _add(connection, _ADD_CONTACT, ((seq, tokens) for seq, tokens in found if tokens))
+    """Do what `contacts_put` says."""
+    await _do(connection, *await contacts_put(connection.dialect.name, rows))
 
 
-async def remove_contacts(connection: AsyncConnection, seqs: Sequence[int]) -> None:
+async def remove_contacts(connection: AsyncConnection, seqs: Iterable[int]) -> None:
     """Take contacts out of the index."""
-    gone = [{"seq": seq} for seq in seqs]
-    await _each(connection, _FORGET_CONTACT[connection.dialect.name], gone)
+    await _do(connection, _contacts_removed(connection.dialect.name, seqs))
 
 
-async def _add(
-    connection: AsyncConnection,
-    insertion: Mapping[str, TextClause],
-    documents: Iterable[tuple[int, list[str]]],
-) -> None:
-    dialect = connection.dialect.name
-    made = " ".join if dialect == "sqlite" else _vector
-    rows = []
-    for seq, tokens in documents:
-        rows.append({"seq": seq, "words": made(tokens)})
-        if len(rows) % _SLICE == 0:
-            await asyncio.sleep(0)
-    await _each(connection, insertion[dialect], rows)
-
-
-async def _each(
-    connection: AsyncConnection, statement: TextClause, rows: Sequence[Mapping[str, Any]]
-) -> None:
-    await _BULK[connection.dialect.name].run(connection, statement, rows)
-
-
-def _vector(tokens: Sequence[str]) -> str:
-    """A `tsvector` as PostgreSQL reads it. No token has a quote or a backslash."""
-    places: dict[str, list[str]] = {}
-    for place, token in enumerate(tokens, 1):
-        places.setdefault(token, []).append(str(place))
-    return " ".join(f"'{token}':{','.join(found)}" for token, found in places.items())
+async def _do(connection: AsyncConnection, *steps: Step) -> None:
+    await _BULK[connection.dialect.name].run(connection, steps)
 
 
 # ------------------------------------------------------------------------------------------ making anew

@@ -33,7 +33,7 @@ from bridge.store.archive.changes import (
     TIMES_OF_CONVERSATION,
 )
 
-Keys = str | list[str] | None
+Keys = str | list[str]
 """A list of keys as one parameter, so that a statement is the same whatever their number."""
 
 
@@ -45,6 +45,8 @@ class Statements:
         of_fact: BindParameter[bytes] = bindparam("keys", expanding=True)
         self.known = select(tables.journal.c.fact).where(tables.journal.c.fact.in_(of_fact))
         """Those of the hashes `keys` that the journal has."""
+        self.last = select(func.max(tables.journal.c.seq).label("seq"))
+        """The last number that was given away."""
         self.stored: dict[str, Select[Any]] = {
             "contacts": select(tables.contacts).where(self._among(tables.contacts.c.id)),
             "conversations": select(tables.conversations).where(self._among(tables.conversations.c.id)),
@@ -75,10 +77,8 @@ class Statements:
         self.drop_tags = delete_from(tables.tags).where(tables.tags.c.conversation == bindparam("of"))
 
     def keys(self, values: Iterable[str]) -> Keys:
-        """Keys as the parameter `keys` of `stored` takes them; None for none."""
+        """Keys as the parameter `keys` of `stored` takes them."""
         several = list(values)
-        if not several:
-            return None
         return orjson.dumps(several).decode() if self._sqlite else several
 
     @functools.cache  # noqa: B019 - one object a process, and a handful of tables

@@ -126,10 +126,15 @@ _groups = re.compile(r"(?<![^\W_])\+?\(?\d+(?:[\s().\-/–]{1,3}\d+)*(?![^\W_])"
 _signed = re.compile(r"(?<![^\W_])(?=[-–._/#\d]*[^\W\d_])[^\W_]+(?:[-–._/#][^\W_]+)+(?![^\W_])")
 
 
+_ascii_digit = re.compile(r"[0-9]")
+
+
 def codes(text: str) -> list[str]:
     """Numbers and codes of a text without their separators, where they were written with some: `600111222` for
     `600-111 222`. A phone number with its country code gives the one without it, too.
     """
+    if text.isascii() and not _ascii_digit.search(text):
+        return []  # None without a digit, and most texts have none.
     return [one.token for one in _codes(text)]
 
 
@@ -193,6 +198,25 @@ def document(texts: Iterable[str], marks: Iterable[str] = ()) -> list[str]:
     for one in (*extra, *marks):
         tail += (MARK, one)
     return found[: MOST_WORDS - len(tail)] + tail
+
+
+def spelled(texts: Sequence[str], marks: Iterable[str] = ()) -> str:
+    """`document` in one string, for an index that parts it at ASCII signs and takes capital letters for small ones. To
+    such an index plain text says the same as its tokens do.
+    """
+    if len(texts) != 1 or not _is_plain(texts[0]):
+        return " ".join(document(texts, marks))
+    found = [texts[0]]
+    for one in (*codes(texts[0]), *marks):
+        found += (MARK, one)
+    return " ".join(found)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing of it would be changed or cut before it is indexed."""
+    if not text.isascii() or len(text) > MOST_WORDS:
+        return False
+    return len(text) <= LONGEST_WORD or max(map(len, text.split()), default=0) <= LONGEST_WORD
 
 
 # -------------------------------------------------------------------------------------------- positions

@@ -10,23 +10,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.errors import BridgeError
 from bridge.instants import micros
 from bridge.journal import AnyFact, ErasureNoted, PruningNoted, Tally, pack, unpack
 from bridge.model import ContactId, EventId, LaneId
 from bridge.store.archive import erasing, index, projection, tables
-from bridge.store.archive.bulk import Bulk
+from bridge.store.archive.bulk import Bulk, Statement, Step
 from bridge.store.archive.changes import Changes, Noted, Row, Stored, Wanted, storable, wanted_by
 from bridge.store.archive.database import Database
-from bridge.store.archive.statements import Statements
+from bridge.store.archive.statements import Keys, Statements
 from bridge.store.archive.trouble import explain
 from bridge.store.entries import written_ms
 
@@ -91,6 +92,7 @@ class Writer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._statements = Statements(sqlite=database.is_sqlite)
+        self._dialect = "sqlite" if database.is_sqlite else "postgresql"
         self._bulk = Bulk()
 
     async def write(self, entries: Sequence[JournalEntry]) -> Written:
@@ -107,20 +109,37 @@ class Writer:
             raise
 
     async def _write(self, entries: Sequence[JournalEntry]) -> Written:
+        reads = list((await _read_all(entries)).values())
+        if not any(map(_takes_out, reads)):
+            try:
+                async with self._database.write() as connection:
+                    return await self._write_new(connection, reads, entries)
+            except BridgeError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the careful way finds it, and the fact it is about
+                log.debug("archive.batch_not_new", problem=type(error).__name__)
         async with self._database.write() as connection:
-            written = await self.append(connection, entries)
-            await self._move(connection, entries)
+            written = await self._append(connection, reads)
+            await self._bulk.run(connection, [self._moved(entries)])
         return written
+
+    async def _write_new(
+        self, connection: AsyncConnection, reads: Sequence[_Read], entries: Sequence[JournalEntry]
+    ) -> Written:
+        """Write facts of which none is in the journal and all can be projected, as nearly always: with one question
+        and one answer. Raises whatever the database says when it is not so; then nothing may be committed.
+        """
+        noted, rows, stored = await self._numbered(connection, reads)
+        changes = await _projected(stored, noted)
+        journal = Step(self._statements.insert(tables.journal), rows)
+        await self._bulk.run(connection, [journal, *await self._saved(changes), self._moved(entries)])
+        return Written(facts=len(reads), unreadable=len(reads) - len(noted))
 
     async def append(self, connection: AsyncConnection, entries: Sequence[JournalEntry]) -> Written:
         """Write the facts that are new in the transaction of `connection`, and move no watermark: for facts that the
         archive itself notes.
         """
-        reads = list((await _read_all(entries)).values())
-        known = await self._known(connection, [one.hash for one in reads])
-        new = [one for one in reads if one.hash not in known]
-        unreadable = await self._append(connection, new) if new else 0
-        return Written(facts=len(new), unreadable=unreadable)
+        return await self._append(connection, list((await _read_all(entries)).values()))
 
     async def rebuild(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> int:
         """Empty the projections and make them anew from the journal; how many facts there were.
@@ -146,30 +165,44 @@ class Writer:
 
     # -------------------------------------------------------------------------------------- the journal
 
-    async def _known(self, connection: AsyncConnection, hashes: Sequence[bytes]) -> set[bytes]:
-        rows = await connection.execute(self._statements.known, {"keys": hashes})
-        return {bytes(fact) for (fact,) in rows}
+    async def _numbered(
+        self, connection: AsyncConnection, reads: Sequence[_Read]
+    ) -> tuple[list[Noted], list[Row], Stored]:
+        """The facts that can be read, and all as rows of the journal, with their numbers if all are new; and the stored
+        rows they build on.
+        """
+        wanted = wanted_by(one.fact for one in reads if one.fact is not None)
+        (last, *found) = await self._bulk.ask(
+            connection, [(self._statements.last, None), *self._questions(wanted)]
+        )
+        first = (last[0]["seq"] or 0) + 1
+        rows = [{"seq": seq, **one.header} for seq, one in enumerate(reads, first)]
+        noted = [Noted(seq, one.fact) for seq, one in enumerate(reads, first) if one.fact is not None]
+        return noted, rows, _stored(found)
 
-    async def _append(self, connection: AsyncConnection, new: Sequence[_Read]) -> int:
+    async def _append(self, connection: AsyncConnection, reads: Sequence[_Read]) -> Written:
+        """Write those of the facts that are new, and project as many of them as can be."""
         journal = tables.journal
-        last = (await connection.execute(select(func.max(journal.c.seq)))).scalar() or 0
+        known = await connection.execute(self._statements.known, {"keys": [one.hash for one in reads]})
+        there = {bytes(fact) for (fact,) in known}
+        new = [one for one in reads if one.hash not in there]
+        last = (await connection.execute(self._statements.last)).scalar() or 0
         failed = 0
         for some in _parted(new, _erases):
             if _erases(some[0]):
                 some[0] = await _erased(connection, some[0], last + 1)
             rows = [{"seq": seq, **one.header} for seq, one in enumerate(some, last + 1)]
-            await self._bulk.run(connection, self._statements.insert(journal), rows)
+            await self._bulk.run(connection, [Step(self._statements.insert(journal), rows)])
             noted = [Noted(seq, one.fact) for seq, one in enumerate(some, last + 1) if one.fact is not None]
             failed += len(some) - len(noted) + await self._project_all(connection, noted)
             last += len(some)
-        return failed
+        return Written(facts=len(new), unreadable=failed)
 
-    async def _move(self, connection: AsyncConnection, entries: Sequence[JournalEntry]) -> None:
+    def _moved(self, entries: Sequence[JournalEntry]) -> Step:
         last = {one.lane: one.entry for one in entries}
         now = time.time_ns() // 1000
         rows = [{"lane": lane, "entry": entry, "at": now} for lane, entry in last.items()]
-        if rows:
-            await connection.execute(self._statements.upsert(tables.watermarks), rows)
+        return Step(self._statements.upsert(tables.watermarks), rows)
 
     # ----------------------------------------------------------------------------------- the projections
 
@@ -201,59 +234,75 @@ class Writer:
         return 0
 
     async def _project(self, connection: AsyncConnection, noted: Sequence[Noted]) -> None:
-        stored = await self._stored(connection, wanted_by(one.fact for one in noted))
-        projector = projection.begin(stored)
-        for some in _sliced(noted):
-            projector.apply(some)
-            await asyncio.sleep(0)
-        await self._save(connection, projector.changes())
+        found = await self._bulk.ask(connection, self._questions(wanted_by(one.fact for one in noted)))
+        changes = await _projected(_stored(found), noted)
+        await self._bulk.run(connection, await self._saved(changes))
 
-    async def _stored(self, connection: AsyncConnection, wanted: Wanted) -> Stored:
-        contacts = await self._rows(connection, tables.contacts.name, wanted.contacts)
-        conversations = await self._rows(connection, tables.conversations.name, wanted.conversations)
-        episodes = await self._rows(connection, tables.episodes.name, wanted.conversations)
-        messages = await self._rows(connection, tables.messages.name, wanted.messages)
-        deliveries = await self._rows(connection, tables.deliveries.name, wanted.sent)
-        return Stored(
-            contacts={row["id"]: row for row in contacts},
-            conversations={row["id"]: row for row in conversations},
-            episodes={(row["conversation"], row["episode"]): row for row in episodes},
-            messages={row["id"]: row for row in messages},
-            deliveries={(row["message"], row["part"], row["platform_id"]): row for row in deliveries},
-        )
+    def _questions(self, wanted: Wanted) -> list[tuple[Select[Any], Keys]]:
+        """For the rows that are wanted, in the order in which `_stored` takes the answers."""
+        keys, ask = self._statements.keys, self._statements.stored
+        conversations, messages = keys(wanted.conversations), keys(wanted.messages)
+        return [
+            (ask["contacts"], keys(wanted.contacts)),
+            (ask["conversations"], conversations),
+            (ask["episodes"], conversations),
+            (ask["messages"], messages),
+            (ask["deliveries"], keys(wanted.sent)),
+        ]
 
-    async def _rows(self, connection: AsyncConnection, table: str, keys: Iterable[str]) -> list[Row]:
-        wanted = self._statements.keys(keys)
-        if wanted is None:
-            return []
-        found = await connection.execute(self._statements.stored[table], {"keys": wanted})
-        return [dict(row) for row in found.mappings()]
+    async def _saved(self, changes: Changes) -> list[Step]:
+        """What writes the changes."""
+        make, dialect = self._statements, self._dialect
+        dropped = [{"of": conversation} for conversation in changes.tags]
+        tagged = [row for rows in changes.tags.values() for row in rows]
+        logs = [Step(make.insert(tables.metadata.tables[name]), rows) for name, rows in changes.logs.items()]
+        return [
+            _step(make.upsert(tables.contacts), changes.contacts),
+            _step(make.heard, changes.heard),
+            _step(make.put_latest(tables.aliases), changes.aliases),
+            _step(make.put_latest(tables.contact_states), changes.states),
+            _step(make.upsert(tables.conversations), changes.conversations),
+            _step(make.talked, changes.talked),
+            _step(make.upsert(tables.episodes), changes.episodes),
+            _step(make.insert(tables.messages), changes.messages),
+            _step(make.fates, changes.fates),
+            _step(make.rewrite, changes.rewritten),
+            _step(make.upsert(tables.deliveries, "contact"), changes.deliveries),
+            _step(make.insert_new(tables.threads), changes.threads),
+            _step(make.insert_new(tables.posts), changes.posts),
+            Step(make.drop_tags, dropped),
+            Step(make.insert(tables.tags), tagged),
+            *logs,
+            *await index.contacts_put(dialect, list(changes.renamed.values())),
+            await index.messages_removed(dialect, [one.before for one in changes.reworded]),
+            await index.messages_added(dialect, [one.after for one in changes.reworded]),
+            await index.messages_added(dialect, changes.messages.values()),
+        ]
 
-    async def _save(self, connection: AsyncConnection, changes: Changes) -> None:
-        make, many = self._statements, self._bulk.run
-        await many(connection, make.upsert(tables.contacts), changes.contacts.values())
-        await many(connection, make.heard, changes.heard.values())
-        await many(connection, make.put_latest(tables.aliases), changes.aliases.values())
-        await many(connection, make.put_latest(tables.contact_states), changes.states.values())
-        await many(connection, make.upsert(tables.conversations), changes.conversations.values())
-        await many(connection, make.talked, changes.talked.values())
-        await many(connection, make.upsert(tables.episodes), changes.episodes.values())
-        await many(connection, make.insert(tables.messages), changes.messages.values())
-        await many(connection, make.fates, changes.fates.values())
-        await many(connection, make.rewrite, changes.rewritten.values())
-        await many(connection, make.upsert(tables.deliveries, "contact"), changes.deliveries.values())
-        await many(connection, make.insert_new(tables.threads), changes.threads.values())
-        await many(connection, make.insert_new(tables.posts), changes.posts.values())
-        await many(connection, make.drop_tags, ({"of": conversation} for conversation in changes.tags))
-        await many(
-            connection, make.insert(tables.tags), (row for rows in changes.tags.values() for row in rows)
-        )
-        for table, rows in changes.logs.items():
-            await many(connection, make.insert(tables.metadata.tables[table]), rows)
-        await index.put_contacts(connection, list(changes.renamed.values()))
-        await index.remove_messages(connection, [one.before for one in changes.reworded])
-        await index.add_messages(connection, [one.after for one in changes.reworded])
-        await index.add_messages(connection, changes.messages.values())
+
+def _step(statement: Statement, rows: Mapping[Any, Row]) -> Step:
+    return Step(statement, list(rows.values()))
+
+
+def _stored(found: Sequence[Sequence[Row]]) -> Stored:
+    """The answers to `_questions`, by their keys."""
+    contacts, conversations, episodes, messages, deliveries = found
+    return Stored(
+        contacts={row["id"]: row for row in contacts},
+        conversations={row["id"]: row for row in conversations},
+        episodes={(row["conversation"], row["episode"]): row for row in episodes},
+        messages={row["id"]: row for row in messages},
+        deliveries={(row["message"], row["part"], row["platform_id"]): row for row in deliveries},
+    )
+
+
+async def _projected(stored: Stored, noted: Sequence[Noted]) -> Changes:
+    """What the facts change, worked out in pieces."""
+    projector = projection.begin(stored)
+    for some in _sliced(noted):
+        projector.apply(some)
+        await asyncio.sleep(0)
+    return projector.changes()
 
 
 # --------------------------------------------------------------------------------------------------- facts
@@ -286,6 +335,11 @@ def _parted(items: Iterable[T], begins: Callable[[T], bool]) -> Iterator[list[T]
         yield part
 
 
+def _takes_out(one: _Read) -> bool:
+    """Whether it deletes what was written before it."""
+    return isinstance(one.fact, ErasureNoted | PruningNoted)
+
+
 def _erases(one: _Read) -> bool:
     return isinstance(one.fact, ErasureNoted) and bool(one.fact.contact)
 
@@ -311,27 +365,17 @@ def _read(source: JournalEntry) -> _Read:
     """A fact and what the journal's columns say about it."""
     digest = fact_hash(source.data)
     fact = _decoded(source.data)
-    header: Row = {
-        "fact": digest,
-        "lane": source.lane,
-        "entry": source.entry,
-        "kind": UNREADABLE,
-        "at": written_ms(source.entry) * 1000,
-        "cause": "",
-        "contact": "",
-        "conversation": "",
-        "data": source.data,
-    }
-    if fact is not None:
-        header |= {
+    if fact is None:
+        told = _told(source)
+    else:
+        told = {
             "kind": type(fact).__name__,
             "at": micros(fact.at),
             "cause": storable(fact.cause),
             "contact": storable(fact.contact),
             "conversation": storable(fact.conversation),
         }
-    else:
-        header |= _told(source.data)
+    header = {"fact": digest, "lane": source.lane, "entry": source.entry, "data": source.data, **told}
     return _Read(digest, fact, header)
 
 
@@ -343,12 +387,13 @@ def _decoded(data: bytes) -> AnyFact | None:
         return None
 
 
-def _told(data: bytes) -> Row:
+def _told(source: JournalEntry) -> Row:
     """What a fact that cannot be read says all the same; so a contact's facts are found by later releases' kinds."""
     try:
-        found = _header_decoder.decode(data)
+        found = _header_decoder.decode(source.data)
     except (msgspec.MsgspecError, ValueError):
-        return {}
+        at = written_ms(source.entry) * 1000
+        return {"kind": UNREADABLE, "at": at, "cause": "", "contact": "", "conversation": ""}
     return {
         "kind": storable(found.type) or UNREADABLE,
         "at": micros(found.at),

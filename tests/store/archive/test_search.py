@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bridge.instants import micros
 from bridge.model import ContactId, ConversationId, InboxId
 from bridge.store.archive.database import Database
-from bridge.store.archive.index import message_document
+from bridge.store.archive.index import message_marks
 from bridge.store.archive.lookup import NEWEST_TESTED
 from bridge.store.archive.query import QueryError, matches, parse
 from bridge.store.archive.search import Scope, Search, SearchTooBroadError
+from bridge.store.archive.words import document
 from tests.support.rows import a_contact, a_conversation, a_message, fill
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,6 +41,11 @@ async def seqs(database: Database, typed: str, scope: Scope | None = None, limit
     return [hit.seq for hit in (await Search(database).find(typed, scope, limit=limit)).hits]
 
 
+def tokens(row: dict[str, Any]) -> list[str]:
+    """What is indexed of a message."""
+    return document((row["text"],), message_marks(row))
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_both_engines_agree_with_the_words(database: Database, seed: int) -> None:
     """Random messages and random queries: exactly those that `matches` says, newest first."""
@@ -60,7 +67,7 @@ async def test_both_engines_agree_with_the_words(database: Database, seed: int) 
             query = parse(typed)
         except QueryError:
             continue
-        expected = [row["seq"] for row in reversed(said) if matches(query, message_document(row))]
+        expected = [row["seq"] for row in reversed(said) if matches(query, tokens(row))]
         assert await seqs(database, typed, limit=100) == expected[:100], typed
 
 
@@ -159,7 +166,7 @@ async def test_pages_follow_each_other(database: Database, typed: str) -> None:
     ]
     await fill(database, said=said)
     query = parse(typed)
-    expected = [row["seq"] for row in reversed(said) if matches(query, message_document(row))]
+    expected = [row["seq"] for row in reversed(said) if matches(query, tokens(row))]
     found: list[int] = []
     before = None
     while True:
@@ -237,5 +244,5 @@ async def test_hostile_queries_are_answered(database: Database) -> None:
             query = parse(typed)
         except QueryError:
             continue
-        said = message_document(a_message(1, "a b NEAR(c) OR d:e 'x' \"y\" \\ & | ! <-> :* % _ {f} ^g +h"))
+        said = tokens(a_message(1, "a b NEAR(c) OR d:e 'x' \"y\" \\ & | ! <-> :* % _ {f} ^g +h"))
         assert bool(await seqs(database, typed)) == matches(query, said), typed

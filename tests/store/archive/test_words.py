@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+import string
 import unicodedata
 
 import pytest
@@ -16,6 +19,7 @@ from bridge.store.archive.words import (
     document,
     located,
     mark,
+    spelled,
     words,
 )
 
@@ -171,3 +175,33 @@ def test_marks_are_told_apart(one: str, two: str) -> None:
 def test_no_phrase_reaches_across() -> None:
     """The end of one text and the beginning of the next do not stand beside each other."""
     assert document(["a b", "c"], ["m"]) == ["a", "b", MARK, "c", MARK, "m"]
+
+
+_ascii_texts = st.text(string.printable + "\x00\x1f\x7f", max_size=40)
+_long_texts = st.builds(
+    lambda piece, times: piece * times, st.sampled_from(["ab", "A1-", "7 "]), st.integers(1, 90)
+)
+
+
+@given(st.one_of(_ascii_texts, _long_texts, st.text(max_size=20).filter(lambda one: one.isprintable())))
+def test_what_is_spelled_out_is_the_document(text: str) -> None:
+    """SQLite's index makes the same tokens of it, at the same places."""
+    marks = [mark("c", "7-ab"), mark("d", "in")]
+    assert _indexed(spelled([text], marks)) == list(enumerate(document([text], marks)))
+
+
+def test_what_is_spelled_out_is_bounded() -> None:
+    """As the document is."""
+    for long in ("x " * 20_000 + "600-111-222 " * 5_000, "x" * 40_000, "600-111-222 " * 1_300):
+        assert _indexed(spelled([long], ["m"])) == list(enumerate(document([long], ["m"])))
+
+
+def _indexed(words: str) -> list[tuple[int, str]]:
+    """The tokens of SQLite's index with their places."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.execute(
+            "CREATE VIRTUAL TABLE w USING fts5(words, content='', columnsize=0, tokenize='ascii')"
+        )
+        database.execute("CREATE VIRTUAL TABLE v USING fts5vocab(w, instance)")
+        database.execute("INSERT INTO w(rowid, words) VALUES (1, ?)", (words,))
+        return database.execute("SELECT offset, term FROM v ORDER BY offset").fetchall()
