@@ -42,9 +42,9 @@ class Statements:
 
     def __init__(self, *, sqlite: bool) -> None:
         self._sqlite = sqlite
-        of_fact: BindParameter[bytes] = bindparam("keys", expanding=True)
-        self.known = select(tables.journal.c.fact).where(tables.journal.c.fact.in_(of_fact))
-        """Those of the hashes `keys` that the journal has."""
+        of_fact: BindParameter[int] = bindparam("keys", expanding=True)
+        self.known = select(tables.journal.c.fact).where(tables.journal.c.at.in_(of_fact))
+        """The hashes of the facts that the journal has of the times `keys`."""
         self.last = select(func.max(tables.journal.c.seq).label("seq"))
         """The last number that was given away."""
         self.stored: dict[str, Select[Any]] = {

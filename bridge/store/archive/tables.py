@@ -38,7 +38,7 @@ journal = Table(
     "journal",
     metadata,
     Column("seq", Seq, primary_key=True, autoincrement=False),
-    Column("fact", LargeBinary, nullable=False, unique=True),  # 16-byte hash of `data`: a fact is there once
+    Column("fact", LargeBinary, nullable=False),  # 16-byte hash of `data`
     Column("lane", Text, nullable=False),
     Column(
         "entry", Text, nullable=False
@@ -50,7 +50,7 @@ journal = Table(
     Column("conversation", Text, nullable=False),  # empty for what concerns the contact alone
     Column("data", LargeBinary, nullable=False),  # the packed fact
     Index(None, "contact"),
-    Index(None, "at"),
+    Index(None, "at", "fact", unique=True),  # a fact is there once; its time is part of what the hash is of
 )
 
 watermarks = Table(
@@ -193,7 +193,6 @@ messages = Table(
     Index(None, "conversation", "seq"),
     Index(None, "at"),
     Index(None, "contact"),
-    Index(None, "platform_id"),
 )
 
 deliveries = Table(
@@ -211,7 +210,6 @@ deliveries = Table(
     Column("delivered_at", BigInteger),
     Column("read_at", BigInteger),
     Column("failed_at", BigInteger),
-    Index(None, "platform_id"),
     Index(None, "contact"),
 )
 

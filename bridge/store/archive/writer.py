@@ -183,7 +183,9 @@ class Writer:
     async def _append(self, connection: AsyncConnection, reads: Sequence[_Read]) -> Written:
         """Write those of the facts that are new, and project as many of them as can be."""
         journal = tables.journal
-        known = await connection.execute(self._statements.known, {"keys": [one.hash for one in reads]})
+        known = await connection.execute(
+            self._statements.known, {"keys": [one.header["at"] for one in reads]}
+        )
         there = {bytes(fact) for (fact,) in known}
         new = [one for one in reads if one.hash not in there]
         last = (await connection.execute(self._statements.last)).scalar() or 0

@@ -6,16 +6,22 @@ import asyncio
 from importlib import resources
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, text, update
 
+from bridge.instants import micros
+from bridge.journal import unpack
 from bridge.store.archive.database import Database
 from bridge.store.archive.schema import RELEASE, VERSION, check_version, migrate
 from bridge.store.archive.search import Search
 from bridge.store.archive.tables import metadata, settings
 from bridge.store.archive.trouble import ArchiveError, Trouble
+from bridge.store.archive.writer import UNREADABLE, JournalEntry, Writer, Written, fact_hash
+from tests.support.archive import LANE, Journal, rows
 from tests.support.rows import a_message, fill
 
 
@@ -46,6 +52,54 @@ async def test_a_new_database_is_made_and_then_left_alone(empty_url: str) -> Non
     async with database.read() as connection:
         await check_version(connection, database.where)
     await database.close()
+
+
+@pytest.mark.parametrize("version", ["0002", "0003"])
+async def test_what_an_earlier_release_archived_is_known(empty_url: str, version: str) -> None:
+    """A batch that it wrote and could not take out of Redis any more comes again, and changes nothing."""
+    journal = Journal()
+    entries = [
+        *journal.entries(journal.opened(), journal.said("hello")),
+        JournalEntry(LANE, "8-0", b"no fact"),
+    ]
+    old, new = Database(empty_url), Database(empty_url)
+
+    def begin(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", "bridge.store.archive:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+    async with old.write() as connection:
+        await connection.run_sync(begin)
+        # The journal's columns, and the hash by which a fact is known, are those of the first step.
+        last = text(
+            "INSERT INTO journal (seq, fact, lane, entry, kind, at, cause, contact, conversation, data)"
+            " VALUES (:seq, :fact, :lane, :entry, :kind, :at, '', :contact, '', :data)"
+        )
+        for seq, entry in enumerate(entries, 1):
+            fact = unpack(entry.data) if seq < 3 else None
+            row = {
+                "seq": seq,
+                "fact": fact_hash(entry.data),
+                "lane": entry.lane,
+                "entry": entry.entry,
+                "kind": type(fact).__name__ if fact else UNREADABLE,
+                "at": micros(fact.at) if fact else 8_000,
+                "contact": fact.contact if fact else "",
+                "data": entry.data,
+            }
+            await connection.execute(last, row)
+    await old.close()
+    assert await migrate(new) == version
+    writer = Writer(new)
+    assert await writer.write(entries) == Written(facts=0, unreadable=0)
+    more = journal.entries(journal.said("and again"))
+    assert await writer.write([*entries, *more]) == Written(facts=1, unreadable=0)
+    assert await writer.rebuild() == 4
+    assert [row["text"] for row in await rows(new, "messages")] == ["hello", "and again"]
+    await new.close()
 
 
 async def test_an_index_of_other_words_is_made_anew(database: Database) -> None:
