@@ -11,14 +11,15 @@ thread as a whole.
 from __future__ import annotations
 
 import asyncio
+import collections
 import operator
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import aiosqlite
 import msgspec
-from sqlalchemy import JSON, Dialect, Select, Table, TextClause, Update
+from sqlalchemy import JSON, Boolean, Compiled, Dialect, Select, Table, TextClause, Update, false, null, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import Delete, Insert
 
@@ -37,11 +38,18 @@ class Step(msgspec.Struct, frozen=True):
     rows: Sequence[Row]
 
 
-class _Plan(msgspec.Struct, frozen=True):
+class _Said(msgspec.Struct, frozen=True):
     """How a statement is said to the driver."""
 
     words: str
     values: Callable[[Row], Values]
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """How a statement is said to the driver for some rows."""
+
+    said: Callable[[Sequence[Row]], Iterable[tuple[_Said, Sequence[Row]]]]
+    """The ways to say it, with the rows that each is for."""
     is_plain: bool
     """Whether PostgreSQL's driver takes the values as they are."""
 
@@ -60,7 +68,7 @@ class Bulk:
         self._questions: dict[Select[Any], _Question] = {}
 
     async def run(self, connection: AsyncConnection, steps: Iterable[Step]) -> None:
-        """Run the steps one after the other; those without rows are none."""
+        """Run the steps one after the other; those without rows are none. The order of a step's rows makes no difference."""
         driver = await _sqlite(connection)
         ready: list[tuple[str, list[Values]]] = []
         for step in steps:
@@ -70,11 +78,12 @@ class Bulk:
             if driver is None and not plan.is_plain:
                 await connection.execute(step.statement, list(step.rows))
                 continue
-            rows = await _made(plan, step.rows)
-            if driver is None:
-                await connection.exec_driver_sql(plan.words, rows)
-            else:
-                ready.append((plan.words, rows))
+            made = await _made(plan, step.rows)
+            if driver is not None:
+                ready += made
+                continue
+            for words, rows in made:
+                await connection.exec_driver_sql(words, rows)
         if driver is not None and ready:
             await _in_thread(driver, lambda it: _run(it, ready))
 
@@ -124,12 +133,13 @@ def _run(driver: sqlite3.Connection, ready: Iterable[tuple[str, list[Values]]]) 
         driver.executemany(words, rows)
 
 
-async def _made(plan: _Plan, rows: Sequence[Row]) -> list[Values]:
-    made: list[Values] = []
+async def _made(plan: _Plan, rows: Sequence[Row]) -> list[tuple[str, list[Values]]]:
+    made: dict[str, list[Values]] = {}
     for start in range(0, len(rows), _SLICE):
-        made += map(plan.values, rows[start : start + _SLICE])
+        for said, some in plan.said(rows[start : start + _SLICE]):
+            made.setdefault(said.words, []).extend(map(said.values, some))
         await asyncio.sleep(0)
-    return made
+    return list(made.items())
 
 
 async def _named(names: tuple[str, ...], rows: Sequence[Values]) -> list[dict[str, Any]]:
@@ -141,22 +151,71 @@ async def _named(names: tuple[str, ...], rows: Sequence[Values]) -> list[dict[st
 
 
 def _planned(dialect: Dialect, statement: Statement) -> _Plan:
-    compiled = statement.compile(dialect=dialect)
-    names = list(compiled.positiontup or ())
     table = None if isinstance(statement, TextClause) else statement.table
-    packers = _packers(dialect, table) if isinstance(table, Table) else {}
-    plain = operator.itemgetter(*names) if len(names) > 1 else _alone(names[0])
-    if not packers:
-        return _Plan(str(compiled), plain, is_plain=True)
-    return _Plan(
-        str(compiled),
-        lambda row: plain({**row, **{name: pack(row[name]) for name, pack in packers.items()}}),
-        is_plain=False,
-    )
+    if not isinstance(table, Table):
+        return _Plan(_always(_said(statement.compile(dialect=dialect))), is_plain=True)
+    packers = _packers(dialect, table)
+    if packers:
+        said = _said(statement.compile(dialect=dialect))
+        packed = _Said(said.words, lambda row: said.values({**row, **_packed(packers, row)}))
+        return _Plan(_always(packed), is_plain=False)
+    names = [one.name for one in table.columns if one.nullable or isinstance(one.type, Boolean)]
+    if dialect.name == "sqlite" and isinstance(statement, Insert) and names:
+        return _Plan(_Shapes(dialect, statement, table, names).said, is_plain=True)
+    return _Plan(_always(_said(statement.compile(dialect=dialect))), is_plain=True)
+
+
+def _said(compiled: Compiled) -> _Said:
+    names = list(getattr(compiled, "positiontup", None) or ())
+    return _Said(str(compiled), operator.itemgetter(*names) if len(names) > 1 else _alone(names[0]))
+
+
+def _always(said: _Said) -> Callable[[Sequence[Row]], Iterable[tuple[_Said, Sequence[Row]]]]:
+    return lambda rows: ((said, rows),)
 
 
 def _alone(name: str) -> Callable[[Row], Values]:
     return lambda row: (row[name],)
+
+
+class _Shapes:
+    """Ways to say an INSERT that have NULL and truth in their words.
+
+    Python's driver of SQLite first asks all of Python how it would adapt a value that is no number and no text, which
+    costs more than to insert it.
+    """
+
+    def __init__(self, dialect: Dialect, statement: Insert, table: Table, varying: Sequence[str]) -> None:
+        self._dialect = dialect
+        self._statement = statement
+        self._names = [one.name for one in table.columns]
+        self._varying = varying
+        self._values = operator.itemgetter(*varying) if len(varying) > 1 else _alone(varying[0])
+        self._known: dict[_Shape, _Said] = {}
+
+    def said(self, rows: Sequence[Row]) -> Iterator[tuple[_Said, Sequence[Row]]]:
+        """Those for these rows."""
+        found: dict[_Shape, list[Row]] = collections.defaultdict(list)
+        for shape, row in zip(
+            [tuple(map(_NAMED.get, one)) for one in map(self._values, rows)], rows, strict=True
+        ):
+            found[shape].append(row)
+        for shape, some in found.items():
+            if shape not in self._known:
+                self._known[shape] = self._new(shape)
+            yield self._known[shape], some
+
+    def _new(self, shape: _Shape) -> _Said:
+        fixed = {
+            name: _WORDS[word] for name, word in zip(self._varying, shape, strict=True) if word is not None
+        }
+        others = [name for name in self._names if name not in fixed]
+        return _said(self._statement.values(fixed).compile(dialect=self._dialect, column_keys=others))
+
+
+_Shape = tuple[str | None, ...]
+_NAMED: dict[Any, str] = {None: "null", True: "true", False: "false"}
+_WORDS = {"null": null(), "true": true(), "false": false()}
 
 
 def _packers(dialect: Dialect, table: Table) -> dict[str, Callable[[Any], Any]]:
@@ -167,3 +226,7 @@ def _packers(dialect: Dialect, table: Table) -> dict[str, Callable[[Any], Any]]:
         if isinstance(one.type, JSON)
     }
     return {name: pack for name, pack in found.items() if pack is not None}
+
+
+def _packed(packers: Mapping[str, Callable[[Any], Any]], row: Row) -> dict[str, Any]:
+    return {name: pack(row[name]) for name, pack in packers.items()}

@@ -377,7 +377,9 @@ def _read(source: JournalEntry) -> _Read:
             "contact": storable(fact.contact),
             "conversation": storable(fact.conversation),
         }
-    header = {"fact": digest, "lane": source.lane, "entry": source.entry, "data": source.data, **told}
+    # Python's driver of SQLite takes a bytearray as it is; of bytes it asks how they should be adapted.
+    held = {"fact": bytearray(digest), "data": bytearray(source.data)}
+    header = {**held, "lane": source.lane, "entry": source.entry, **told}
     return _Read(digest, fact, header)
 
 
