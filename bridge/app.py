@@ -13,6 +13,7 @@ from aiohttp import web
 
 from bridge.actions import Alert
 from bridge.adapters.base import Claim, Marker, Placed
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
 from bridge.engine import Engine, EngineOptions
@@ -133,6 +134,7 @@ class Bridge:
         self.inlet = CountedInlet(self.redis, self._policies, self.metrics, copies, self.guard.check)
         self.channel = whatsapp_channel(settings)
         self.lag = Lag(self.redis, lanes(settings))
+        self._http = HttpClient()
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -162,11 +164,9 @@ class Bridge:
         """Connect and begin. Raises `ForeignError`, `ShardCountError`, `StoreUnavailableError`, `ArchiveError` (a newer
         release's archive), `OSError` (port taken).
         """
-        # No limit: each conversation has one call under way, and those that hang must not keep others waiting.
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-        )
-        desk = slack_desk(self.settings, self._session, self.inlet.roster)
+        # For what bolt does; calls are made with `_http`.
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        desk = slack_desk(self.settings, self._http, self.inlet.roster)
         self.guard.telling(lambda words: self._tell_later(desk, words))
         if self.has(ProcessRole.SCHEDULER):
             await self._migrate()
@@ -204,6 +204,7 @@ class Bridge:
         await self.channel.close()
         if self._session is not None:
             await self._session.close()
+        await self._http.aclose()
         await self.database.close()
         await self.redis.aclose()
         log.info("bridge.stopped")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.check import check as check_slack
 from bridge.adapters.whatsapp.check import check_webhook
 from bridge.errors import Finding, Level, StoreUnavailableError
@@ -142,9 +143,9 @@ async def _slack(settings: Settings) -> Sequence[Finding]:
     channels |= {f"alerts.{one.id}": one.admin_channel for one in settings.inboxes if one.admin_channel}
     if slack.admin_channel:
         channels["alerts"] = slack.admin_channel
-    async with aiohttp.ClientSession() as session:
+    async with contextlib.aclosing(HttpClient()) as http:
         return await check_slack(
-            slack_desk(settings, session),
+            slack_desk(settings, http),
             slack.mode.value,
             channels,
             app_token=slack.app_token.get_secret_value() if slack.app_token else None,

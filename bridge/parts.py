@@ -7,9 +7,8 @@ import secrets
 import socket
 from collections.abc import Callable
 
-import aiohttp
-
 from bridge.adapters.base import Inlet
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.roster import People
 from bridge.adapters.whatsapp.adapter import WhatsAppChannel
@@ -108,14 +107,12 @@ def open_redis(settings: Settings) -> JoinedRedis | ClusterRedis:
 # ---------------------------------------------------------------------------------- the platforms' sides
 
 
-def slack_desk(
-    settings: Settings, session: aiohttp.ClientSession, roster: Callable[[], Roster] = Roster
-) -> SlackDesk:
-    """The Slack workspace of the settings, on a shared session; `roster` is the latest snapshot of the people."""
+def slack_desk(settings: Settings, http: HttpClient, roster: Callable[[], Roster] = Roster) -> SlackDesk:
+    """The Slack workspace of the settings, on shared connections; `roster` is the latest snapshot of the people."""
     slack, people = settings.slack, settings.agents
     channels = {InboxId(one.id): one.channel for one in settings.inboxes}
     return SlackDesk(
-        session,
+        http,
         bot_token=slack.bot_token.get_secret_value(),
         api_url=slack.api_url,
         people=People(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import aiohttp
 import pytest
 
 from bridge.adapters.base import Placed
+from bridge.adapters.http import HttpClient
 from bridge.app import Bridge
 from bridge.errors import StoreUnavailableError
 from bridge.events import ModeChosen
@@ -51,8 +52,8 @@ async def test_the_pace_of_the_settings_is_the_pace_of_the_platforms() -> None:
     pace = {"SLACK_POSTS_PER_S": "2", "SLACK_POSTS_BURST": "4", "WHATSAPP_MESSAGES_PER_S": "20"}
     pace |= {"WHATSAPP_PAIR_EVERY_S": "4", "WHATSAPP_PAIR_BURST": "7"}
     settings = load_settings(None, complete() | {f"THREADLINE_PACE__{k}": v for k, v in pace.items()})
-    async with aiohttp.ClientSession() as session, whatsapp_channel(settings) as channel:
-        posts = slack_desk(settings, session).post_bucket("C0SUPPORT1")
+    async with contextlib.aclosing(HttpClient()) as http, whatsapp_channel(settings) as channel:
+        posts = slack_desk(settings, http).post_bucket("C0SUPPORT1")
         number, pair = channel.buckets(InboxId("support"), "phone:15550100311")
     assert (posts.per_s, posts.burst) == (2, 4)
     assert number.per_s == 20

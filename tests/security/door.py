@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.whatsapp.arrive import WhatsAppWebhook, signature
 from bridge.adapters.whatsapp.numbers import Number
@@ -63,6 +64,7 @@ class Door:
         self.workspace = slack_desk.Workspace(SlackConfig(mode="http"), 10.0)
         self._log = io.StringIO()
         self._runner: web.AppRunner | None = None
+        self._http = HttpClient()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -70,7 +72,7 @@ class Door:
         await self.workspace.start()
         self._session = session = aiohttp.ClientSession()
         desk = SlackDesk(
-            session,
+            self._http,
             bot_token=self.workspace.config.bot_token,
             api_url=f"{self.workspace.url}/slack/api/",
             roster=self.desk_inlet.roster,

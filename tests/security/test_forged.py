@@ -313,7 +313,7 @@ async def test_foreign_addresses_are_not_called(url: str) -> None:
     """Nothing is sent; as if Slack did not take it there any more."""
 
     class Never:
-        def post(self, *_: object, **__: object) -> None:
+        def request(self, *_: object, **__: object) -> None:
             raise AssertionError("it was called")
 
     caller = Caller(Never(), base_url="https://slack.com.example/api/", token="xoxb-1")  # type: ignore[arg-type]

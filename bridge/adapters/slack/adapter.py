@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay
 from bridge.adapters.base import Bucket, Capabilities, Marker
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack import panel, posts
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.ids import DESK, fresh_url, slack_user, time_ts
@@ -86,7 +86,7 @@ class SlackDesk:
 
     def __init__(  # noqa: PLR0913 - plain values, so that no settings reach in here
         self,
-        session: aiohttp.ClientSession,
+        http: HttpClient,
         *,
         bot_token: str,
         api_url: str = "https://slack.com/api/",
@@ -100,10 +100,10 @@ class SlackDesk:
     ) -> None:
         """Nothing is called before the first use.
 
-        `session` is shared and closed by its owner; the members of `channels` are agents of that inbox. `roster` is
+        `http` is shared and closed by its owner; the members of `channels` are agents of that inbox. `roster` is
         the latest snapshot of the people, whichever process read it: a contact who is called like one is marked.
         """
-        self.caller = Caller(session, base_url=api_url, token=bot_token, timeout_s=timeout_s)
+        self.caller = Caller(http, base_url=api_url, token=bot_token, timeout_s=timeout_s)
         self.profiles = Profiles(self.caller)
         self._roster = RosterReader(self.caller, self.profiles, people or People(), channels or {})
         self._now = now

@@ -7,7 +7,6 @@ slack_sdk costs several times as much per call and repeats posts whose fate is u
 from __future__ import annotations
 
 import asyncio
-import functools
 import math
 import re
 import time
@@ -15,17 +14,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import aiohttp
 import orjson
 
+from bridge.adapters.http import Answer, BrokenError, HttpClient, SlowError, UnsentError
 from bridge.adapters.slack import errors
 from bridge.errors import PlatformError
 
-_CERTAINLY_UNSENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-)
 _NOT_REPEATABLE = frozenset({"chat.postMessage"})
 # Slack takes JSON for methods that write and forms everywhere (Slack: Web API, POST bodies).
 _JSON_METHODS = frozenset({"reactions.add", "conversations.open"})
@@ -40,15 +34,15 @@ class Caller:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        http: HttpClient,
         *,
         base_url: str,
         token: str,
         timeout_s: float = 10.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`base_url` ends in `/api/`; `session` is shared and closed by its owner."""
-        self._session = session
+        """`base_url` ends in `/api/`; `http` is shared and closed by its owner."""
+        self._http = http
         self._base_url = base_url
         scheme, _, rest = base_url.partition("://")
         self._origin = f"{scheme}://{rest.partition('/')[0]}/"
@@ -123,18 +117,16 @@ class Caller:
         timeout_s: float | None,
         *,
         repeatable: bool,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        timeout = _timeout(timeout_s or self._timeout_s)
+    ) -> Answer:
         try:
-            async with self._session.post(
-                url, data=data, headers=headers, timeout=timeout, allow_redirects=False
-            ) as answer:
-                return answer.status, answer.headers, await answer.read()
-        except _CERTAINLY_UNSENT:
+            return await self._http.request(
+                "POST", url, headers, data, timeout_s=timeout_s or self._timeout_s
+            )
+        except UnsentError:
             raise errors.unreachable() from None
-        except TimeoutError:
+        except SlowError:
             raise errors.broken("timeout", repeatable=repeatable) from None
-        except aiohttp.ClientError:
+        except BrokenError:
             raise errors.broken("connection", repeatable=repeatable) from None
 
     async def _wait_out(self, key: tuple[str, str]) -> None:
@@ -151,7 +143,7 @@ class Caller:
             del self._quiet_until[key]
 
     def _limited(self, key: tuple[str, str], headers: Mapping[str, str]) -> PlatformError:
-        wait_s = _seconds(headers.get("Retry-After"))
+        wait_s = _seconds(headers.get("retry-after"))
         self._quiet_until[key] = max(self._now() + wait_s, self._quiet_until.get(key, 0.0))
         return errors.limited(wait_s)
 
@@ -167,12 +159,6 @@ class Caller:
         if error in {"ratelimited", "rate_limited"}:
             return self._limited(key, headers)
         return errors.refused(error, body, repeatable=repeatable, bot=self.bot_name)
-
-
-@functools.lru_cache(maxsize=16)
-def _timeout(total_s: float) -> aiohttp.ClientTimeout:
-    """Connecting has a bound of its own: when that is what took too long, nothing was sent."""
-    return aiohttp.ClientTimeout(total=total_s, connect=total_s / 2)
 
 
 def _encoded(method: str, args: Mapping[str, Any]) -> tuple[bytes, str]:

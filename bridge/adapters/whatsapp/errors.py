@@ -6,9 +6,9 @@ HTTP 400, so the code decides and the HTTP status only where there is no code.
 
 from __future__ import annotations
 
-import aiohttp
 import msgspec
 
+from bridge.adapters.http import HttpError, SlowError, UnsentError
 from bridge.errors import Failure, FailureKind
 
 _RETRY, _LIMITED, _WAIT = FailureKind.RETRY, FailureKind.LIMITED, FailureKind.WAIT
@@ -239,12 +239,11 @@ def _repeat(code: str, pause_s: float | None = None) -> Failure:
     return Failure(kind=_RETRY, code=code, words=_BUSY, retry_after_s=pause_s)
 
 
-def of_break_down(error: aiohttp.ClientError | TimeoutError | OSError, *, repeatable: bool) -> Failure:
+def of_break_down(error: HttpError, *, repeatable: bool) -> Failure:
     """The failure when no answer came: certain only when no connection was ever made."""
-    # Both timeout classes derive from TimeoutError; this one says that the connection was not made in time.
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+    if isinstance(error, UnsentError):
         return _repeat("connection")
-    code = "timeout" if isinstance(error, TimeoutError) else "connection"
+    code = "timeout" if isinstance(error, SlowError) else "connection"
     return _repeat(code) if repeatable else _open(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.sandbox.slack.config import SlackConfig
 from tests.support.slack_desk import MemoryInlet, Rig, Workspace, arrivals
@@ -25,7 +27,14 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def make_rig(session: aiohttp.ClientSession) -> AsyncIterator[MakeRig]:
+async def http() -> AsyncIterator[HttpClient]:
+    """What the Web API is called with."""
+    async with contextlib.aclosing(HttpClient()) as client:
+        yield client
+
+
+@pytest.fixture
+async def make_rig(session: aiohttp.ClientSession, http: HttpClient) -> AsyncIterator[MakeRig]:
     """Start a workspace and our side of it; `mode`, `scale` and settings of the workspace can be changed."""
     rigs: list[Rig] = []
     runners: list[web.AppRunner] = []
@@ -39,7 +48,7 @@ async def make_rig(session: aiohttp.ClientSession) -> AsyncIterator[MakeRig]:
         sandbox = Workspace(config, scale)
         await sandbox.start()
         api_url = f"{sandbox.url}/slack/api/"
-        desk = SlackDesk(session, bot_token=config.bot_token, api_url=api_url, **(people or {}))
+        desk = SlackDesk(http, bot_token=config.bot_token, api_url=api_url, **(people or {}))
         inlet = MemoryInlet()
         rig = Rig(sandbox, session, desk, inlet, arrivals(sandbox, desk, inlet, session, **(options or {})))
         rigs.append(rig)

@@ -7,10 +7,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.errors import CODES
 from bridge.errors import Failure, FailureKind, PlatformError
@@ -59,9 +59,9 @@ async def server() -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-def caller(server: Server, session: aiohttp.ClientSession) -> Caller:
+def caller(server: Server, http: HttpClient) -> Caller:
     """A caller with the patience of a busy machine."""
-    return Caller(session, base_url=server.url, token="xoxb-secret", timeout_s=10)
+    return Caller(http, base_url=server.url, token="xoxb-secret", timeout_s=10)
 
 
 async def failure(call: Awaitable[Any]) -> Failure:
@@ -157,11 +157,9 @@ async def test_a_cut_connection_is_unknown(server: Server, caller: Caller) -> No
     assert len(server.asked) == 1
 
 
-async def test_a_connection_that_was_never_made_is_certain(
-    session: aiohttp.ClientSession, unused_tcp_port: int
-) -> None:
+async def test_a_connection_that_was_never_made_is_certain(http: HttpClient, unused_tcp_port: int) -> None:
     """Nothing was sent, so even a post may simply be tried again."""
-    caller = Caller(session, base_url=f"http://127.0.0.1:{unused_tcp_port}/api/", token="xoxb-1", timeout_s=1)
+    caller = Caller(http, base_url=f"http://127.0.0.1:{unused_tcp_port}/api/", token="xoxb-1", timeout_s=1)
     got = await failure(caller.call("chat.postMessage", {}))
     assert (got.kind, got.code) == (FailureKind.RETRY, "connection")
 

@@ -10,6 +10,7 @@ import pytest
 
 import bridge.adapters.slack
 from bridge import commands
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
 from bridge.adapters.slack.interactions import SHORTCUT
@@ -35,9 +36,11 @@ def test_every_method_that_is_called_has_its_scopes() -> None:
     assert called == set(METHOD_SCOPES)
 
 
-async def test_every_event_has_a_listener_and_every_listener_an_event(session: aiohttp.ClientSession) -> None:
+async def test_every_event_has_a_listener_and_every_listener_an_event(
+    session: aiohttp.ClientSession, http: HttpClient
+) -> None:
     """What we subscribe to is what we handle; `message` comes as one event per kind of channel."""
-    arrivals = Arrivals(SlackDesk(session, bot_token="xoxb-1"), MemoryInlet(), session, bot_token="xoxb-1")
+    arrivals = Arrivals(SlackDesk(http, bot_token="xoxb-1"), MemoryInlet(), session, bot_token="xoxb-1")
     subscribed = {name.partition(".")[0] for name in EVENT_SCOPES}
     assert subscribed == set(arrivals.events)
 

@@ -6,15 +6,16 @@ import asyncio
 import copy
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import Identity, SlackDesk
 from bridge.adapters.slack.ids import Ref, agent_id, desk_user, fresh_url, reply_handle, time_ts, ts_time
 from bridge.adapters.slack.messages import MessageReader, words
@@ -50,8 +51,8 @@ async def reader() -> AsyncIterator[tuple[MessageReader, MemoryInlet]]:
     inlet.people = Roster(
         agents=tuple(Agent(id=agent_id(one), name="Ana", role=Role.AGENT, accounts=(one,)) for one in users)
     )
-    async with aiohttp.ClientSession() as session:
-        desk = SlackDesk(session, bot_token="xoxb-1", api_url="http://127.0.0.1:9/api/")
+    async with aclosing(HttpClient()) as http:
+        desk = SlackDesk(http, bot_token="xoxb-1", api_url="http://127.0.0.1:9/api/")
         yield MessageReader(inlet, Names(inlet, desk.profiles), lambda: AT), inlet
 
 
@@ -166,8 +167,8 @@ def test_odd_payloads_never_raise(name: str, data: st.DataObject) -> None:
 async def _read(event: dict[str, Any]) -> None:
     inlet = MemoryInlet()
     inlet.threads[ROOT] = REF
-    async with aiohttp.ClientSession() as session:
-        desk = SlackDesk(session, bot_token="xoxb-1", api_url="http://127.0.0.1:9/api/")
+    async with aclosing(HttpClient()) as http:
+        desk = SlackDesk(http, bot_token="xoxb-1", api_url="http://127.0.0.1:9/api/")
         reader = MessageReader(inlet, Names(inlet, desk.profiles), lambda: AT)
         await reader.message(event, WHO)
         await reader.reaction({"event": event, "event_id": "Ev1"}, WHO, added=True)

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import aiohttp
 import pytest
 
+from bridge.adapters.http import BrokenError, HttpError, SlowError, UnsentError
 from bridge.adapters.whatsapp import errors
 from bridge.errors import FailureKind
 from tests.adapters.whatsapp.support import FIXTURES
@@ -134,17 +134,13 @@ def test_what_the_platform_asks_us_to_wait_is_kept(header: str | None, expected:
 @pytest.mark.parametrize(
     "error, kind, code",
     [
-        (aiohttp.ConnectionTimeoutError(), R, "connection"),
-        (aiohttp.ServerDisconnectedError(), FailureKind.UNKNOWN, "connection"),
-        (aiohttp.ClientPayloadError(), FailureKind.UNKNOWN, "connection"),
-        (aiohttp.ClientOSError(32, "broken pipe"), FailureKind.UNKNOWN, "connection"),
-        (aiohttp.SocketTimeoutError(), FailureKind.UNKNOWN, "timeout"),
-        (TimeoutError(), FailureKind.UNKNOWN, "timeout"),
-        (ConnectionResetError(), FailureKind.UNKNOWN, "connection"),
+        (UnsentError(), R, "connection"),
+        (BrokenError(), FailureKind.UNKNOWN, "connection"),
+        (SlowError(), FailureKind.UNKNOWN, "timeout"),
     ],
 )
 def test_a_call_that_broke_down_is_certain_only_before_the_connection(
-    error: aiohttp.ClientError | OSError, kind: FailureKind, code: str
+    error: HttpError, kind: FailureKind, code: str
 ) -> None:
     """Anything after the connection was made may have reached the platform."""
     failure = errors.of_break_down(error, repeatable=False)
