@@ -38,6 +38,8 @@ async def read_body(request: web.Request, limit: int, within_s: float = WITHIN_S
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     try:
+        if request.content.is_eof():  # a small one came together with its head
+            return await _read(request, limit)
         async with asyncio.timeout(within_s):
             return await _read(request, limit)
     except TimeoutError:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -67,9 +66,8 @@ class _Order:
     def __init__(self) -> None:
         self._latest: dict[str, asyncio.Future[None]] = {}
 
-    @asynccontextmanager
-    async def turn(self, aliases: AbstractSet[str]) -> AsyncIterator[None]:
-        """Wait for everybody who came earlier for one of these aliases."""
+    async def turn(self, aliases: AbstractSet[str], work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work` after that of everybody who came earlier for one of these aliases."""
         latest = self._latest
         earlier = {latest[alias] for alias in aliases if alias in latest}
         mine = asyncio.get_running_loop().create_future()
@@ -77,7 +75,7 @@ class _Order:
         try:
             if earlier:
                 await asyncio.wait(earlier)
-            yield
+            await work()
         finally:
             mine.set_result(None)
             for alias in aliases:
@@ -152,11 +150,13 @@ class WhatsAppWebhook:
             self._odd(Oddity.NOT_JSON)
             return web.Response(status=400, text="The body is signed but is not JSON.\n")
         drafts = reader.drafts(reading, self._clock())
+
+        async def store() -> None:
+            if placed := await settle(self._inlet, drafts):
+                await self._inlet.append(placed)
+
         try:
-            async with self._order.turn({alias for draft in drafts for alias in draft.aliases}):
-                placed = await settle(self._inlet, drafts)
-                if placed:
-                    await self._inlet.append(placed)
+            await self._order.turn({alias for draft in drafts for alias in draft.aliases}, store)
         except StoreUnavailableError:
             self._odd(Oddity.NOT_STORED)
             return web.Response(
