@@ -266,9 +266,8 @@ class Engine:
         if not open_runs or room <= 0:
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._changed.wait(), 0.02 if open_runs else self._options.read_block_s
-                )
+                async with asyncio.timeout(0.02 if open_runs else self._options.read_block_s):
+                    await self._changed.wait()
             return
         entries = await self._store.read(
             {lane: run.cursor for lane, run in open_runs.items()},

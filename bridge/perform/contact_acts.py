@@ -89,7 +89,8 @@ class ContactActs:
         if left_s > 0:
             work.changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(work.changed.wait(), left_s)
+                async with asyncio.timeout(left_s):
+                    await work.changed.wait()
                 return
         tools.metrics.send(tools.performer.channel.name, "send", "uncertain")
         await tools.report(run, work, Uncertain(**tools.base(work), part=part))

@@ -139,7 +139,8 @@ async def test_a_commit_of_unknown_outcome_is_acted_on_once(town: Town, redis_ur
 
         stop = proxy.stop_at(hit, "after")
         await town.writes(ANA, "hello")
-        await asyncio.wait_for(stop.reached.wait(), 5)
+        async with asyncio.timeout(5):
+            await stop.reached.wait()
         proxy.go_on()
         assert worker.redis._link is not None
         worker.redis._link.close()

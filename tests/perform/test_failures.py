@@ -338,7 +338,8 @@ async def test_a_call_ends_before_the_hold_does(town: Town) -> None:
     worker = await town.worker("w2", hold_s=2.5, engine=options, perform={"send_timeout_s": 30.0})
     stall = town.channel.fault("send", "one", stall=True)
     await town.replies(ANA, "one")
-    await asyncio.wait_for(stall.reached.wait(), 2)
+    async with asyncio.timeout(2):
+        await stall.reached.wait()
     hold = worker.engine.hold(LANE)
     assert hold is not None
     await until(lambda: worker.metrics.errors["channel", "unknown"], 5, "the call's end")

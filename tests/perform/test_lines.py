@@ -398,7 +398,8 @@ async def test_stopping_does_not_wait_for_lines_that_only_wait(town: Town) -> No
     town.desk.fault("open_thread", problem=failure(FailureKind.RETRY, retry_after_s=200.0))
     await town.writes(ANA, "one")
     await until(lambda: worker.metrics.errors["desk", "retry"], 5, "the refusal")
-    await asyncio.wait_for(worker.stop(), 3)
+    async with asyncio.timeout(3):
+        await worker.stop()
 
 
 async def test_nothing_is_left_in_memory_when_all_is_done(town: Town) -> None:

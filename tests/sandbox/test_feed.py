@@ -60,7 +60,8 @@ async def test_subscriber_loses_nothing_while_it_works() -> None:
         feed.publish("a", burst=burst)
         feed.publish("b", burst=burst)
         await asyncio.sleep(0)
-    await asyncio.wait_for(task, 1)
+    async with asyncio.timeout(1):
+        await task
     assert [each["n"] for each in seen] == [1, 2, 3, 4, 5, 6]
 
 

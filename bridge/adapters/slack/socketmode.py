@@ -83,7 +83,8 @@ class SocketConnection:
         client: SocketModeClient = handler.client
         client.wss_uri = str(opened["url"])
         try:
-            await asyncio.wait_for(client.connect(), 2 * self._ping_s)  # type: ignore[no-untyped-call]
+            async with asyncio.timeout(2 * self._ping_s):
+                await client.connect()  # type: ignore[no-untyped-call]
             self.problem = None
             log.info("slack.socket_up")
             await self._watch(client)
