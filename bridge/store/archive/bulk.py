@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import itertools
 import operator
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -136,17 +137,19 @@ def _run(driver: sqlite3.Connection, ready: Iterable[tuple[str, list[Values]]]) 
 async def _made(plan: _Plan, rows: Sequence[Row]) -> list[tuple[str, list[Values]]]:
     made: dict[str, list[Values]] = {}
     for start in range(0, len(rows), _SLICE):
+        if start:
+            await asyncio.sleep(0)
         for said, some in plan.said(rows[start : start + _SLICE]):
             made.setdefault(said.words, []).extend(map(said.values, some))
-        await asyncio.sleep(0)
     return list(made.items())
 
 
 async def _named(names: tuple[str, ...], rows: Sequence[Values]) -> list[dict[str, Any]]:
     named: list[dict[str, Any]] = []
     for start in range(0, len(rows), _SLICE):
-        named += [dict(zip(names, row, strict=True)) for row in rows[start : start + _SLICE]]
-        await asyncio.sleep(0)
+        if start:
+            await asyncio.sleep(0)
+        named += map(dict, map(zip, itertools.repeat(names), rows[start : start + _SLICE]))
     return named
 
 

@@ -18,7 +18,7 @@ _body_encoder = msgspec.msgpack.Encoder()
 _body_decoder: msgspec.msgpack.Decoder[Document] = msgspec.msgpack.Decoder(Document)
 
 
-class Noted(msgspec.Struct, frozen=True):
+class Noted(msgspec.Struct, frozen=True, gc=False):
     """A fact with its number in the journal."""
 
     seq: int
@@ -59,16 +59,14 @@ class Changes(msgspec.Struct):
     contacts: dict[str, Row] = msgspec.field(default_factory=dict)
     """New or changed; `aliases`, `conversations`, `episodes`, `deliveries` likewise."""
     heard: dict[str, Row] = msgspec.field(default_factory=dict)
-    """Stored contacts of whom no more than `first_at` or `last_at` changed: `of` (its `id`) and these two."""
+    """Stored contacts of whom no more than `TIMES_OF_CONTACT` changed."""
     aliases: dict[str, Row] = msgspec.field(default_factory=dict)
     """Claims: the stored row stays when its `at` is later; `states` likewise."""
     states: dict[str, Row] = msgspec.field(default_factory=dict)
     """Rows of `contact_states`."""
     conversations: dict[str, Row] = msgspec.field(default_factory=dict)
     talked: dict[str, Row] = msgspec.field(default_factory=dict)
-    """Stored conversations in which no more happened than that something was said: `of` (its `id`) and `last_at`,
-    `last_inbound_at`, `last_outbound_at`.
-    """
+    """Stored conversations of which no more than `TIMES_OF_CONVERSATION` changed."""
     episodes: dict[tuple[str, int], Row] = msgspec.field(default_factory=dict)
     messages: dict[str, Row] = msgspec.field(default_factory=dict)
     """New ones."""
@@ -108,6 +106,8 @@ def storable(text: str) -> str:
 
 def packed_body(body: Document) -> bytes | None:
     """Formatted text for the column `body`; None where the plain text says it all."""
+    if len(body) == 1 and type(body[0]) is Text:
+        return None  # As most are.
     return None if all(isinstance(node, Text) for node in body) else _body_encoder.encode(body)
 
 

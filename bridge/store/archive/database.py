@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from bridge.errors import BridgeError
 from bridge.store.archive.trouble import ArchiveError, Trouble, explain
@@ -143,11 +145,18 @@ def _sqlite(url: URL, lock_wait_s: float, connections: int, pragmas: tuple[str, 
 
 def _begin_immediate(connection: Connection) -> None:
     """Take the write lock at once: a transaction that turns into a writer later could fail half-way."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    _say(connection, "BEGIN IMMEDIATE")
 
 
 def _begin_deferred(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    _say(connection, "BEGIN")
+
+
+def _say(connection: Connection, words: str) -> None:
+    """In one turn of the driver's thread; SQLAlchemy itself takes three."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, aiosqlite.Connection)  # noqa: S101 - the engine is SQLite's
+    await_only(driver.execute_fetchall(words))
 
 
 # ---------------------------------------------------------------------------------------------- PostgreSQL

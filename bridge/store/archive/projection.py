@@ -38,7 +38,6 @@ from bridge.markup import plain
 from bridge.model import ACCEPTED_FATES, Direction, Fate, Priority, Status
 from bridge.store.archive.changes import (
     INDEXED_OF_MESSAGE,
-    TIMES_OF_CONTACT,
     TIMES_OF_CONVERSATION,
     Changes,
     Noted,
@@ -92,12 +91,9 @@ class _Projector:
             if after != before:
                 self._changes.reworded.append(Reworded(before, after))
         for contact in self._heard - self._changes.contacts.keys():
-            row = self._stored.contacts[contact]
-            self._changes.heard[contact] = {"of": contact, **{name: row[name] for name in TIMES_OF_CONTACT}}
+            self._changes.heard[contact] = self._stored.contacts[contact]
         for conversation in self._talked - self._changes.conversations.keys():
-            row = self._stored.conversations[conversation]
-            news = {name: row[name] for name in TIMES_OF_CONVERSATION}
-            self._changes.talked[conversation] = {"of": conversation, **news}
+            self._changes.talked[conversation] = self._stored.conversations[conversation]
         return self._changes
 
     # --------------------------------------------------------------------------------------- contacts
@@ -369,19 +365,11 @@ class _Projector:
     def message_noted(self, seq: int, at: int, fact: MessageNoted) -> None:
         inbound = fact.direction is Direction.INBOUND
         conversation = self._stored.conversations.get(fact.conversation)
-        words: Row = {
-            "internal": fact.internal,
-            "kind": storable(fact.kind),
-            "author": fact.author,
-            "account": fact.account,
-            "text": storable(plain(fact.body)),
-            "body": packed_body(fact.body),
-        }
         known = self._stored.messages.get(fact.message)
         if known is None:
-            self._new_message(seq, at, fact, conversation, words)
+            self._new_message(seq, at, fact, conversation)
         else:
-            self._rewrite(fact.message, known, words)
+            self._rewrite(fact, known)
         if fact.post is not None:
             self._post(fact, at, fact.post.desk, fact.post.channel, fact.post.id, fact.message, ours=False)
         if conversation is None or fact.internal:
@@ -395,9 +383,7 @@ class _Projector:
                 episode["first_inbound_at"] = at
                 self._changes.episodes[fact.conversation, conversation["episode"]] = episode
 
-    def _new_message(
-        self, seq: int, at: int, fact: MessageNoted, conversation: Row | None, words: Row
-    ) -> None:
+    def _new_message(self, seq: int, at: int, fact: MessageNoted, conversation: Row | None) -> None:
         outbound = fact.direction is Direction.OUTBOUND and not fact.internal
         row = {
             "seq": seq,
@@ -407,7 +393,12 @@ class _Projector:
             "contact": storable(fact.contact),
             "inbox": storable(fact.inbox),
             "direction": fact.direction.value,
-            **words,
+            "internal": fact.internal,
+            "kind": storable(fact.kind),
+            "author": fact.author,
+            "account": fact.account,
+            "text": storable(plain(fact.body)),
+            "body": packed_body(fact.body),
             "platform_id": fact.platform_id and storable(fact.platform_id),
             "at": at,
             "sent_at": None if fact.sent_at is None else micros(fact.sent_at),
@@ -418,9 +409,17 @@ class _Projector:
         }
         self._stored.messages[fact.message] = self._changes.messages[fact.message] = row
 
-    def _rewrite(self, message: str, row: Row, words: Row) -> None:
-        if message not in self._changes.messages:
-            self._reworded.setdefault(message, {name: row[name] for name in INDEXED_OF_MESSAGE})
+    def _rewrite(self, fact: MessageNoted, row: Row) -> None:
+        words = {
+            "internal": fact.internal,
+            "kind": storable(fact.kind),
+            "author": fact.author,
+            "account": fact.account,
+            "text": storable(plain(fact.body)),
+            "body": packed_body(fact.body),
+        }
+        if fact.message not in self._changes.messages:
+            self._reworded.setdefault(fact.message, {name: row[name] for name in INDEXED_OF_MESSAGE})
             self._changes.rewritten[row["seq"]] = {"of": row["seq"], **words}
         row.update(words)
 

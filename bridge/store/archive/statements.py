@@ -66,12 +66,12 @@ class Statements:
         # Of a table with many indexes, SQLite writes anew those that have one of the columns that are set.
         self.heard = (
             update(tables.contacts)
-            .where(tables.contacts.c.id == bindparam("of"))
+            .where(tables.contacts.c.id == bindparam("id"))
             .values(_bound(*TIMES_OF_CONTACT))
         )
         self.talked = (
             update(tables.conversations)
-            .where(tables.conversations.c.id == bindparam("of"))
+            .where(tables.conversations.c.id == bindparam("id"))
             .values(_bound(*TIMES_OF_CONVERSATION))
         )
         self.drop_tags = delete_from(tables.tags).where(tables.tags.c.conversation == bindparam("of"))

@@ -31,6 +31,7 @@ FEWEST_DIGITS = 6
 LONGEST_CODE = 32
 MOST_CODES = 1_000
 """Digits from which on groups of them count as one number; characters of what is joined; such numbers in a text."""
+_FAR = LONGEST_WORD // 2
 
 # Canonical combining classes of what may be left out: Hebrew and Arabic points, and the generic ones above, below,
 # attached. Vowel signs and tones of other scripts tell words apart and stay.
@@ -126,16 +127,19 @@ _groups = re.compile(r"(?<![^\W_])\+?\(?\d+(?:[\s().\-/–]{1,3}\d+)*(?![^\W_])"
 _signed = re.compile(r"(?<![^\W_])(?=[-–._/#\d]*[^\W\d_])[^\W_]+(?:[-–._/#][^\W_]+)+(?![^\W_])")
 
 
-_ascii_digit = re.compile(r"[0-9]")
-
-
 def codes(text: str) -> list[str]:
     """Numbers and codes of a text without their separators, where they were written with some: `600111222` for
     `600-111 222`. A phone number with its country code gives the one without it, too.
     """
-    if text.isascii() and not _ascii_digit.search(text):
-        return []  # None without a digit, and most texts have none.
+    if text.isascii() and _digitless(text):
+        return []
     return [one.token for one in _codes(text)]
+
+
+def _digitless(text: str) -> bool:
+    """Whether plain text has no digit, as most has none: then there are no codes to look for."""
+    coded = text.encode("ascii")
+    return len(coded.translate(None, b"0123456789")) == len(coded)
 
 
 def _codes(text: str) -> list[Word]:
@@ -216,7 +220,11 @@ def _is_plain(text: str) -> bool:
     """Whether nothing of it would be changed or cut before it is indexed."""
     if not text.isascii() or len(text) > MOST_WORDS:
         return False
-    return len(text) <= LONGEST_WORD or max(map(len, text.split()), default=0) <= LONGEST_WORD
+    # A word that is too long reaches over one of these places, and far to one side of it.
+    for at in range(LONGEST_WORD, len(text), LONGEST_WORD + 1):
+        if " " not in text[at - _FAR : at] or (at + _FAR < len(text) and " " not in text[at : at + _FAR]):
+            return False
+    return True
 
 
 # -------------------------------------------------------------------------------------------- positions

@@ -42,7 +42,7 @@ _SLICE = 32
 """Facts that are worked on at a time: the relay runs on the same event loop."""
 
 
-class JournalEntry(msgspec.Struct, frozen=True):
+class JournalEntry(msgspec.Struct, frozen=True, gc=False):
     """One fact as it stands in a lane's journal. Those of a commit share an entry."""
 
     lane: LaneId
@@ -60,7 +60,7 @@ class Written(msgspec.Struct, frozen=True):
     """Of these, those that could not be read or projected."""
 
 
-class _Read(msgspec.Struct, frozen=True):
+class _Read(msgspec.Struct, frozen=True, gc=False):
     """A fact with what the journal's columns say about it."""
 
     hash: bytes
@@ -176,8 +176,7 @@ class Writer:
             connection, [(self._statements.last, None), *self._questions(wanted)]
         )
         first = (last[0]["seq"] or 0) + 1
-        rows = [{"seq": seq, **one.header} for seq, one in enumerate(reads, first)]
-        noted = [Noted(seq, one.fact) for seq, one in enumerate(reads, first) if one.fact is not None]
+        noted, rows = _with_numbers(reads, first)
         return noted, rows, _stored(found)
 
     async def _append(self, connection: AsyncConnection, reads: Sequence[_Read]) -> Written:
@@ -193,9 +192,8 @@ class Writer:
         for some in _parted(new, _erases):
             if _erases(some[0]):
                 some[0] = await _erased(connection, some[0], last + 1)
-            rows = [{"seq": seq, **one.header} for seq, one in enumerate(some, last + 1)]
+            noted, rows = _with_numbers(some, last + 1)
             await self._bulk.run(connection, [Step(self._statements.insert(journal), rows)])
-            noted = [Noted(seq, one.fact) for seq, one in enumerate(some, last + 1) if one.fact is not None]
             failed += len(some) - len(noted) + await self._project_all(connection, noted)
             last += len(some)
         return Written(facts=len(new), unreadable=failed)
@@ -286,6 +284,17 @@ def _step(statement: Statement, rows: Mapping[Any, Row]) -> Step:
     return Step(statement, list(rows.values()))
 
 
+def _with_numbers(reads: Sequence[_Read], first: int) -> tuple[list[Noted], list[Row]]:
+    """Those of the facts that can be read, and all as rows of the journal, numbered from `first`."""
+    noted, rows = [], []
+    for seq, one in enumerate(reads, first):
+        one.header["seq"] = seq
+        rows.append(one.header)
+        if one.fact is not None:
+            noted.append(Noted(seq, one.fact))
+    return noted, rows
+
+
 def _stored(found: Sequence[Sequence[Row]]) -> Stored:
     """The answers to `_questions`, by their keys."""
     contacts, conversations, episodes, messages, deliveries = found
@@ -320,7 +329,8 @@ async def _read_all(entries: Sequence[JournalEntry]) -> dict[bytes, _Read]:
     """The facts by their hashes, each once; others get their turn meanwhile."""
     found: dict[bytes, _Read] = {}
     for some in _sliced(entries):
-        found |= {one.hash: one for one in map(_read, some)}
+        for one in map(_read, some):
+            found[one.hash] = one
         await asyncio.sleep(0)
     return found
 
@@ -367,19 +377,21 @@ def _read(source: JournalEntry) -> _Read:
     """A fact and what the journal's columns say about it."""
     digest = fact_hash(source.data)
     fact = _decoded(source.data)
+    header: Row = {
+        # Python's driver of SQLite takes a bytearray as it is; of bytes it asks how they should be adapted.
+        "fact": bytearray(digest),
+        "lane": source.lane,
+        "entry": source.entry,
+        "data": bytearray(source.data),
+    }
     if fact is None:
-        told = _told(source)
+        header |= _told(source)
     else:
-        told = {
-            "kind": type(fact).__name__,
-            "at": micros(fact.at),
-            "cause": storable(fact.cause),
-            "contact": storable(fact.contact),
-            "conversation": storable(fact.conversation),
-        }
-    # Python's driver of SQLite takes a bytearray as it is; of bytes it asks how they should be adapted.
-    held = {"fact": bytearray(digest), "data": bytearray(source.data)}
-    header = {**held, "lane": source.lane, "entry": source.entry, **told}
+        header["kind"] = type(fact).__name__
+        header["at"] = micros(fact.at)
+        header["cause"] = storable(fact.cause)
+        header["contact"] = storable(fact.contact)
+        header["conversation"] = storable(fact.conversation)
     return _Read(digest, fact, header)
 
 

@@ -183,7 +183,22 @@ _long_texts = st.builds(
 )
 
 
-@given(st.one_of(_ascii_texts, _long_texts, st.text(max_size=20).filter(lambda one: one.isprintable())))
+_words_somewhere = st.builds(
+    lambda at, length, rest: "a " * at + "x" * length + rest,
+    st.integers(0, 70),
+    st.integers(60, 70),
+    st.sampled_from(["", " a", "-b" * 40]),
+)
+
+
+@given(
+    st.one_of(
+        _ascii_texts,
+        _long_texts,
+        _words_somewhere,
+        st.text(max_size=20).filter(lambda one: one.isprintable()),
+    )
+)
 def test_what_is_spelled_out_is_the_document(text: str) -> None:
     """SQLite's index makes the same tokens of it, at the same places."""
     marks = [mark("c", "7-ab"), mark("d", "in")]
