@@ -58,9 +58,9 @@ class ArchiverOptions(msgspec.Struct, frozen=True, kw_only=True):
     """So many entries of each lane are read at a time."""
     pause_s: float = 0.1
     """Between looks while there is nothing to do; also what a quiet bridge's lists wait for at most."""
-    linger_s: float = 0.2
+    linger_s: float = 0.5
     """After a round that found less than a batch: more facts then share the next transaction, whose own cost is that of
-    some fifty facts.
+    some fifty facts, and the pages that they change.
     """
     retry_s: float = 1.0
     """After a failure, doubled each time up to `retry_most_s`."""

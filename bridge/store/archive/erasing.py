@@ -38,7 +38,7 @@ async def erase(connection: AsyncConnection, contact: str, before: int) -> tuple
     if connection.dialect.name == "sqlite":
         # Overwrites what it takes out instead of only forgetting where it was.
         await connection.execute(text("PRAGMA secure_delete = ON"))
-    await _take_out_messages(connection, tables.messages.c.contact == contact)
+    await _take_out_messages(connection, tables.said_by([contact]))
     person = (
         await connection.execute(select(tables.contacts.c.seq).where(tables.contacts.c.id == contact))
     ).all()
@@ -101,7 +101,7 @@ async def tallies_of(connection: AsyncConnection, contact: str) -> tuple[Tally, 
     for inbox, count in await connection.execute(counted.group_by(episodes.c.inbox)):
         add(inbox, episodes=count)
     sorts = (said.c.inbox, said.c.internal, said.c.direction)
-    counted = select(*sorts, func.count()).where(said.c.contact == contact).group_by(*sorts)
+    counted = select(*sorts, func.count()).where(tables.said_by([contact])).group_by(*sorts)
     for inbox, internal, direction, count in await connection.execute(counted):
         add(inbox, **{_sort(internal=internal, direction=direction): count})
     earlier = select(gone.c.inbox, gone.c.messages_in, gone.c.messages_out, gone.c.notes)

@@ -68,7 +68,7 @@ async def expected(
     """How many messages and notes there are to export, to show how far it is."""
     counted = select(func.count()).select_from(tables.messages)
     if contacts is not None:
-        counted = counted.where(tables.messages.c.contact.in_(contacts))
+        counted = counted.where(tables.said_by(contacts))
     if since is not None:
         counted = counted.where(tables.messages.c.at >= micros(since))
     return int(await connection.scalar(counted) or 0)

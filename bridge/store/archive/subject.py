@@ -120,7 +120,7 @@ async def _recent(
     since = micros(now - RECORDS_LIVE)
     # News of a message keeps its record for longer than the message itself would.
     told = select(parts.c.message).where(parts.c.contact.in_(everybody), parts.c.at >= since)
-    live = said.c.contact.in_(everybody) & ((said.c.at >= since) | said.c.id.in_(told))
+    live = tables.said_by(everybody) & ((said.c.at >= since) | said.c.id.in_(told))
     rows = (await connection.execute(select(said.c.id, said.c.platform_id).where(live))).all()
     sent = select(parts.c.platform_id).where(parts.c.message.in_(select(said.c.id).where(live)))
     ids = [row.platform_id for row in rows if row.platform_id]

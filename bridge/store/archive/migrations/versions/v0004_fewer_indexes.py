@@ -17,6 +17,7 @@ depends_on = None
 def upgrade() -> None:
     """Change them. SQLite copies the journal for it: its constraints are part of the table."""
     op.drop_index("ix_messages_platform_id", "messages")
+    op.drop_index("ix_messages_contact", "messages")
     op.drop_index("ix_deliveries_platform_id", "deliveries")
     op.drop_index("ix_journal_at", "journal")
     with op.batch_alter_table("journal") as journal:
