@@ -122,6 +122,7 @@ def words(text: str) -> list[str]:
 # Most texts have neither, which is quickly seen.
 _maybe_groups = re.compile(r"\+\d|\d[\s().\-/–]{1,3}\d")
 _maybe_signed = re.compile(r"[^\W_][-–._/#][^\W_]")
+_numbers = re.compile("[0-9](?:.*[0-9])?", re.DOTALL)  # From a text's first digit to its last.
 # Groups of digits with what people put between them, and words with digits in them held together by signs.
 _groups = re.compile(r"(?<![^\W_])\+?\(?\d+(?:[\s().\-/–]{1,3}\d+)*(?![^\W_])")
 _signed = re.compile(r"(?<![^\W_])(?=[-–._/#\d]*[^\W\d_])[^\W_]+(?:[-–._/#][^\W_]+)+(?![^\W_])")
@@ -131,22 +132,29 @@ def codes(text: str) -> list[str]:
     """Numbers and codes of a text without their separators, where they were written with some: `600111222` for
     `600-111 222`. A phone number with its country code gives the one without it, too.
     """
-    if text.isascii() and _digitless(text):
-        return []
     return [one.token for one in _codes(text)]
 
 
-def _digitless(text: str) -> bool:
-    """Whether plain text has no digit, as most has none: then there are no codes to look for."""
+def _around_digits(text: str) -> tuple[int, int]:
+    """The part of a text that all its codes are in. None is without a digit, and most texts are."""
+    if not text.isascii():
+        return 0, len(text)  # What is a digit is a longer story there.
     coded = text.encode("ascii")
-    return len(coded.translate(None, b"0123456789")) == len(coded)
+    numbers = None if len(coded.translate(None, b"0123456789")) == len(coded) else _numbers.search(text)
+    if numbers is None:
+        return 0, 0
+    end = text.find(" ", numbers.end())
+    return text.rfind(" ", 0, numbers.start()) + 1, len(text) if end < 0 else end
 
 
 def _codes(text: str) -> list[Word]:
+    start, end = _around_digits(text)
+    if start == end:
+        return []
     found: dict[str, Word] = {}
     for maybe, pattern in ((_maybe_groups, _groups), (_maybe_signed, _signed)):
-        if maybe.search(text):
-            for match in pattern.finditer(text):
+        if maybe.search(text, start, end):
+            for match in pattern.finditer(text, start, end):
                 for form in _joined(match.group()):
                     found.setdefault(form, Word(form, *match.span()))
     return list(found.values())[:MOST_CODES]
@@ -155,8 +163,10 @@ def _codes(text: str) -> list[Word]:
 def _joined(raw: str) -> Iterator[str]:
     """The forms in which a number or code is found without what stands between its groups."""
     groups = words(raw)
+    if len(groups) < 2 and not raw.startswith("+"):
+        return  # It is a word as it stands.
     joined = "".join(groups)
-    digits = sum(char.isdigit() for char in joined)
+    digits = sum(map(str.isdigit, joined))
     if not digits or len(joined) > LONGEST_CODE or (joined.isdigit() and digits < FEWEST_DIGITS):
         return
     if len(groups) > 1:

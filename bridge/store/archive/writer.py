@@ -311,8 +311,9 @@ async def _projected(stored: Stored, noted: Sequence[Noted]) -> Changes:
     """What the facts change, worked out in pieces."""
     projector = projection.begin(stored)
     for some in _sliced(noted):
-        projector.apply(some)
         await asyncio.sleep(0)
+        projector.apply(some)
+    await asyncio.sleep(0)
     return projector.changes()
 
 

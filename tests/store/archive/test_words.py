@@ -165,6 +165,12 @@ def test_a_document_is_bounded() -> None:
     assert made[-1] == mark("c", "7-ab")
 
 
+@given(st.text("ab01 -+._/#()\n\t", max_size=40))
+def test_where_a_text_is_plain_makes_no_difference_to_codes(text: str) -> None:
+    """Of plain text only a part is looked through."""
+    assert codes(text) == codes(text + " \u00e9")
+
+
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_marks_are_told_apart(one: str, two: str) -> None:
     """Two values never give the same mark, and no text gives one."""
