@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import msgspec
 
+from bridge.content import NO_MARKS, Content, Marks
 from bridge.markup import Document
 from bridge.model import (
     ActionId,
@@ -90,13 +91,10 @@ class Relay(ContactAction, frozen=True, kw_only=True):
     repeat = Repeat.LOOKUP
     message: MessageId
     author: str
-    body: Document
-    """The contact's words, or ours (`notice`) about what cannot be shown."""
+    content: Content
     sent_at: datetime | None = None
     """Set when the message is late and the time it was written has to be shown."""
-    notice: bool = False
-    """`body` is our own description of something we cannot show (unsupported kind)."""
-    forwarded: bool = False
+    marks: Marks = NO_MARKS
     quoted: str | None = None
 
 

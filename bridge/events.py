@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from bridge.content import NO_MARKS, Content, Marks
 from bridge.errors import Failure
 from bridge.markup import Document
 from bridge.model import (
@@ -48,13 +49,11 @@ class ContactEvent(Event, frozen=True, kw_only=True):
 
 
 class MessageReceived(ContactEvent, frozen=True, kw_only=True):
-    """The contact wrote. `kind` is `text`, or the platform's own word for what we cannot show yet."""
+    """The contact wrote, or sent something else: whatever `content` says."""
 
     inbox: InboxId
     platform_id: str
-    kind: str
-    body: Document
-    """Empty when `kind` is not `text`."""
+    content: Content
     sent_at: datetime
     """The platform's time; shown when it is much older than `at`."""
     name: str | None = None
@@ -64,9 +63,7 @@ class MessageReceived(ContactEvent, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
     quoted: str | None = None
     """Platform id of the message it answers."""
-    forwarded: bool = False
-    caption: str = ""
-    """Any text that came with an unsupported kind (e.g. an image's caption)."""
+    marks: Marks = NO_MARKS
     asked: bool = False
     """To or from a contact that was joined into another: whether it is known there; see `routing.joins.asks`."""
 

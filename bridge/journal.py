@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from bridge.content import NO_MARKS, Content, Marks
 from bridge.markup import Document
 from bridge.model import (
     AgentId,
@@ -53,8 +54,10 @@ class MessageNoted(Fact, frozen=True, kw_only=True):
     message: MessageId
     direction: Direction
     body: Document
+    """What was said, as words."""
     internal: bool = False
     kind: str = "text"
+    """`content.kind_of` of it."""
     author: AgentId | None = None
     account: DeskUser | None = None
     platform_id: str | None = None
@@ -62,6 +65,9 @@ class MessageNoted(Fact, frozen=True, kw_only=True):
     """Inbound: the platform's time of writing; `at` is when it arrived."""
     post: Post | None = None
     """Outbound and internal: the staff post that the words were typed in; None for other doors."""
+    content: Content | None = None
+    """What was said, where it is more than its words."""
+    marks: Marks = NO_MARKS
 
 
 class PostNoted(Fact, frozen=True, kw_only=True):

@@ -7,9 +7,9 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bridge.actions import Relay
+from bridge.content import Words, described, kind_of
 from bridge.events import ContactChanged, MessageReceived, ModeChanged
 from bridge.journal import AliasesNoted, MessageNoted
-from bridge.markup import Document
 from bridge.model import (
     Contact,
     Conversation,
@@ -47,21 +47,18 @@ def received(turn: Turn, event: MessageReceived) -> None:
             last_inbound_at=event.at,
         )
     )
-    shown = event.body if event.kind == "text" else texts.cannot_show(event.kind, event.caption)
-    _relay(turn, event, conversation, shown, written)
+    _relay(turn, event, conversation, written)
 
 
-def _relay(
-    turn: Turn, event: MessageReceived, conversation: Conversation, shown: Document, written: datetime
-) -> None:
+def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, written: datetime) -> None:
     message = message_id(turn.lane, event.id)
     author = texts.contact_name(turn.contact)
+    said = described(event.content)
     late = (event.at - written).total_seconds() > turn.context.policies.late_after_s
     relay: Relay = replace(
-        turn.relay(conversation, message, author, shown),
+        turn.relay(conversation, message, author, event.content),
         sent_at=written if late else None,
-        notice=event.kind != "text",
-        forwarded=event.forwarded,
+        marks=event.marks,
         quoted=_quoted(turn, event.quoted) if event.quoted else None,
     )
     turn.add(relay)
@@ -74,16 +71,18 @@ def _relay(
             platform_id=event.platform_id,
         )
     )
-    turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(shown, RECENT_LIMIT), message)
+    turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(said, RECENT_LIMIT), message)
     turn.fact(
         MessageNoted(
             **turn.stamp(conversation.inbox, conversation.id),
             message=message,
             direction=Direction.INBOUND,
-            body=shown,
-            kind=event.kind,
+            body=said,
+            kind=kind_of(event.content),
             platform_id=event.platform_id,
             sent_at=event.sent_at,
+            content=None if isinstance(event.content, Words) else event.content,
+            marks=event.marks,
         )
     )
 

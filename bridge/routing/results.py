@@ -16,6 +16,7 @@ from bridge.actions import (
     Send,
     UpdateCard,
 )
+from bridge.content import described
 from bridge.errors import Failure, FailureKind
 from bridge.events import (
     DeliveryChanged,
@@ -242,7 +243,7 @@ def _post_failed(turn: Turn, action: Relay | PostNotice, failure: Failure) -> No
         return
     if isinstance(action, Relay):
         # In its stead and in its turn, in words that nothing can be wrong with.
-        body = texts.not_shown(action.author, action.body, failure.words)
+        body = texts.not_shown(action.author, described(action.content), failure.words)
         turn.replaced[action.id] = PostNotice(
             id=action.id,
             seq=action.seq,

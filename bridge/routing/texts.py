@@ -104,15 +104,6 @@ def contact_label(contact: Contact) -> str:
     return one_line(contact.label()) or "no number"
 
 
-def cannot_show(kind: str, caption: str) -> Document:
-    """In place of a message of a kind that cannot be shown."""
-    if kind in {"unsupported", "unknown", ""}:
-        said = text("sent something that the platform does not let us read")
-    else:
-        said = say("sent something that cannot be shown here yet ({kind})", kind=kind.replace("_", " "))
-    return compact((*said, Text(f". It came with the text:\n{clean(caption)}"))) if caption.strip() else said
-
-
 def earlier_message() -> str:
     """Stands for a quoted message whose text is not known any more."""
     return "an earlier message"

@@ -30,6 +30,7 @@ from bridge.actions import (
     ShowTrace,
     UpdateCard,
 )
+from bridge.content import Content
 from bridge.events import ContactEvent, DeskEvent, Event
 from bridge.journal import AnyFact
 from bridge.markup import Document
@@ -291,13 +292,13 @@ class Turn:
             replace(conversation, opening=action.id, card_version=version, opened_version=version)
         )
 
-    def relay(self, conversation: Conversation, message: MessageId, author: str, body: Document) -> Relay:
+    def relay(self, conversation: Conversation, message: MessageId, author: str, content: Content) -> Relay:
         """A `Relay`, not yet added: the caller completes it and calls `add`."""
         return Relay(
             **self._head(conversation),
             message=message,
             author=author,
-            body=body,
+            content=content,
         )
 
     def notice(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bridge.actions import Line, OpenThread, Relay
+from bridge.content import Words
 from bridge.errors import FailureKind
 from bridge.markup import text
 from bridge.model import ActionId, ConversationId, InboxId, LaneId, MessageId, lane_of
@@ -29,7 +30,7 @@ def relay(seq: int) -> Relay:
         conversation=ConversationId("1-251"),
         message=MessageId(f"1-{seq}"),
         author="Ana",
-        body=text(str(seq)),
+        content=Words(text(str(seq))),
     )
 
 

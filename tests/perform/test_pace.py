@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bridge.adapters.base import Bucket
+from bridge.content import described
 from bridge.errors import StoreUnavailableError
 from bridge.markup import bare
 from bridge.perform.pace import Pace
@@ -217,4 +218,4 @@ async def test_messages_of_a_shared_post_of_unknown_fate_are_all_found(town: Tow
     for event in written:
         (post,) = (await town.record(event)).posts
         standing = next(one for one in town.desk.posts if one.post == post)
-        assert bare(event.body) in standing.words.split("\n")
+        assert bare(described(event.content)) in standing.words.split("\n")

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.actions import Answer, Emit, OpenThread, PostNotice, Relay, Send, UpdateCard
+from bridge.content import NO_MARKS, Card, Cards, Detail, Forwarded, Marks, Referral, Words, described
 from bridge.events import ContactChanged, ConversationNoted, unpack
 from bridge.journal import (
     AliasesNoted,
@@ -43,7 +44,7 @@ def test_further_messages_continue_it() -> None:
     world.receive("one")
     world.receive("two")
     assert not world.new(OpenThread)
-    assert [bare(one.body) for one in world.all(Relay)] == ["one", "two"]
+    assert [bare(described(one.content)) for one in world.all(Relay)] == ["one", "two"]
     assert [one.seq for one in world.made] == [1, 2, 3, 4]
 
 
@@ -133,27 +134,26 @@ def test_only_a_late_message_shows_when_it_was_written(late_s: int, shown: bool)
     assert world.one(Relay).sent_at == (written if shown else None)
 
 
-@pytest.mark.parametrize(
-    "kind,caption,words",
-    [
-        ("unsupported", "", "sent something that the platform does not let us read"),
-        ("unknown", "", "sent something that the platform does not let us read"),
-        ("image", "", "sent something that cannot be shown here yet (image)"),
-        (
-            "image",
-            "my cat",
-            "sent something that cannot be shown here yet (image). It came with the text:\nmy cat",
-        ),
-        ("some_new_thing", "", "sent something that cannot be shown here yet (some new thing)"),
-    ],
-)
-def test_what_cannot_be_shown_is_described(kind: str, caption: str, words: str) -> None:
-    """It is one relay like any other, marked as our own words."""
+def test_whatever_a_contact_sends_is_shown_and_told_in_words() -> None:
+    """The desk gets all of it; the history and the journal what it says, and the journal the rest beside it."""
     world = World()
-    world.receive(kind=kind, body=(), caption=caption)
+    card = Cards((Card("Ines Duarte", phones=(Detail("+351 910", "Work"),)),))
+    came_by = Marks(Forwarded.ONCE, Referral(kind="ad", headline="Boots"))
+    world.receive(content=card, marks=came_by)
     relay = world.one(Relay)
-    assert relay.notice
-    assert bare(relay.body) == words
+    assert (relay.content, relay.marks) == (card, came_by)
+    noted = next(fact for fact in world.last.facts if isinstance(fact, MessageNoted))
+    assert (noted.kind, noted.content, noted.marks) == ("contacts", card, came_by)
+    assert bare(noted.body) == "Contact card\nInes Duarte; +351 910 (work)"
+    assert [line.text for _, line in world.last.recent] == ["Contact card Ines Duarte; +351 910 (work)"]
+
+
+def test_the_words_of_a_text_are_journaled_once() -> None:
+    """What most messages are costs no more than its words."""
+    world = World()
+    world.receive("Hello")
+    noted = next(fact for fact in world.last.facts if isinstance(fact, MessageNoted))
+    assert (noted.kind, noted.content, noted.marks, bare(noted.body)) == ("text", None, NO_MARKS, "Hello")
 
 
 def test_what_an_event_omits_is_kept() -> None:
@@ -255,8 +255,8 @@ def test_hostile_words_stay_literal() -> None:
     """The contact's body and name pass through as they are; nothing here reads them."""
     world = World().start()
     world.receive("!close", name="@here *boss*")
-    assert bare(world.one(Relay).body) == "!close"
+    assert bare(described(world.one(Relay).content)) == "!close"
     assert world.conversation.status is Status.ACTIVE
     assert not world.new(Answer)
     assert not world.new(PostNotice)
-    assert world.one(Relay).body == text("!close")
+    assert world.one(Relay).content == Words(text("!close"))

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.actions import Emit, MoveAliases, OpenThread, PostNotice, Relay, Send
+from bridge.content import described
 from bridge.events import (
     AnyEvent,
     ContactMerged,
@@ -176,7 +177,7 @@ def test_words_from_before_the_join_are_asked_about() -> None:
     assert isinstance(back, MessageReceived)
     assert (back.contact, back.id != asked.id) == (CONTACT, True)
     winner.decide(back)
-    assert [bare(one.body) for one in winner.new(Relay)] == ["repeated, or late"]
+    assert [bare(described(one.content)) for one in winner.new(Relay)] == ["repeated, or late"]
     assert not emitted(winner)
 
 
@@ -192,7 +193,7 @@ def test_a_joined_contact_of_the_same_shard_is_not_asked() -> None:
     winner, _ = meet(leader, other)
     assert lane_of(NEIGHBOUR) == lane_of(winner.contact.id)
     winner.receive("new", sent_at=winner.now)
-    assert [bare(one.body) for one in winner.new(Relay)] == ["new"]
+    assert [bare(described(one.content)) for one in winner.new(Relay)] == ["new"]
     assert not emitted(winner)
 
 

@@ -20,6 +20,7 @@ from bridge.actions import (
     ShowReceipt,
     UpdateCard,
 )
+from bridge.content import Attachment, Content, MediaKind, Unsupported, Words
 from bridge.events import ContactChanged, StaffWrote, ThreadVanished
 from bridge.markup import Bold, Mention, MentionKind, Node, Text, bare
 from bridge.model import Direction, Fate, MessageId, MessageRecord, Mode, Place, Role, Status, Token
@@ -39,6 +40,10 @@ STAYS = (
 )
 GOES = ("{}", "Dear {}", "a // {}", "\\!{}", "a note: {}", "1. {}")
 TAG = re.compile(r"w\d+z")
+
+
+CONTENTS: list[Content | None] = [None, None, Attachment(MediaKind.IMAGE, "1"), Unsupported("poll_creation")]
+"""None: words."""
 
 
 class Conversations(RuleBasedStateMachine):
@@ -84,11 +89,13 @@ class Conversations(RuleBasedStateMachine):
 
     # -------------------------------------------------------------------------------------- events
 
-    @rule(late_s=st.sampled_from([0, 0, 30, 7_200, 90_000]), kind=st.sampled_from(["text", "text", "image"]))
-    def contact_writes(self, late_s: int, kind: str) -> None:
+    @rule(late_s=st.sampled_from([0, 0, 30, 7_200, 90_000]), content=st.sampled_from(CONTENTS))
+    def contact_writes(self, late_s: int, content: Content | None) -> None:
         world = self.world
         before = world.contact
-        world.receive(f"from the contact {late_s}", sent_at=world.now - timedelta(seconds=late_s), kind=kind)
+        words = f"from the contact {late_s}"
+        sent_at = world.now - timedelta(seconds=late_s)
+        world.receive(words, sent_at=sent_at, content=content or Words((Text(words),)))
         self.received += 1
         assert len(world.new(Relay)) == 1
         assert not world.new(Send)

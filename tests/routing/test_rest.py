@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from bridge.actions import Answer, Relay, Send, UpdateCard
+from bridge.content import described
 from bridge.events import ContactFetched, ContactLaneEvent, ContactsJoined, JoinSettled
 from bridge.journal import ContactStored
 from bridge.markup import bare, text
@@ -142,7 +143,7 @@ def test_an_event_between_any_two_steps_wins(after: int, away: bool) -> None:
     number = world.conversation.number
     world.receive("Hello again")
     relay = world.one(Relay)
-    assert (bare(relay.body), world.conversation.number) == ("Hello again", number)
+    assert (bare(described(relay.content)), world.conversation.number) == ("Hello again", number)
     assert world.conversation.status is Status.ACTIVE
     assert world.contact.resting is None
     if after:

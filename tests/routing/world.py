@@ -19,6 +19,7 @@ from bridge.actions import (
     Send,
     ShowReceipt,
 )
+from bridge.content import Words, described
 from bridge.errors import Failure, FailureKind
 from bridge.events import (
     ButtonPressed,
@@ -196,8 +197,7 @@ class World:
             contact=CONTACT,
             inbox=SALES,
             platform_id=f"wamid-{event_id}",
-            kind="text",
-            body=text(words),
+            content=Words(text(words)),
             sent_at=self.now,
             name="Carla",
             phone="4915112345678",
@@ -462,4 +462,4 @@ class World:
 
 def bodies(actions: Sequence[Relay | Send | PostNotice]) -> list[str]:
     """Words of actions."""
-    return [bare(one.body) for one in actions]
+    return [bare(described(one.content) if isinstance(one, Relay) else one.body) for one in actions]

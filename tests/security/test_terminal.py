@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bridge import events
+from bridge.content import Attachment, MediaKind
 from bridge.markup import text
 from bridge.model import ContactId, EventId, InboxId, LaneId
 from bridge.operate.replay.letters import read
@@ -40,12 +41,10 @@ def letter(words: str) -> Letter:
         contact=ContactId("7-9f"),
         inbox=InboxId("support"),
         platform_id="wamid.x",
-        kind="text",
-        body=text(words),
+        content=Attachment(MediaKind.DOCUMENT, words, name=words, caption=text(words)),
         sent_at=AT,
         name=words,
         username=words,
-        caption=words,
     )
     return Letter(
         lane=LaneId("s7"),

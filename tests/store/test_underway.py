@@ -8,6 +8,7 @@ import pytest
 
 from bridge import actions
 from bridge.actions import Action, Emit, PostNotice, Relay, Send
+from bridge.content import Words
 from bridge.events import MessageReceived, pack
 from bridge.instants import micros
 from bridge.ledger import Undecided, UnderWay
@@ -73,7 +74,7 @@ async def test_messages_in_lanes_are_told_whatever_else_is_there(town: Town) -> 
 
 async def test_pending_posts_and_replies_are_told_by_their_message(town: Town) -> None:
     """A notice that stands for a message, too; one that stands for none is of no interest."""
-    relay = Relay(**head(1), message=MessageId("1-a"), author="Ana", body=text("hello"))  # type: ignore[arg-type]
+    relay = Relay(**head(1), message=MessageId("1-a"), author="Ana", content=Words(text("hello")))  # type: ignore[arg-type]
     stand_in = PostNotice(**head(2), body=text("cannot be shown"), message=MessageId("1-b"))  # type: ignore[arg-type]
     notice = PostNotice(**head(3), body=text("moved"))  # type: ignore[arg-type]
     send = Send(**head(4), message=MessageId("1-c"), address="to-ana", body=text("hello"))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
 from bridge.adapters.base import Bucket, Capabilities, Fitted, Marker
+from bridge.content import described
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.markup import bare
 from bridge.model import ActionId, Agent, CardView, InboxId, Place, Post, Receipt, ThreadRef
@@ -176,7 +177,7 @@ class FakeDesk(Platform):
         return await self._act("open_thread", card.contact, effect)
 
     async def relay(self, place: Place, relays: Sequence[Relay], marker: Marker) -> Post:
-        words = "\n".join(bare(one.body) for one in relays)
+        words = "\n".join(bare(described(one.content)) for one in relays)
         return await self._act("relay", words, lambda: self._post(place, words, marker))
 
     async def remove(self, post: Post) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from bridge import events
+from bridge.content import Words
 from bridge.engine import Engine, EngineOptions
 from bridge.errors import BridgeError
 from bridge.events import AnyEvent, DeliveryChanged, MessageReceived, StaffWrote
@@ -316,8 +317,7 @@ class Town:
             contact=contact,
             inbox=INBOX,
             platform_id=name,
-            kind="text",
-            body=text(words),
+            content=Words(text(words)),
             sent_at=now,
             name=f"Name of {contact}",
             address=f"to-{contact}",

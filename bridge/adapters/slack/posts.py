@@ -19,6 +19,7 @@ from bridge.adapters.slack.panel import (
     mrkdwn,
     plain,
 )
+from bridge.content import Attachment, Unsupported, described
 from bridge.markup import Document, bare, one_line
 from bridge.markup import plain as shown
 from bridge.model import ContactId, ConversationId, InboxId, ThreadRef
@@ -36,7 +37,7 @@ def mergeable(relays: Sequence[Relay]) -> int:
     characters = 0
     count = 0
     for relay in relays[:_MERGED_MESSAGES]:
-        characters += len(bare(relay.body))
+        characters += len(bare(described(relay.content)))
         if count and (relay.author != relays[0].author or characters > _MERGED_CHARACTERS):
             break
         count += 1
@@ -49,10 +50,13 @@ def relay_blocks(relays: Sequence[Relay]) -> list[Block]:
     for relay in relays:
         if hints := _hints(relay):
             blocks.append(context(*hints))
-        if relay.notice:
-            blocks.append(context(plain(one_line(bare(relay.body)) or "…", CONTEXT_LIMIT)))
+        said = described(relay.content)
+        if isinstance(relay.content, Unsupported):
+            blocks.append(context(plain(one_line(bare(said)) or "…", CONTEXT_LIMIT)))
         else:
-            blocks.extend(to_rich_text(relay.body) or [context(plain("…", CONTEXT_LIMIT))])
+            blocks.extend(to_rich_text(said) or [context(plain("…", CONTEXT_LIMIT))])
+        if isinstance(relay.content, Attachment):
+            blocks.append(context(plain("The file itself cannot be shown here yet.", CONTEXT_LIMIT)))
     return blocks
 
 
@@ -60,7 +64,7 @@ def _hints(relay: Relay) -> list[Block]:
     hints: list[Block] = []
     if relay.sent_at is not None:
         hints.append(mrkdwn(f"Written {instant(relay.sent_at)}", CONTEXT_LIMIT))
-    if relay.forwarded:
+    if relay.marks.forwarded:
         hints.append(plain("Forwarded", CONTEXT_LIMIT))
     if relay.quoted and (quoted := one_line(relay.quoted)):
         hints.append(plain(f"Answers: {cut(quoted, _QUOTE_SHOWN)}", CONTEXT_LIMIT))
@@ -69,7 +73,7 @@ def _hints(relay: Relay) -> list[Block]:
 
 def relay_text(relays: Sequence[Relay]) -> str:
     """The fallback text of a relay post: literal."""
-    return fallback("\n".join(shown(relay.body) for relay in relays), TEXT_LIMIT) or "…"
+    return fallback("\n".join(shown(described(relay.content)) for relay in relays), TEXT_LIMIT) or "…"
 
 
 def own_blocks(document: Document) -> list[Block]:

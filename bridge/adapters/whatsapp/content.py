@@ -1,21 +1,38 @@
-"""What a WhatsApp message says, and who sent it, in our own words."""
+"""What a WhatsApp message says, in our own words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-
-import msgspec
+from decimal import Decimal
 
 from bridge.adapters.whatsapp.format import from_whatsapp
-from bridge.adapters.whatsapp.ids import Identity, phone_digits, user_id
-from bridge.adapters.whatsapp.wire import Card, Context, Message, Party, System
-from bridge.markup import Document
-
-UNREADABLE = "unsupported"
-"""The kind of messages that WhatsApp does not let us read, or whose content does not fit its own description."""
-GROUP = "group"
-"""The kind of messages written in a group: an answer would not go there."""
+from bridge.adapters.whatsapp.wire import Card as WireCard
+from bridge.adapters.whatsapp.wire import CardAddress, Context, Interactive, Media, Message
+from bridge.adapters.whatsapp.wire import Location as Spot
+from bridge.adapters.whatsapp.wire import Order as Basket
+from bridge.adapters.whatsapp.wire import Referral as Origin
+from bridge.content import (
+    NO_MARKS,
+    Attachment,
+    Call,
+    Card,
+    Cards,
+    Content,
+    Detail,
+    Form,
+    Forwarded,
+    Item,
+    Location,
+    Marks,
+    MediaKind,
+    Order,
+    Referral,
+    Tapped,
+    Unsupported,
+    Words,
+)
 
 UNUSED = frozenset({"reaction", "request_welcome"})
 """Types that neither open a conversation nor renew the window and that nothing is shown of (yet)."""
@@ -35,12 +52,22 @@ _KNOWN = frozenset(
         "sticker",
         "text",
         "unknown",
-        UNREADABLE,
+        "unsupported",
         "video",
     }
 )
+_NAMELESS = frozenset({"", "errors", "text", "unknown", "unsupported"})
+"""Types that say nothing about what it is that cannot be shown."""
+_WORDS_LIMIT = 4096
+"""Characters of any words that come with something other than text. WhatsApp itself allows 1024 in most places."""
 _NAME_LIMIT = 256
-_CAPTION_LIMIT = 4096
+_MOST_CARDS = 257
+"""WhatsApp: contact cards in one message."""
+_MOST_DETAILS = 30
+_MOST_ROWS = 100
+_MOST_MONEY = Decimal(10) ** 12
+_FINEST_MONEY = -6
+_MOST_OF_ONE = 10**9
 _EPOCH_S = 1_230_768_000
 """2009 in Unix seconds: WhatsApp did not exist earlier, so a timestamp before it is nonsense."""
 _AHEAD_S = 86_400
@@ -49,26 +76,47 @@ _AHEAD_S = 86_400
 _NO_CONTEXT = Context()
 
 
-class Content(msgspec.Struct, frozen=True, gc=False):
-    """The content of a message: `body` for text, otherwise the kind and any words that came with it."""
-
-    kind: str
-    body: Document = ()
-    caption: str = ""
-
-
 def content_of(message: Message) -> Content:
-    """What the message says."""
+    """What the message says. What does not fit its own description is `Unsupported`, by its type."""
+    if message.type == "text" and message.text is not None:
+        return Words(from_whatsapp(message.text.body))
+    return _content(message) or Unsupported(*_unreadable(message))
+
+
+def _content(message: Message) -> Content | None:  # noqa: PLR0911 - one case per type
+    match message.type:
+        case "image" | "video" | "audio" | "document" | "sticker":
+            media: Media | None = getattr(message, message.type)
+            return _attachment(MediaKind(message.type), media) if media else None
+        case "location":
+            return _location(message.location) if message.location else None
+        case "contacts":
+            return _cards(message.contacts)
+        case "interactive":
+            return _interactive(message.interactive) if message.interactive else None
+        case "button" if message.button and (message.button.text or message.button.payload):
+            return Tapped(_words(message.button.text), _words(message.button.payload, _NAME_LIMIT))
+        case "order":
+            return _order(message.order) if message.order else None
+        case _:
+            return None
+
+
+def _unreadable(message: Message) -> tuple[str, str]:
+    """The name of what cannot be shown, and any words that came with it."""
     kind = message.type
-    if kind == "text" and message.text is not None:
-        body = message.text.body
-        return Content(GROUP, (), body) if message.group_id else Content("text", from_whatsapp(body))
-    caption = _caption(message)[:_CAPTION_LIMIT]
-    if message.group_id:
-        return Content(GROUP, (), caption)
-    if kind in {"text", "unknown"}:
-        kind = UNREADABLE
-    return Content(kind or UNREADABLE, (), caption)
+    if kind in _NAMELESS:
+        kind = (message.unsupported.type if message.unsupported else None) or ""
+        kind = "unsupported" if kind in _NAMELESS else kind
+    return _words(kind, _NAME_LIMIT), _edited(message)
+
+
+def _edited(message: Message) -> str:
+    if not message.edit or not message.edit.message:
+        return ""
+    new = message.edit.message
+    media = new.image or new.video or new.document
+    return _words(new.text.body if new.text else media.caption if media else None)
 
 
 def is_known(kind: str) -> bool:
@@ -76,49 +124,170 @@ def is_known(kind: str) -> bool:
     return kind in _KNOWN
 
 
-def _caption(message: Message) -> str:
-    """Any words that came with a message other than text."""
-    media = message.image or message.video or message.document
-    if media:
-        return " – ".join(part for part in (media.caption, media.filename) if part)
-    if message.edit and message.edit.message:
-        new = message.edit.message
-        media = new.image or new.video or new.document
-        return new.text.body if new.text else (media.caption if media else None) or ""
-    return _place(message) or _cards(message.contacts) or _tapped(message)
+def _words(text: str | None, limit: int = _WORDS_LIMIT) -> str:
+    return text.strip()[:limit] if text else ""
 
 
-def _place(message: Message) -> str:
-    place = message.location
-    if place is None:
-        return ""
-    named = ", ".join(part for part in (place.name, place.address) if part)
-    return named or f"{place.latitude:.5f}, {place.longitude:.5f}"
+def _attachment(kind: MediaKind, media: Media) -> Attachment:
+    return Attachment(
+        kind=MediaKind.VOICE if media.voice else kind,
+        media=media.id or "",
+        mime=_words(media.mime_type, _NAME_LIMIT).partition(";")[0].strip().lower(),
+        sha256=_words(media.sha256, _NAME_LIMIT),
+        name=_words(media.filename, _NAME_LIMIT),
+        caption=from_whatsapp(_words(media.caption)),
+        animated=bool(media.animated),
+    )
 
 
-def _cards(cards: Sequence[Card]) -> str:
-    shown = []
-    for card in cards:
-        name = card.name.formatted_name if card.name else None
-        shown.append(" ".join(part for part in (name, *(each.phone for each in card.phones)) if part))
-    return "; ".join(part for part in shown if part)
+def _location(spot: Spot) -> Location | None:
+    if not (abs(spot.latitude) <= 90 and abs(spot.longitude) <= 180):
+        return None
+    name, address, url = (_words(text, _NAME_LIMIT * 4) for text in (spot.name, spot.address, spot.url))
+    return Location(spot.latitude, spot.longitude, name, address, url)
 
 
-def _tapped(message: Message) -> str:
-    """The words on what was tapped, or what was written to an order."""
-    if message.interactive:
-        tapped = message.interactive
-        choice = tapped.button_reply or tapped.list_reply or tapped.nfm_reply
-        said = (choice.title, choice.description, choice.response_json) if choice else ()
-        return " – ".join(part for part in said if part)
-    words = message.button or message.order
-    return (words.text if words else None) or ""
+# ------------------------------------------------------------------------------------------- contact cards
 
 
-def context_of(message: Message) -> tuple[str | None, bool]:
-    """The id of the message it answers, and whether it was forwarded."""
+def _cards(cards: Sequence[WireCard]) -> Cards | None:
+    made = tuple(_card(card) for card in cards[:_MOST_CARDS])
+    own = bool(cards) and all(card.origin == "contact_request" for card in cards)
+    return Cards(made, own=own) if any(card != Card() for card in made) else None
+
+
+def _card(card: WireCard) -> Card:
+    name, org = card.name, card.org
+    return Card(
+        name=_words(name.formatted_name, _NAME_LIMIT) if name else "",
+        phones=_details((one.phone, one.type) for one in card.phones),
+        emails=_details((one.email, one.type) for one in card.emails),
+        company=_words(org.company, _NAME_LIMIT) if org else "",
+        title=_words(org.title, _NAME_LIMIT) if org else "",
+        addresses=_details((_address(one), one.type) for one in card.addresses),
+        urls=_details((one.url, one.type) for one in card.urls),
+        birthday=_words(card.birthday, _NAME_LIMIT),
+        given=_words(name.first_name, _NAME_LIMIT) if name else "",
+        family=_words(name.last_name, _NAME_LIMIT) if name else "",
+    )
+
+
+def _address(address: CardAddress) -> str:
+    parts = (address.street, address.zip, address.city, address.state, address.country)
+    return ", ".join(" ".join(part.split()) for part in parts if part and part.strip())
+
+
+def _details(found: Iterator[tuple[str | None, str | None]]) -> tuple[Detail, ...]:
+    made = (Detail(_words(value, _NAME_LIMIT * 4), _words(label, _NAME_LIMIT)) for value, label in found)
+    return tuple(detail for detail in made if detail.value)[:_MOST_DETAILS]
+
+
+# --------------------------------------------------------------------------------------- answers and orders
+
+
+def _interactive(said: Interactive) -> Content | None:
+    if said.nfm_reply is not None:
+        return Form(tuple(_rows(said.nfm_reply.response_json or "")))
+    if said.call_permission_reply is not None:
+        answer = _words(said.call_permission_reply.response, _NAME_LIMIT)
+        return Call(ended=False, permission=answer) if answer else None
+    choice = said.button_reply or said.list_reply
+    if choice is None or not (choice.title or choice.id):
+        return None
+    return Tapped(_words(choice.title), _words(choice.id, _NAME_LIMIT), _words(choice.description))
+
+
+def _rows(response: str) -> Iterator[tuple[str, str]]:
+    """The fields of a flow's answer, in order; nested ones by their path. What is no JSON is one field."""
+    try:
+        tree = json.loads(response)
+    except (ValueError, RecursionError):
+        tree = response
+    if not isinstance(tree, dict):
+        if tree not in ("", None):
+            yield "answer", _words(_value(tree))
+        return
+    for name, value in list(tree.items())[:_MOST_ROWS]:
+        # The token is our own name for the question, which says nothing to people.
+        if name != "flow_token":
+            yield _words(name, _NAME_LIMIT), _words(_value(value))
+
+
+def _value(value: object) -> str:
+    """A field's value on one line: text as it is, lists with commas, what is nested as JSON."""
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list() if all(isinstance(one, str | int | float) for one in value):
+            return ", ".join(_value(one) for one in value)
+        case int() | float():
+            return f"{value}"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _order(order: Basket) -> Order | None:
+    items = tuple(
+        Item(
+            product=_words(item.product_retailer_id, _NAME_LIMIT) or "?",
+            quantity=_quantity(item.quantity),
+            price=_price(item.item_price),
+            currency=_words(item.currency, 8).upper(),
+        )
+        for item in order.product_items[:_MOST_ROWS]
+    )
+    note, catalogue = _words(order.text), _words(order.catalog_id, _NAME_LIMIT)
+    return Order(items, note, catalogue) if items or note else None
+
+
+def _quantity(number: float | None) -> int:
+    return int(number) if number is not None and 0 <= number < _MOST_OF_ONE else 1
+
+
+def _price(price: Decimal | None) -> Decimal | None:
+    if price is None or not price.is_finite() or abs(price) >= _MOST_MONEY:
+        return None
+    exponent = price.as_tuple().exponent
+    return price if isinstance(exponent, int) and exponent >= _FINEST_MONEY else round(price, -_FINEST_MONEY)
+
+
+# ------------------------------------------------------------------------------------------------- marks
+
+
+def marks_of(message: Message) -> Marks:
+    """What else is known of the message."""
     context = message.context or _NO_CONTEXT
-    return context.id or None, context.forwarded or context.frequently_forwarded
+    if context is _NO_CONTEXT and not message.referral and not message.group_id:
+        return NO_MARKS
+    forwarded = Forwarded.OFTEN if context.frequently_forwarded else Forwarded(int(context.forwarded))
+    product = context.referred_product
+    return Marks(
+        forwarded=forwarded,
+        referral=_referral(message.referral) if message.referral else None,
+        product=_words(product.product_retailer_id, _NAME_LIMIT) if product else "",
+        group=_words(message.group_id, _NAME_LIMIT),
+    )
+
+
+def _referral(origin: Origin) -> Referral:
+    return Referral(
+        kind=_words(origin.source_type, _NAME_LIMIT),
+        id=_words(origin.source_id, _NAME_LIMIT),
+        url=_words(origin.source_url),
+        headline=_words(origin.headline),
+        body=_words(origin.body),
+        picture=_words(origin.image_url or origin.thumbnail_url),
+        click=_words(origin.ctwa_clid, _NAME_LIMIT * 2),
+    )
+
+
+def quoted_of(message: Message) -> str | None:
+    """The id of the message that it answers."""
+    return (message.context.id or None) if message.context else None
 
 
 def instant(timestamp: str | float | None, now: datetime) -> datetime:
@@ -130,83 +299,3 @@ def instant(timestamp: str | float | None, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         pass
     return now
-
-
-# --------------------------------------------------------------------------------------------- the sender
-
-
-def party_of(message: Message, parties: Sequence[Party]) -> Party | None:
-    """The entry of `contacts` that describes the sender: by id, since the order of several is not promised."""
-    if len(parties) == 1:
-        only = parties[0]
-        # In a body about one person they belong together even where they share no id.
-        if not (message.sender or message.from_user_id) or not (only.wa_id or only.user_id):
-            return only
-    for party in parties:
-        if party.user_id and party.user_id == message.from_user_id:
-            return party
-    for party in parties:
-        if party.wa_id and party.wa_id == message.sender:
-            return party
-    return None
-
-
-def sender_of(message: Message, party: Party | None) -> Identity:
-    """All ids of the sender that the body shows together."""
-    bsuid, phone, parent = message.from_user_id, message.sender, message.from_parent_user_id
-    if party is not None:
-        bsuid, phone, parent = bsuid or party.user_id, phone or party.wa_id, parent or party.parent_user_id
-    return Identity(user_id(bsuid), phone_digits(phone), user_id(parent))
-
-
-def names_of(party: Party | None) -> tuple[str | None, str | None]:
-    """Profile name and username (without the @ that some bodies put before it)."""
-    profile = party.profile if party else None
-    if profile is None:
-        return None, None
-    name = profile.name.strip()[:_NAME_LIMIT] if profile.name else None
-    username = profile.username.strip().removeprefix("@")[:_NAME_LIMIT] if profile.username else None
-    return name or None, username or None
-
-
-# ----------------------------------------------------------------------------------------- changes of ids
-
-_SYSTEM_WORDS = {
-    "user_changed_number": "The contact changed their WhatsApp number. The conversation goes on under the new one.",
-    "user_changed_user_id": "The contact's WhatsApp id changed. The conversation goes on under the new one.",
-    "customer_identity_changed": "The contact's WhatsApp security code changed: they may have a new phone, or "
-    "somebody else has their number.",
-}
-_SYSTEM_ALIASES = {"customer_changed_number": "user_changed_number"}
-
-
-def system_words(system: System) -> str | None:
-    """What happened, for the thread; None for a kind we do not know."""
-    kind = system.type or ""
-    return _SYSTEM_WORDS.get(_SYSTEM_ALIASES.get(kind, kind))
-
-
-def change_of(message: Message, system: System, party: Party | None) -> tuple[Identity, Identity]:
-    """The ids of the contact before and after a `system` message. After: what did not change is None.
-
-    Until August 2026 the old user id stood only in the text ("… changed from X to Y"), which also holds the
-    customer's own name: it is believed only where its Y is the new id (WhatsApp: business-scoped-user-ids).
-    """
-    before = sender_of(message, party)
-    new_id, new_phone = user_id(system.user_id), phone_digits(system.wa_id or system.new_wa_id)
-    old_text, new_text = _from_to(system.body or "")
-    old_id = user_id(system.previous_user_id) or before.bsuid
-    old_phone = before.phone
-    if new_id and new_text == new_id:
-        old_id = old_id or user_id(old_text)
-    if new_phone and new_text == new_phone:
-        old_phone = old_phone or phone_digits(old_text)
-    old_parent = user_id(system.previous_parent_user_id) or before.parent
-    after = Identity(new_id, new_phone, user_id(system.parent_user_id))
-    return Identity(old_id, old_phone, old_parent), after
-
-
-def _from_to(body: str) -> tuple[str, str]:
-    _, _, tail = body.rpartition(" changed from ")
-    old, _, new = tail.partition(" to ")
-    return old.strip(), new.strip().removesuffix(".")

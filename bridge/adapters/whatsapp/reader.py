@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from bridge.adapters.base import OutboundRef
-from bridge.adapters.whatsapp import content, errors, wire
+from bridge.adapters.whatsapp import content, errors, senders, wire
 from bridge.adapters.whatsapp.ids import (
     Identity,
     is_message_id,
@@ -133,7 +133,7 @@ class Reader:
                 self._odd(Oddity.UNUSED_TYPE, message.type)
             else:
                 read = self._change if message.type == "system" and message.system else self._message
-                draft = read(number, message, content.party_of(message, value.contacts), now)
+                draft = read(number, message, senders.party_of(message, value.contacts), now)
                 if draft:
                     yield draft
         for update in value.user_id_update:
@@ -144,33 +144,29 @@ class Reader:
     def _message(
         self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime
     ) -> Draft | None:
-        sender = content.sender_of(message, party)
+        sender = senders.sender_of(message, party)
         aliases = sender.aliases(number.portfolio)
         if not aliases:
             self._odd(Oddity.NO_SENDER, message.type)
             return None
         if not content.is_known(message.type):
             self._odd(Oddity.UNKNOWN_TYPE, message.type)
-        said = content.content_of(message)
-        name, username = content.names_of(party)
-        quoted, forwarded = content.context_of(message)
+        name, username = senders.names_of(party)
         make = partial(
             MessageReceived,
             id=message_event(message.id),
             at=now,
             inbox=number.inbox,
             platform_id=message.id,
-            kind=said.kind,
-            body=said.body,
+            content=content.content_of(message),
             sent_at=content.instant(message.timestamp, now),
             name=name,
             username=username,
             phone=sender.phone,
             address=sender.address(),
             aliases=sender.known_as(aliases),
-            quoted=quoted,
-            forwarded=forwarded,
-            caption=said.caption,
+            quoted=content.quoted_of(message),
+            marks=content.marks_of(message),
         )
         return Draft(make, message.id, aliases)
 
@@ -179,8 +175,8 @@ class Reader:
     ) -> Draft | None:
         """A `system` message: the contact has other ids now."""
         system = message.system or wire.System()
-        before, after = content.change_of(message, system, party)
-        words = content.system_words(system)
+        before, after = senders.change_of(message, system, party)
+        words = senders.system_words(system)
         if words is None:
             self._odd(Oddity.UNKNOWN_TYPE, f"system/{system.type}")
             words = "WhatsApp reports that something about the contact changed."
@@ -190,7 +186,7 @@ class Reader:
         old, new = update.user_id.previous, update.user_id.current
         before = Identity(user_id(old))
         after = Identity(user_id(new), phone_digits(update.wa_id))
-        words = content.system_words(wire.System(type="user_changed_user_id")) or ""
+        words = senders.system_words(wire.System(type="user_changed_user_id")) or ""
         return self._changed(
             number, EventId(f"wa:user_id_update:{digest(f'{old}>{new}')}"), (before, after), words, now
         )

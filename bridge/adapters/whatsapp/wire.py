@@ -2,14 +2,16 @@
 
 Lenient on keys we do not know, strict on those we use, and item by item: a body that fits the models as a whole is
 decoded at once; in any other, each change, contact, message and status is read for itself, so that one bad item
-never costs the others. Of a message whose content does not fit, id and sender are still read, so that the thread
-can say that something came. (WhatsApp: webhooks/reference/messages.)
+never costs the others. Of a message of which something does not fit, the rest is still read, so that the thread can
+say that something came. (WhatsApp: webhooks/reference/messages.)
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,10 +51,15 @@ class Text(Wire, frozen=True):
 
 
 class Media(Wire, frozen=True):
-    """`messages[].image` and the like, without what a download needs."""
+    """`messages[].image`, `video`, `audio`, `document` and `sticker`. `sha256` is base64."""
 
+    id: str | None = None
+    mime_type: str | None = None
+    sha256: str | None = None
     caption: str | None = None
     filename: str | None = None
+    voice: bool | None = None
+    animated: bool | None = None
 
 
 class Location(Wire, frozen=True):
@@ -62,33 +69,85 @@ class Location(Wire, frozen=True):
     longitude: float
     name: str | None = None
     address: str | None = None
+    url: str | None = None
 
 
 class CardName(Wire, frozen=True):
     """`messages[].contacts[].name`."""
 
     formatted_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+class CardOrg(Wire, frozen=True):
+    """`messages[].contacts[].org`."""
+
+    company: str | None = None
+    title: str | None = None
 
 
 class CardPhone(Wire, frozen=True):
     """`messages[].contacts[].phones[]`."""
 
     phone: str | None = None
+    type: str | None = None
+    wa_id: str | None = None
+
+
+class CardEmail(Wire, frozen=True):
+    """`messages[].contacts[].emails[]`."""
+
+    email: str | None = None
+    type: str | None = None
+
+
+class CardUrl(Wire, frozen=True):
+    """`messages[].contacts[].urls[]`."""
+
+    url: str | None = None
+    type: str | None = None
+
+
+class CardAddress(Wire, frozen=True):
+    """`messages[].contacts[].addresses[]`."""
+
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    zip: str | None = None
+    country: str | None = None
+    type: str | None = None
 
 
 class Card(Wire, frozen=True):
-    """One of `messages[].contacts[]`, a contact card that was sent."""
+    """One of `messages[].contacts[]`, a contact card that was sent. `name` is missing where the contact shared
+    their own number (`origin` is then `contact_request`).
+    """
 
     name: CardName | None = None
+    org: CardOrg | None = None
     phones: list[CardPhone] = []
+    emails: list[CardEmail] = []
+    urls: list[CardUrl] = []
+    addresses: list[CardAddress] = []
+    birthday: str | None = None
+    origin: str | None = None
 
 
 class Choice(Wire, frozen=True):
     """What was tapped: `button_reply`, `list_reply` or `nfm_reply`."""
 
+    id: str | None = None
     title: str | None = None
     description: str | None = None
     response_json: str | None = None
+
+
+class CallPermission(Wire, frozen=True):
+    """`messages[].interactive.call_permission_reply`."""
+
+    response: str | None = None
 
 
 class Interactive(Wire, frozen=True):
@@ -97,18 +156,56 @@ class Interactive(Wire, frozen=True):
     button_reply: Choice | None = None
     list_reply: Choice | None = None
     nfm_reply: Choice | None = None
+    call_permission_reply: CallPermission | None = None
 
 
 class Button(Wire, frozen=True):
     """`messages[].button`: a quick reply of a template."""
 
     text: str | None = None
+    payload: str | None = None
+
+
+class OrderItem(Wire, frozen=True):
+    """`messages[].order.product_items[]`."""
+
+    product_retailer_id: str | None = None
+    quantity: int | float | None = None
+    item_price: Decimal | None = None
+    currency: str | None = None
 
 
 class Order(Wire, frozen=True):
     """`messages[].order`."""
 
+    catalog_id: str | None = None
     text: str | None = None
+    product_items: list[OrderItem] = []
+
+
+class Unreadable(Wire, frozen=True):
+    """`messages[].unsupported`: the type that WhatsApp does not pass on."""
+
+    type: str | None = None
+
+
+class Referral(Wire, frozen=True):
+    """`messages[].referral`: the advertisement or post that the customer came from."""
+
+    source_url: str | None = None
+    source_id: str | None = None
+    source_type: str | None = None
+    headline: str | None = None
+    body: str | None = None
+    image_url: str | None = None
+    thumbnail_url: str | None = None
+    ctwa_clid: str | None = None
+
+
+class Product(Wire, frozen=True):
+    """`messages[].context.referred_product`."""
+
+    product_retailer_id: str | None = None
 
 
 class System(Wire, frozen=True):
@@ -130,6 +227,7 @@ class Context(Wire, frozen=True):
     id: str | None = None
     forwarded: bool = False
     frequently_forwarded: bool = False
+    referred_product: Product | None = None
 
 
 class Edited(Wire, frozen=True):
@@ -148,6 +246,12 @@ class Edit(Wire, frozen=True):
     message: Edited | None = None
 
 
+class Problem(Wire, frozen=True):
+    """One of any `errors[]`. `error_data` is an object or a string."""
+
+    code: int
+
+
 class Message(Wire, frozen=True):
     """One of `messages[]`. `timestamp` is Unix seconds, documented as a string."""
 
@@ -159,10 +263,15 @@ class Message(Wire, frozen=True):
     timestamp: str | int | float | None = None
     group_id: str | None = None
     context: Context | None = None
+    referral: Referral | None = None
+    errors: list[Problem] = []
     text: Text | None = None
     image: Media | None = None
     video: Media | None = None
+    audio: Media | None = None
     document: Media | None = None
+    sticker: Media | None = None
+    unsupported: Unreadable | None = None
     location: Location | None = None
     contacts: list[Card] = []
     interactive: Interactive | None = None
@@ -170,12 +279,6 @@ class Message(Wire, frozen=True):
     order: Order | None = None
     system: System | None = None
     edit: Edit | None = None
-
-
-class Problem(Wire, frozen=True):
-    """One of any `errors[]`. `error_data` is an object or a string."""
-
-    code: int
 
 
 class Status(Wire, frozen=True):
@@ -388,21 +491,16 @@ class _Salvage:
         return {}
 
 
+_PIECES = tuple((field.encode_name, field.name, field.type) for field in msgspec.structs.fields(Message))
+
+
 def _bare(item: object) -> Message | None:
-    """Id and sender of a message whose other parts do not fit."""
-    if not isinstance(item, dict):
+    """As much of a message as fits; None where not even its id does."""
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
         return None
-    texts = {key: value for key, value in item.items() if isinstance(value, str)}
-    wamid = texts.get("id")
-    if wamid is None:
-        return None
-    stamp = item.get("timestamp")
-    return Message(
-        id=wamid,
-        type=texts.get("type", "unknown"),
-        sender=texts.get("from"),
-        from_user_id=texts.get("from_user_id"),
-        from_parent_user_id=texts.get("from_parent_user_id"),
-        timestamp=stamp if isinstance(stamp, str | int | float) else None,
-        group_id=texts.get("group_id"),
-    )
+    fitting: dict[str, Any] = {}
+    for key, name, kind in _PIECES:
+        if key in item:
+            with contextlib.suppress(msgspec.ValidationError, RecursionError):
+                fitting[name] = msgspec.convert(item[key], kind)
+    return Message(**fitting)

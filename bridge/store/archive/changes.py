@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.content import NO_MARKS, Content, Marks
 from bridge.journal import AliasesNoted, AnyFact, ContactStored, DeliveryNoted, ErasureNoted, MessageNoted
 from bridge.markup import Document, Text
 
@@ -89,7 +90,7 @@ class Changes(msgspec.Struct):
 
 INDEXED_OF_MESSAGE = ("seq", "conversation", "contact", "inbox", "direction", "internal", "text")
 """The columns of a message that the full-text index is made from."""
-MESSAGE_WORDS = ("internal", "kind", "author", "account", "text", "body")
+MESSAGE_WORDS = ("internal", "kind", "author", "account", "text", "body", "content")
 """The columns of a message that a second `MessageNoted` about it replaces."""
 
 
@@ -114,6 +115,27 @@ def packed_body(body: Document) -> bytes | None:
 def unpacked_body(body: bytes) -> Document:
     """The inverse of `packed_body`, where there is one."""
     return _body_decoder.decode(body)
+
+
+class Beyond(msgspec.Struct, frozen=True, array_like=True):
+    """What there is to a message beyond its words, as it stands in the column `content`."""
+
+    content: Content | None = None
+    marks: Marks = NO_MARKS
+
+
+_beyond_encoder = msgspec.msgpack.Encoder()
+_beyond_decoder = msgspec.msgpack.Decoder(Beyond)
+
+
+def packed_content(content: Content | None, marks: Marks) -> bytes | None:
+    """What there is to a message beyond its words; None where there is nothing."""
+    return None if content is None and marks == NO_MARKS else _beyond_encoder.encode(Beyond(content, marks))
+
+
+def unpacked_content(content: bytes | None) -> Beyond:
+    """The inverse of `packed_content`."""
+    return Beyond() if content is None else _beyond_decoder.decode(content)
 
 
 def wanted_by(facts: Iterable[AnyFact]) -> Wanted:

@@ -12,13 +12,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import ColumnElement, RowMapping, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.instants import instant, micros
+from bridge.markup import Node
 from bridge.model import ContactId, Fate
 from bridge.store.archive import tables
-from bridge.store.archive.changes import unpacked_body
+from bridge.store.archive.changes import unpacked_body, unpacked_content
 
 FORMAT = 1
 """Goes up when a reader of the lines would have to change."""
@@ -355,6 +357,7 @@ def _message(row: Row, parts: Sequence[Row], posts: Sequence[Row]) -> Line:
         "account": row["account"],
         "text": row["text"],
         "formatted": None if row["body"] is None else msgspec.to_builtins(unpacked_body(row["body"])),
+        "details": None if row["content"] is None else _named(unpacked_content(row["content"])),
         "platform_id": row["platform_id"],
         "sent_at": _maybe(row["sent_at"]),
         "fate": _fate(row["fate"]),
@@ -373,6 +376,17 @@ def _message(row: Row, parts: Sequence[Row], posts: Sequence[Row]) -> Line:
             for one in sorted(posts, key=lambda one: (one["at"], one["post"]))
         ],
     }
+
+
+def _named(value: object) -> object:
+    """What is packed as arrays, with the names of its fields; what has its default is left out."""
+    if isinstance(value, msgspec.Struct) and not isinstance(value, Node):
+        fields = structs.fields(value)
+        said = {field.name: getattr(value, field.name) for field in fields}
+        return {field.name: _named(said[field.name]) for field in fields if said[field.name] != field.default}
+    if isinstance(value, tuple):
+        return [_named(one) for one in value]
+    return msgspec.to_builtins(value)
 
 
 def _delivery(row: Row) -> Line:

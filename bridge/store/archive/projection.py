@@ -45,6 +45,7 @@ from bridge.store.archive.changes import (
     Row,
     Stored,
     packed_body,
+    packed_content,
     storable,
 )
 
@@ -399,6 +400,7 @@ class _Projector:
             "account": fact.account,
             "text": storable(plain(fact.body)),
             "body": packed_body(fact.body),
+            "content": packed_content(fact.content, fact.marks),
             "platform_id": fact.platform_id and storable(fact.platform_id),
             "at": at,
             "sent_at": None if fact.sent_at is None else micros(fact.sent_at),
@@ -417,6 +419,7 @@ class _Projector:
             "account": fact.account,
             "text": storable(plain(fact.body)),
             "body": packed_body(fact.body),
+            "content": packed_content(fact.content, fact.marks),
         }
         if fact.message not in self._changes.messages:
             self._reworded.setdefault(fact.message, {name: row[name] for name in INDEXED_OF_MESSAGE})

@@ -187,6 +187,9 @@ messages = Table(
     Column("account", Text),  # the desk account of whoever wrote it
     Column("text", Text, nullable=False),
     Column("body", LargeBinary),  # the formatted text, packed; none where it is the text alone
+    Column(
+        "content", LargeBinary
+    ),  # what it says beyond words, and its marks, packed; none where that is nothing
     Column("platform_id", Text),  # inbound
     Column("at", BigInteger, nullable=False),  # when it arrived, or was decided to go out
     Column("sent_at", BigInteger),  # inbound: the platform's time of writing

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay
+from bridge.content import Forwarded, Marks, Words
 from bridge.errors import FailureKind, PlatformError
 from bridge.events import ButtonPressed, CommandGiven
 from bridge.markup import Mention, MentionKind, Text, text
@@ -27,7 +28,7 @@ def relay(words: str = "hello", author: str = "Maria Example", number: int = 1, 
         conversation=CONVERSATION,
         message=MessageId(f"7-{number}"),
         author=author,
-        body=text(words),
+        content=Words(text(words)),
         **changes,  # type: ignore[arg-type]
     )
 
@@ -275,7 +276,13 @@ async def test_an_update_of_a_deleted_card_is_gone(rig: Rig) -> None:
 async def test_merged_and_late_messages_are_all_readable(rig: Rig) -> None:
     """One post shows each message as a block of its own; a late one says when it was written."""
     place = await rig.thread()
-    late = relay("second", number=2, sent_at=datetime(2026, 1, 1, tzinfo=UTC), forwarded=True, quoted="older")
+    late = relay(
+        "second",
+        number=2,
+        sent_at=datetime(2026, 1, 1, tzinfo=UTC),
+        marks=Marks(Forwarded.ONCE),
+        quoted="older",
+    )
     post = await rig.desk.relay(
         place, [relay("first"), late, relay("third", number=3)], marker("a", "b", "c")
     )

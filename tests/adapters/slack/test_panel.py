@@ -16,6 +16,7 @@ from bridge.adapters.slack import modals, panel, posts
 from bridge.adapters.slack.ids import Ref
 from bridge.adapters.slack.modals import Origin
 from bridge.commands import COMMANDS
+from bridge.content import Forwarded, Marks, Unsupported, Words
 from bridge.markup import Instant, Mention, MentionKind, Text, clean, plain, text
 from bridge.model import (
     ActionId,
@@ -217,7 +218,7 @@ def test_prompt_buttons_are_valid_and_lead_back(items: list[Button]) -> None:
 @few
 @given(st.lists(words, min_size=1, max_size=8), words, st.booleans(), st.none() | words, st.none() | instants)
 def test_relays_are_valid_and_literal(
-    said: list[str], author: str, notice: bool, quoted: str | None, sent_at: datetime | None
+    said: list[str], author: str, strange: bool, quoted: str | None, sent_at: datetime | None
 ) -> None:
     """Whatever a contact writes is shown as it is, merged or not, within what one post may hold."""
     relays = [
@@ -229,11 +230,10 @@ def test_relays_are_valid_and_literal(
             conversation=CONVERSATION,
             message=MessageId("7-1"),
             author=author,
-            body=text(one),
-            notice=notice,
+            content=Unsupported("poll", one) if strange else Words(text(one)),
             quoted=quoted,
             sent_at=sent_at,
-            forwarded=True,
+            marks=Marks(Forwarded.ONCE),
         )
         for number, one in enumerate(said)
     ]
@@ -264,7 +264,7 @@ def test_relays_merge_only_while_they_stay_readable() -> None:
             conversation=CONVERSATION,
             message=MessageId("7-1"),
             author=author,
-            body=text("x" * size),
+            content=Words(text("x" * size)),
         )
 
     assert posts.mergeable([relay("Maria", 10)] * 30) == 10

@@ -12,6 +12,7 @@ import structlog
 from bridge.adapters.base import OutboundRef
 from bridge.adapters.whatsapp.arrive import signature
 from bridge.adapters.whatsapp.numbers import Number
+from bridge.content import NO_MARKS, Forwarded, described, kind_of
 from bridge.errors import FailureKind
 from bridge.events import ContactChanged, ContactsJoined, DeliveryChanged, MessageReceived
 from bridge.markup import plain
@@ -32,33 +33,61 @@ from tests.support.waiting import until
 MAYA = ("bsuid:acme:US.48213307719920450013", "phone:acme:15550100311")
 WAMID = "wamid.HBgLMTU1NTAxMDAzMTEVAgARGBIyRDc2NUVCNjEzNzc2ODg2QUYA"
 
-# (kind, words: of the body for text, else of the caption)
+# (kind, what it says in words)
+UNREADABLE = "sent something that the platform does not let us read"
 RECEIVED = {
-    "audio_file.json": [("audio", "")],
-    "audio_voice.json": [("audio", "")],
+    "audio_file.json": [("audio", "Audio")],
+    "audio_voice.json": [("voice", "Voice message")],
     "batch_mixed.json": [("text", "second"), ("text", "first"), ("text", "first"), ("text", "terceira")],
-    "button_template_quick_reply.json": [("button", "Reschedule")],
-    "contacts.json": [("contacts", "Ines Duarte +351 910 000 001 +351 220 000 002; Plumber 112")],
-    "contacts_own_number_shared.json": [("contacts", "+33 6 00 00 00 07")],
-    "document.json": [("document", "Segue a fatura – fatura março nº 12.pdf")],
-    "document_hostile_filename.json": [("document", "../../etc/passwd\u202efdp.exe")],
-    "edit_text.json": [("edit", "Hi! My parcel still hasn’t arrived, order #4417 (typo fixed)")],
-    "group_text.json": [("group", "hello group")],
-    "image.json": [("image", "Box was like this")],
-    "image_no_caption_no_url.json": [("image", "")],
-    "interactive_button_reply.json": [("interactive", "Great 👍")],
-    "interactive_call_permission_reply.json": [("interactive", "")],
-    "interactive_list_reply.json": [("interactive", "Billing – Invoices and refunds")],
-    "interactive_nfm_reply.json": [
-        ("interactive", '{"flow_token":"tkt-4471","reason":"damaged","photos":[]}')
+    "button_template_quick_reply.json": [("choice", "Reschedule")],
+    "contacts.json": [
+        (
+            "contacts",
+            (
+                "2 contact cards\nInes Duarte; Owner, Duarte Lda; +351 910 000 001 (mobile); +351 220 000 002 (work); "
+                "ines@example.com (work); Birthday: 1990-04-02\nPlumber; 112"
+            ),
+        )
     ],
-    "interactive_without_body.json": [("interactive", "")],
-    "location_pin.json": [("location", "37.44216, -122.16154")],
-    "location_place.json": [("location", "Café El Gato, Av. Corrientes 1234, Buenos Aires")],
-    "order.json": [("order", "please gift-wrap")],
-    "revoke.json": [("revoke", "")],
-    "sticker_animated.json": [("sticker", "")],
-    "sticker_static.json": [("sticker", "")],
+    "contacts_own_number_shared.json": [
+        ("contacts", "The contact shares their own number\nNo name; +33 6 00 00 00 07 (cell)")
+    ],
+    "document.json": [("document", "Document: fatura março nº 12.pdf\nSegue a fatura")],
+    "document_hostile_filename.json": [("document", "Document: ../../etc/passwd\u202efdp.exe")],
+    "edit_text.json": [
+        (
+            "edit",
+            (
+                "sent something that cannot be shown here (edit). It came with the text:\n"
+                "Hi! My parcel still hasn’t arrived, order #4417 (typo fixed)"
+            ),
+        )
+    ],
+    "group_text.json": [("text", "hello group")],
+    "image.json": [("image", "Picture\nBox was like this")],
+    "image_no_caption_no_url.json": [("image", "Picture")],
+    "interactive_button_reply.json": [("choice", "Great 👍")],
+    "interactive_call_permission_reply.json": [
+        ("call", "The contact was asked whether they may be called, and answered: accept")
+    ],
+    "interactive_list_reply.json": [("choice", "Billing – Invoices and refunds")],
+    "interactive_nfm_reply.json": [("form", "Form\nreason: damaged\nphotos: ")],
+    "interactive_without_body.json": [
+        ("interactive", "sent something that cannot be shown here (interactive)")
+    ],
+    "location_pin.json": [("location", "Location\n37.442160, -122.161540")],
+    "location_place.json": [
+        ("location", "Location\nCafé El Gato\nAv. Corrientes 1234, Buenos Aires\n-34.603970, -58.384320")
+    ],
+    "order.json": [
+        (
+            "order",
+            "Order\n2 × sku-blue-07 at 19.90 EUR\n1 × sku-red-01 at 5.00 EUR\nTotal: 44.80 EUR\nplease gift-wrap",
+        )
+    ],
+    "revoke.json": [("revoke", "sent something that cannot be shown here (revoke)")],
+    "sticker_animated.json": [("sticker", "Sticker")],
+    "sticker_static.json": [("sticker", "Sticker")],
     "text.json": [("text", "Hi! My parcel still hasn’t arrived 📦 order #4471")],
     "text_bsuid_only.json": [("text", "Bonjour, c'est encore possible de changer l'adresse ?")],
     "text_forwarded.json": [("text", "FYI from my sister")],
@@ -69,12 +98,12 @@ RECEIVED = {
     "text_referred_product.json": [("text", "Is this in stock in blue?")],
     "text_reply.json": [("text", "Yes, that one")],
     "text_reply_to_own_message.json": [("text", "I meant this")],
-    "unknown_type.json": [("hologram", "")],
-    "unsupported_131060.json": [("unsupported", "")],
-    "unsupported_edit.json": [("unsupported", "")],
-    "unsupported_no_subtype.json": [("unsupported", "")],
-    "unsupported_poll.json": [("unsupported", "")],
-    "video.json": [("video", "See 0:12")],
+    "unknown_type.json": [("hologram", "sent something that cannot be shown here (hologram)")],
+    "unsupported_131060.json": [("unsupported", UNREADABLE)],
+    "unsupported_edit.json": [("edit", "sent something that cannot be shown here (edit)")],
+    "unsupported_no_subtype.json": [("unsupported", UNREADABLE)],
+    "unsupported_poll.json": [("poll_creation", "sent something that cannot be shown here (poll creation)")],
+    "video.json": [("video", "Video\nSee 0:12")],
 }
 """What the thread has to say for each fixture in which a contact wrote."""
 
@@ -101,9 +130,7 @@ async def test_every_documented_body_is_accepted_and_says_what_the_contact_wrote
     async with Hook() as hook:
         assert await hook.post((FIXTURES / name).read_bytes()) == 200
         received = [event for event in hook.inlet.events if isinstance(event, MessageReceived)]
-        said = [
-            (event.kind, plain(event.body) if event.kind == "text" else event.caption) for event in received
-        ]
+        said = [(kind_of(event.content), plain(described(event.content))) for event in received]
         if name == "text_markup_rtl_multiline.json":
             assert len(said) == 1
         else:
@@ -129,7 +156,7 @@ async def test_a_text_carries_all_that_is_known_of_its_sender() -> None:
         assert event.aliases == MAYA
         assert event.at == NOW
         assert event.sent_at == datetime(2026, 9, 27, 9, 7, 40, tzinfo=UTC)
-        assert not event.forwarded
+        assert event.marks == NO_MARKS
         assert event.quoted is None
 
 
@@ -167,18 +194,18 @@ async def test_a_parent_id_is_kept_but_never_decides_whose_a_message_is() -> Non
 @pytest.mark.parametrize(
     "name, quoted, forwarded",
     [
-        ("text_reply.json", WAMID, False),
-        ("text_forwarded.json", None, True),
-        ("text_frequently_forwarded.json", None, True),
+        ("text_reply.json", WAMID, Forwarded.NO),
+        ("text_forwarded.json", None, Forwarded.ONCE),
+        ("text_frequently_forwarded.json", None, Forwarded.OFTEN),
     ],
 )
-async def test_context_tells_quotes_and_forwards(name: str, quoted: str | None, forwarded: bool) -> None:
+async def test_context_tells_quotes_and_forwards(name: str, quoted: str | None, forwarded: Forwarded) -> None:
     """A reply has the id of what it quotes; both kinds of forwarded messages are marked."""
     async with Hook() as hook:
         await hook.post(fixture(name))
         (event,) = hook.inlet.events
         assert isinstance(event, MessageReceived)
-        assert (event.quoted, event.forwarded) == (quoted, forwarded)
+        assert (event.quoted, event.marks.forwarded) == (quoted, forwarded)
 
 
 async def test_several_contacts_are_matched_by_id_not_by_position() -> None:
@@ -510,27 +537,28 @@ async def test_an_unusable_message_never_costs_its_neighbours(bad: object) -> No
 
 
 @pytest.mark.parametrize(
-    "more",
+    "more, kind",
     [
-        {"text": {"body": 5}},
-        {"text": "hello"},
-        {"text": None},
-        {"context": "yes"},
-        {"type": ["text"]},
-        {"group_id": {}},
-        {"interactive": 3, "type": "interactive"},
+        ({"text": {"body": 5}}, "unsupported"),
+        ({"text": "hello"}, "unsupported"),
+        ({"text": None}, "unsupported"),
+        ({"context": "yes"}, "text"),
+        ({"type": ["text"]}, "unsupported"),
+        ({"group_id": {}}, "text"),
+        ({"referral": {"headline": 5}}, "text"),
+        ({"interactive": 3, "type": "interactive"}, "interactive"),
     ],
 )
-async def test_a_message_with_unreadable_content_is_still_announced(more: dict[str, Any]) -> None:
-    """Id and sender suffice for the thread to say that something came."""
+async def test_of_a_message_that_does_not_fit_the_rest_is_shown(more: dict[str, Any], kind: str) -> None:
+    """One bad key costs nothing but itself; id and sender suffice for the thread to say that something came."""
     async with Hook() as hook:
         assert await hook.post(body_of(text("wamid.1"), text("wamid.odd", **more))) == 200
         first, odd = hook.inlet.events
         assert isinstance(first, MessageReceived)
         assert isinstance(odd, MessageReceived)
-        assert first.kind == "text"
+        assert kind_of(first.content) == "text"
         assert odd.contact == first.contact
-        assert odd.kind in {"unsupported", "interactive"}
+        assert kind_of(odd.content) == kind
 
 
 @pytest.mark.parametrize(
@@ -579,8 +607,8 @@ async def test_an_unpaired_surrogate_costs_one_character() -> None:
         one, two = hook.inlet.events
         assert isinstance(one, MessageReceived)
         assert isinstance(two, MessageReceived)
-        assert plain(one.body) == "a?b"
-        assert plain(two.body) == "fine"
+        assert plain(described(one.content)) == "a?b"
+        assert plain(described(two.content)) == "fine"
 
 
 async def test_a_thousand_updates_are_one_append_and_one_claim_per_contact() -> None:

@@ -8,6 +8,7 @@ import pytest
 from bridge.actions import Send
 from bridge.adapters.whatsapp.adapter import WhatsAppChannel
 from bridge.adapters.whatsapp.numbers import Number
+from bridge.content import described
 from bridge.events import ContactChanged, DeliveryChanged, MessageReceived
 from bridge.markup import Text, plain
 from bridge.model import ActionId, ConversationId, InboxId, message_id
@@ -64,7 +65,7 @@ async def test_an_answer_reaches_whoever_wrote(line: Line, handle: str) -> None:
     customer = line.rig.whatsapp.customer(handle)
     await customer.writes("Is *this* on?")
     (message,) = await line.received()
-    assert plain(message.body) == "Is this on?"
+    assert plain(described(message.content)) == "Is this on?"
     assert message.name == customer.name
     ours = message_id(line.hook.inlet.placed[0].lane, message.id)
     send = Send(
@@ -114,7 +115,7 @@ async def test_what_was_not_stored_is_delivered_again(line: Line) -> None:
     assert "not_stored" in line.hook.counted
     line.hook.inlet.broken = ""
     (message,) = await line.received()
-    assert plain(message.body) == "hold on"
+    assert plain(described(message.content)) == "hold on"
 
 
 async def test_doubled_and_batched_deliveries_keep_the_order(line: Line) -> None:
@@ -124,7 +125,7 @@ async def test_doubled_and_batched_deliveries_keep_the_order(line: Line) -> None
     for number in range(5):
         await customer.writes(f"line {number}")
     await line.received(7)
-    words = list(dict.fromkeys(plain(event.body) for event in await line.received(7)))
+    words = list(dict.fromkeys(plain(described(event.content)) for event in await line.received(7)))
     assert words == [f"line {number}" for number in range(5)]
     assert len({event.id for event in line.hook.inlet.events}) == 5
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
+from bridge.content import Attachment, Forwarded, Marks, MediaKind, Referral
 from bridge.journal import (
     AliasesNoted,
     AssigneeNoted,
@@ -221,3 +224,19 @@ async def test_contacts_come_page_by_page(database: Database) -> None:
         one["contact"] for one in cases
     ]
     assert CONVERSATION not in {line.get("id") for line in lines}
+
+
+async def test_what_is_more_than_words_comes_with_its_fields(database: Database, writer: Writer) -> None:
+    """A place keeps its coordinates, and a message what led the contact here; a plain text has neither."""
+    journal = Journal()
+    spot = Attachment(MediaKind.IMAGE, "17", mime="image/png", caption=(Text("My cat"),))
+    came_by = Marks(Forwarded.OFTEN, Referral(kind="ad", headline="Boots"))
+    said = replace(journal.said("Picture", "3-spot"), kind="image", content=spot, marks=came_by)
+    await writer.write(journal.entries(journal.opened(), said, journal.said("hello")))
+    first, second = [line for line in await exported(database) if line["kind"] == "message"]
+    assert (first["content"], first["text"]) == ("image", "Picture")
+    assert first["details"] == {
+        "content": {"kind": "image", "media": "17", "mime": "image/png", "caption": [["t", "My cat"]]},
+        "marks": {"forwarded": 2, "referral": {"kind": "ad", "headline": "Boots"}},
+    }
+    assert second["details"] is None
