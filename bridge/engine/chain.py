@@ -320,6 +320,8 @@ class Chain:
         if not await lane.store.commit(commit):
             return None
         self._keep(loaded, outcome)
+        for timer in commit.timers:
+            lane.expect(timer.due_ms)
         if isinstance(event, ContactForgotten):
             lane.forget(self.unit)
         lane.remember_records(outcome.messages)

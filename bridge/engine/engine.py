@@ -113,6 +113,12 @@ class Engine:
             raise FenceLostError(lane)
         return await run.result(unit, event, action)
 
+    def expect(self, lane: LaneId, after_s: float) -> None:
+        """Something of a lane was parked for so long."""
+        run = self._runs.get(lane)
+        if run is not None:
+            run.expect(self.clock.now().timestamp() * 1000 + after_s * 1000)
+
     async def state(self, lane: LaneId, unit: str) -> UnitState:
         """The unit's state as last committed."""
         run = self._runs.get(lane)
@@ -280,8 +286,12 @@ class Engine:
                 run.take_in(entry)
 
     async def _sweep(self) -> None:
-        """Bring due timers into the streams and parked lines back to the performer."""
-        runs = self._working()
+        """Bring due timers into the streams and parked lines back to the performer, in lanes where something is due."""
+        now_ms = self.clock.now().timestamp() * 1000
+        runs = [run for run in self._working() if run.due_ms <= now_ms]
+        for run in runs:
+            # What is committed from here on, or its answer tells, comes on top of it.
+            run.due_ms = now_ms + self._options.look_every_s * 1000
         swept = await asyncio.gather(
             *(self._store.sweep(run.hold, SWEPT_AT_ONCE) for run in runs), return_exceptions=True
         )
@@ -291,10 +301,12 @@ class Engine:
                 run.lose()
             elif isinstance(due, BaseException):
                 problems.append(due)
+                run.expect(0)
                 # The answer may have got lost, and with it the names of lines that are not parked any more.
                 self._sink.wake(run.name)
             else:
-                for unit, line in due:
+                run.expect(due.next_ms)
+                for unit, line in due.lines:
                     self._sink.resume(run.name, unit, line)
         if problems:
             raise problems[0]

@@ -39,6 +39,9 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     read_count: int = 128
     read_block_s: float = 0.5
     sweep_every_s: float = 0.25
+    """How late a timer may be."""
+    look_every_s: float = 2.0
+    """A lane in which nothing is known to be due is swept so often: of a commit whose answer got lost it is not known."""
     renew_every_s: float = 4.0
     balance_every_s: float = 1.0
     drain_s: float = 20.0
@@ -108,6 +111,8 @@ class LaneRun:
         self.cursor = "0-0"
         """Stream id of the last entry read."""
         self.in_hand = 0
+        self.due_ms = 0.0
+        """Nothing that is known is due earlier (Redis time, Unix milliseconds)."""
         self.lost = False
         self.closing = False
         self.archive = archive or ArchiveReader(None, world.roster)
@@ -136,6 +141,11 @@ class LaneRun:
             return
         chain.entries.append(entry)
         self.in_hand += 1
+
+    def expect(self, due_ms: float | None) -> None:
+        """Something is due then, or nothing is."""
+        if due_ms is not None:
+            self.due_ms = min(self.due_ms, due_ms)
 
     def _revive(self, unit: str, after: str) -> None:
         """Take up the events of a unit that were left in the stream while it waited for the archive."""

@@ -438,6 +438,7 @@ class Performer:
             return True
         try:
             await self.store.park(hold, key.unit, key.local(), wait_s)
+            self.engine.expect(key.lane, wait_s)
         except FenceLostError:
             if not run.dropped:
                 self.drop_lane(key.lane)

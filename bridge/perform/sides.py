@@ -72,6 +72,9 @@ class EngineSide(Protocol):
     def hold(self, lane: LaneId) -> Hold | None:
         """The latest hold of a lane."""
 
+    def expect(self, lane: LaneId, after_s: float) -> None:
+        """Something of a lane was parked for so long."""
+
     async def result(self, lane: LaneId, unit: str, event: AnyEvent, action: AnyAction) -> bool:
         """Commit a result."""
 

@@ -187,6 +187,15 @@ class Shelf(Protocol):
         """A contact's state as it was stored last; None: it has none. Raises `BridgeError` when it cannot tell."""
 
 
+class Swept(msgspec.Struct, frozen=True):
+    """What came of a sweep."""
+
+    lines: Sequence[tuple[str, str]] = ()
+    """Parked lines whose time has come: unit and line."""
+    next_ms: int | None = None
+    """When the next timer or parked line is due (Redis time, Unix milliseconds); None while there is none."""
+
+
 class LaneStore(Protocol):
     """The lanes' side of the store.
 
@@ -251,8 +260,8 @@ class LaneStore(Protocol):
     async def park(self, hold: Hold, unit: str, line: str, after_s: float) -> None:
         """Put a unit's line aside; `sweep` returns it once the time has come."""
 
-    async def sweep(self, hold: Hold, limit: int) -> list[tuple[str, str]]:
-        """Move due timers into the stream; take out and return due parked lines as (unit, line)."""
+    async def sweep(self, hold: Hold, limit: int) -> Swept:
+        """Move due timers into the stream; take out due parked lines."""
 
     async def count_try(self, hold: Hold, entry: str) -> int:
         """Count a try of a stream entry; how many there were, this one included."""

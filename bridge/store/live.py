@@ -15,7 +15,7 @@ import msgspec
 from bridge.errors import FenceLostError, StaleVersionError, StoreUnavailableError
 from bridge.model import ActionId, AgentId, ContactId, ConversationId, LaneId, Place, ThreadRef
 from bridge.store import keys
-from bridge.store.base import Commit, Entry, Hold, Pending, Record, Traces
+from bridge.store.base import Commit, Entry, Hold, Pending, Record, Swept, Traces
 from bridge.store.clock import Clock, RedisClock, now_ms
 from bridge.store.commit import VERSION_BYTES, Bounds, arrange, hold_value, seen_period
 from bridge.store.connection import Redis, Reply, script_source
@@ -206,7 +206,7 @@ class LiveStore:
         args = (_value(hold), entry.id, entry.unit, entry.event, reason, notice or b"")
         _held(await self._bury(names, args), hold)
 
-    async def sweep(self, hold: Hold, limit: int) -> list[tuple[str, str]]:
+    async def sweep(self, hold: Hold, limit: int) -> Swept:
         """Move due timers into the stream; take out due parked lines."""
         lane = hold.lane
         names = (
@@ -216,10 +216,8 @@ class LiveStore:
             keys.stream(lane),
             keys.parked(lane),
         )
-        lines = await self._sweep(names, (_value(hold), limit))
-        if lines == 0:
-            raise _lost(hold)
-        return [_split(line) for line in lines]
+        next_ms, lines = _held(await self._sweep(names, (_value(hold), limit)), hold)
+        return Swept(lines=tuple(_split(line) for line in lines), next_ms=next_ms if next_ms >= 0 else None)
 
     # ------------------------------------------------------------------------------------------ performing
 

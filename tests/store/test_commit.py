@@ -23,6 +23,7 @@ from bridge.store.base import (
     RecentWrite,
     Record,
     RowWrite,
+    Swept,
     TimerWrite,
 )
 from bridge.store.commit import DAY_S, Bounds, CommitTooLargeError, seen_keys, seen_period
@@ -92,7 +93,7 @@ async def test_everything_of_a_commit_is_there_afterwards(store: LiveStore, hold
     assert await redis("HGETALL", keys.rows("ben", LANE)) == [b"1-64", b"row"]
     assert await store.counter(LANE) == 64
     assert await redis("GET", keys.number(LANE, "1-64")) == b"ref"
-    assert await store.sweep(hold, 10) == []
+    assert await store.sweep(hold, 10) == Swept()
     assert [one.event for one in await store.range(LANE, "0", 10)] == [b"tick\0\xff"]
 
 

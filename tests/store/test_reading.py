@@ -101,11 +101,27 @@ async def test_parked_lines_come_back_once_their_time_has_come(store: LiveStore,
     await store.park(hold, "u", "thread", 0)
     await store.park(hold, "u", "contact", 1.0)
     await store.park(hold, "v", "thread", 60)
-    assert await store.sweep(hold, 10) == [("u", "thread")]
-    assert await store.sweep(hold, 10) == []
+
+    async def swept() -> Sequence[tuple[str, str]]:
+        return (await store.sweep(hold, 10)).lines
+
+    assert await swept() == [("u", "thread")]
+    assert await swept() == []
     await store.park(hold, "v", "thread", 0)
-    assert await store.sweep(hold, 10) == [("v", "thread")]
-    assert await until(lambda: store.sweep(hold, 10), 30, "the parked line") == [("u", "contact")]
+    assert await swept() == [("v", "thread")]
+    assert await until(swept, 30, "the parked line") == [("u", "contact")]
+
+
+async def test_a_sweep_says_when_the_next_is_worth_it(store: LiveStore, hold: Hold) -> None:
+    """The next timer's time or the next parked line's, whichever is earlier; also what one sweep left over."""
+    assert (await store.sweep(hold, 10)).next_ms is None
+    now = await store.now_ms()
+    timers = tuple(TimerWrite(token=f"{n}", due_ms=now + n, event=b"") for n in (-2, -1, 90_000))
+    await store.commit(Commit(hold=hold, unit="u", version=0, state=b"", timers=timers))
+    assert (await store.sweep(hold, 1)).next_ms == now - 1
+    assert (await store.sweep(hold, 1)).next_ms == now + 90_000
+    await store.park(hold, "u", "thread", 60)
+    assert now + 59_000 < ((await store.sweep(hold, 1)).next_ms or 0) < now + 90_000
 
 
 async def test_a_limit_is_shared_fairly_and_kept(redis_url: str) -> None:
