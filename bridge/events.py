@@ -53,6 +53,7 @@ class MessageReceived(ContactEvent, frozen=True, kw_only=True):
 
     inbox: InboxId
     platform_id: str
+    """Empty for what can be neither quoted nor marked as read, such as a call."""
     content: Content
     sent_at: datetime
     """The platform's time; shown when it is much older than `at`."""

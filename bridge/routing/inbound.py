@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bridge.actions import Relay
-from bridge.content import Words, described, kind_of
+from bridge.content import Call, Content, Words, described, kind_of
 from bridge.events import ContactChanged, MessageReceived, ModeChanged
 from bridge.journal import AliasesNoted, MessageNoted
 from bridge.model import (
@@ -41,13 +41,18 @@ def received(turn: Turn, event: MessageReceived) -> None:
     conversation = turn.put(
         replace(
             conversation,
-            waiting_since=min(waiting, written) if waiting else written,
+            waiting_since=waiting if _needs_no_answer(event.content) else min(waiting or written, written),
             window_until=lifecycle.window_after(conversation, written, inbox.window_s),
-            last_inbound=event.platform_id,
+            last_inbound=event.platform_id or conversation.last_inbound,
             last_inbound_at=event.at,
         )
     )
     _relay(turn, event, conversation, written)
+
+
+def _needs_no_answer(content: Content) -> bool:
+    """True for a call that somebody took, or that is only beginning."""
+    return isinstance(content, Call) and (content.completed or not content.ended)
 
 
 def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, written: datetime) -> None:
@@ -68,7 +73,7 @@ def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, writt
             conversation=conversation.id,
             direction=Direction.INBOUND,
             at=event.at,
-            platform_id=event.platform_id,
+            platform_id=event.platform_id or None,
         )
     )
     turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(said, RECENT_LIMIT), message)
@@ -79,7 +84,7 @@ def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, writt
             direction=Direction.INBOUND,
             body=said,
             kind=kind_of(event.content),
-            platform_id=event.platform_id,
+            platform_id=event.platform_id or None,
             sent_at=event.sent_at,
             content=None if isinstance(event.content, Words) else event.content,
             marks=event.marks,

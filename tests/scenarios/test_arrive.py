@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from typing import Any
 
 import pytest
 
@@ -147,6 +149,128 @@ async def test_what_cannot_be_shown_yet_is_named(
     await talk.customer.sends(kind, content)
     post = await talk.thread_shows("cannot be shown here yet")
     assert what in shown(post)
+
+
+KINDS: list[tuple[str, object, dict[str, Any], list[str]]] = [
+    (
+        "location",
+        {
+            "latitude": -34.60397,
+            "longitude": -58.38432,
+            "name": "Café *El Gato*",
+            "address": "Corrientes 1234",
+        },
+        {},
+        ["Café *El Gato*", "Corrientes 1234", "Open the map", "query=-34.603970%2C-58.384320"],
+    ),
+    (
+        "contacts",
+        [
+            {
+                "name": {"formatted_name": "Ines <!channel>"},
+                "org": {"company": "Duarte Lda", "title": "Owner"},
+                "phones": [{"phone": "+351 910 000 001", "type": "Mobile"}],
+                "emails": [{"email": "ines@example.com"}],
+                "birthday": "1990-04-02",
+            }
+        ],
+        {},
+        ["Owner, Duarte Lda", "+351 910 000 001 (mobile)", "ines@example.com", "Birthday: 1990-04-02"],
+    ),
+    (
+        "interactive",
+        {"type": "list_reply", "list_reply": {"id": "r1", "title": "Billing", "description": "Refunds"}},
+        {},
+        ["Billing – Refunds", "Tapped, not typed"],
+    ),
+    (
+        "interactive",
+        {
+            "type": "nfm_reply",
+            "nfm_reply": {"name": "flow", "response_json": '{"reason": "damaged", "ok": true}'},
+        },
+        {},
+        ["Form", "reason: ", "damaged", "ok: ", "yes"],
+    ),
+    ("button", {"payload": "p", "text": "Reschedule"}, {}, ["Reschedule", "Tapped, not typed"]),
+    (
+        "order",
+        {
+            "catalog_id": "1",
+            "text": "gift-wrap",
+            "product_items": [
+                {"product_retailer_id": "sku-7", "quantity": 2, "item_price": 19.9, "currency": "EUR"},
+                {"product_retailer_id": "sku-1", "quantity": 1, "item_price": 5, "currency": "EUR"},
+            ],
+        },
+        {},
+        ["2 × sku-7 at 19.90 EUR", "Total: 44.80 EUR", "gift-wrap"],
+    ),
+    (
+        "text",
+        {"body": "More about this?"},
+        {
+            "referral": {
+                "source_type": "ad",
+                "source_url": "https://fb.example/2x",
+                "headline": "Chat with us",
+                "body": "Autumn boots",
+                "image_url": "https://pictures.example/boots.jpg",
+            }
+        },
+        ["Came from an advertisement", "Chat with us", "Autumn boots", "fb.example/2x", "More about this?"],
+    ),
+    (
+        "text",
+        {"body": "Win!!"},
+        {"context": {"frequently_forwarded": True}},
+        ["Forwarded many times", "Win!!"],
+    ),
+    ("text", {"body": "hello group"}, {"group_id": "g1"}, ["Written in a group", "hello group"]),
+    (
+        "text",
+        {"body": "In blue?"},
+        {"context": {"id": "wamid.X", "referred_product": {"product_retailer_id": "sku-blue"}}},
+        ["About the product sku-blue", "In blue?"],
+    ),
+]
+
+
+@pytest.mark.parametrize("kind, content, extra, parts", KINDS)
+async def test_whatever_a_customer_sends_is_shown_as_what_it_is(
+    shop: Shop, kind: str, content: object, extra: dict[str, Any], parts: list[str]
+) -> None:
+    """With all that it says, literally, in blocks that Slack takes; and no more than once."""
+    talk = await shop.talk()
+    await talk.customer.sends(kind, content, extra=extra)
+    post = await talk.thread_shows(parts[0].split(" ")[0])
+    said = json.dumps(post.blocks, ensure_ascii=False)
+    for part in parts:
+        assert part in said
+    assert "<!channel>" not in post.text
+    await talk.customer_writes("The end")
+    assert len(talk.thread) == 3
+
+
+async def test_a_picture_that_slack_cannot_fetch_costs_only_itself(shop: Shop) -> None:
+    """The words stand in the thread all the same."""
+    talk = await shop.talk()
+    advert = {"source_type": "ad", "headline": "Boots", "image_url": "https://pictures.example/gone.jpg"}
+    shop.goes_wrong("slack.chat.postMessage", "error", error="invalid_blocks")
+    await talk.customer.sends("text", {"body": "Still here?"}, extra={"referral": advert})
+    post = await talk.thread_shows("Still here?")
+    assert [block["type"] for block in post.blocks or []].count("image") == 0
+    assert "Boots" in shown(post)
+
+
+async def test_a_call_is_told_of(shop: Shop) -> None:
+    """That it began, and how it ended; one that was taken needs no answer."""
+    talk = await shop.talk()
+    await talk.customer.calls(65)
+    await talk.thread_shows("The contact is calling")
+    await talk.thread_shows("ended after 1:05")
+    await talk.customer.calls()
+    await talk.thread_shows("ended unanswered")
 
 
 async def test_a_new_number_keeps_the_conversation(shop: Shop) -> None:

@@ -52,6 +52,7 @@ _HARMLESS_REACTIONS = frozenset(
         "thread_locked",
     }
 )
+_REFUSED_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "invalid_attachments"})
 _EPHEMERAL_FALLS_BACK = frozenset({FailureKind.NEVER, FailureKind.GONE, FailureKind.STOP})
 _TOKEN_CODES = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
 # Slack: "about one message a second per channel"; short bursts pass, but a bucket without one never meets a 429.
@@ -151,14 +152,23 @@ class SlackDesk:
 
     async def relay(self, place: Place, relays: Sequence[Relay], marker: Marker) -> Post:
         """One post under the contact's name (Slack: chat:write.customize), every message a block of its own."""
-        args = posts.post_args(posts.relay_text(relays), posts.relay_blocks(relays))
+        try:
+            post = await self._show(place, relays, marker, pictured=True)
+        except PlatformError as error:
+            if error.failure.code not in _REFUSED_BLOCKS or not posts.has_pictures(relays):
+                raise
+            # Slack refuses the whole post for a picture that it cannot fetch.
+            post = await self._show(place, relays, marker, pictured=False)
+        self.saw_answer(place)
+        return post
+
+    async def _show(self, place: Place, relays: Sequence[Relay], marker: Marker, *, pictured: bool) -> Post:
+        args = posts.post_args(posts.relay_text(relays), posts.relay_blocks(relays, pictured=pictured))
         args |= {
             "username": panel.username(relays[0].author, self._colleagues()),
             "icon_emoji": ":speech_balloon:",
         }
-        post = await self._post(place.channel, place.thread, args, marker)
-        self.saw_answer(place)
-        return post
+        return await self._post(place.channel, place.thread, args, marker)
 
     def mergeable(self, relays: Sequence[Relay]) -> int:
         """As many as stay readable and within Slack's limits."""

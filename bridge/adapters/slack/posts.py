@@ -7,7 +7,8 @@ from typing import Any
 
 from bridge.actions import Relay
 from bridge.adapters.base import Marker
-from bridge.adapters.slack.format import MAX_POST, escape, fallback, sections, to_rich_text, to_slack_text
+from bridge.adapters.slack.contents import content_blocks, has_picture, mark_elements, referral_blocks
+from bridge.adapters.slack.format import MAX_POST, escape, fallback, sections, to_slack_text
 from bridge.adapters.slack.ids import METADATA_TYPE, short
 from bridge.adapters.slack.panel import (
     CONTEXT_LIMIT,
@@ -19,13 +20,15 @@ from bridge.adapters.slack.panel import (
     mrkdwn,
     plain,
 )
-from bridge.content import Attachment, Unsupported, described
+from bridge.content import described
 from bridge.markup import Document, bare, one_line
 from bridge.markup import plain as shown
 from bridge.model import ContactId, ConversationId, InboxId, ThreadRef
 
 _MERGED_MESSAGES = 10
 _MERGED_CHARACTERS = MAX_POST // 2
+_MOST_BLOCKS = 45
+"""Slack: 50 in a post."""
 _QUOTE_SHOWN = 200
 
 
@@ -34,38 +37,41 @@ def mergeable(relays: Sequence[Relay]) -> int:
 
     They are the same author's, within a bound that leaves room in Slack's limits for blocks and text.
     """
-    characters = 0
-    count = 0
+    characters = blocks = count = 0
     for relay in relays[:_MERGED_MESSAGES]:
         characters += len(bare(described(relay.content)))
-        if count and (relay.author != relays[0].author or characters > _MERGED_CHARACTERS):
+        blocks += len(relay_blocks((relay,)))
+        is_full = characters > _MERGED_CHARACTERS or blocks > _MOST_BLOCKS
+        if count and (relay.author != relays[0].author or is_full):
             break
         count += 1
     return max(count, 1)
 
 
-def relay_blocks(relays: Sequence[Relay]) -> list[Block]:
-    """Each message as a block of its own, with what has to be said about it above."""
+def relay_blocks(relays: Sequence[Relay], *, pictured: bool = True) -> list[Block]:
+    """Each message as a block of its own, with what has to be said about it above. Without pictures unless `pictured`:
+    Slack refuses a post with one that it cannot fetch.
+    """
     blocks: list[Block] = []
     for relay in relays:
+        if relay.marks.referral:
+            blocks.extend(referral_blocks(relay.marks.referral, pictured=pictured))
         if hints := _hints(relay):
             blocks.append(context(*hints))
-        said = described(relay.content)
-        if isinstance(relay.content, Unsupported):
-            blocks.append(context(plain(one_line(bare(said)) or "…", CONTEXT_LIMIT)))
-        else:
-            blocks.extend(to_rich_text(said) or [context(plain("…", CONTEXT_LIMIT))])
-        if isinstance(relay.content, Attachment):
-            blocks.append(context(plain("The file itself cannot be shown here yet.", CONTEXT_LIMIT)))
+        blocks.extend(content_blocks(relay.content))
     return blocks
+
+
+def has_pictures(relays: Sequence[Relay]) -> bool:
+    """Whether `relay_blocks` names a picture that Slack has to fetch."""
+    return any(has_picture(relay.marks.referral) for relay in relays)
 
 
 def _hints(relay: Relay) -> list[Block]:
     hints: list[Block] = []
     if relay.sent_at is not None:
         hints.append(mrkdwn(f"Written {instant(relay.sent_at)}", CONTEXT_LIMIT))
-    if relay.marks.forwarded:
-        hints.append(plain("Forwarded", CONTEXT_LIMIT))
+    hints += mark_elements(relay.marks)
     if relay.quoted and (quoted := one_line(relay.quoted)):
         hints.append(plain(f"Answers: {cut(quoted, _QUOTE_SHOWN)}", CONTEXT_LIMIT))
     return hints

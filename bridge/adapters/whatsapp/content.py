@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from bridge.adapters.whatsapp.format import from_whatsapp
 from bridge.adapters.whatsapp.wire import Card as WireCard
-from bridge.adapters.whatsapp.wire import CardAddress, Context, Interactive, Media, Message
+from bridge.adapters.whatsapp.wire import CardAddress, Context, Interactive, Media, Message, WireCall
 from bridge.adapters.whatsapp.wire import Location as Spot
 from bridge.adapters.whatsapp.wire import Order as Basket
 from bridge.adapters.whatsapp.wire import Referral as Origin
@@ -253,6 +253,18 @@ def _price(price: Decimal | None) -> Decimal | None:
         return None
     exponent = price.as_tuple().exponent
     return price if isinstance(exponent, int) and exponent >= _FINEST_MONEY else round(price, -_FINEST_MONEY)
+
+
+def call_of(call: WireCall) -> Call | None:
+    """A call of the customer: `connect` when it begins, `terminate` when it ended. None for anything else."""
+    if call.direction != "USER_INITIATED" or call.event not in {"connect", "terminate"}:
+        return None
+    lasted = call.duration
+    return Call(
+        ended=call.event == "terminate",
+        completed=call.status in {None, "COMPLETED"} and lasted != 0,
+        duration_s=int(lasted) if lasted is not None and 0 < lasted < _MOST_OF_ONE else None,
+    )
 
 
 # ------------------------------------------------------------------------------------------------- marks

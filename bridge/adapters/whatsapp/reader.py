@@ -57,7 +57,6 @@ _UNUSED_FIELDS = frozenset(
         "account_review_update",
         "account_update",
         "business_capability_update",
-        "calls",
         "flows",
         "group_lifecycle_update",
         "group_participants_update",
@@ -111,7 +110,7 @@ class Reader:
     def _values(self, changes: list[wire.Change]) -> Iterator[tuple[Number, wire.Value]]:
         """The changes that concern our numbers."""
         for change in changes:
-            if change.field not in {"messages", "user_id_update"}:
+            if change.field not in wire.READ:
                 known = change.field in _UNUSED_FIELDS
                 self._odd(Oddity.UNUSED_FIELD if known else Oddity.UNKNOWN_FIELD, change.field)
                 continue
@@ -136,6 +135,11 @@ class Reader:
                 draft = read(number, message, senders.party_of(message, value.contacts), now)
                 if draft:
                     yield draft
+        for call in value.calls:
+            caller = wire.Message(id=call.id, sender=call.sender, from_user_id=call.from_user_id)
+            called = self._call(number, call, senders.party_of(caller, value.contacts), now)
+            if called:
+                yield called
         for update in value.user_id_update:
             changed = self._id_update(number, update, now)
             if changed:
@@ -169,6 +173,37 @@ class Reader:
             marks=content.marks_of(message),
         )
         return Draft(make, message.id, aliases)
+
+    def _call(
+        self, number: Number, call: wire.WireCall, party: wire.Party | None, now: datetime
+    ) -> Draft | None:
+        """The customer calls, or their call ended. Calls of the business are not made from here."""
+        said = content.call_of(call)
+        if said is None:
+            self._odd(Oddity.UNUSED_TYPE, f"calls/{call.event}/{call.direction}")
+            return None
+        caller = wire.Message(id=call.id, sender=call.sender, from_user_id=call.from_user_id)
+        sender = senders.sender_of(caller, party)
+        aliases = sender.aliases(number.portfolio)
+        if not aliases:
+            self._odd(Oddity.NO_SENDER, "calls")
+            return None
+        name, username = senders.names_of(party)
+        make = partial(
+            MessageReceived,
+            id=EventId(f"wa:call:{digest(call.id)}:{call.event[:20]}"),
+            at=now,
+            inbox=number.inbox,
+            platform_id="",
+            content=said,
+            sent_at=content.instant(call.timestamp, now),
+            name=name,
+            username=username,
+            phone=sender.phone,
+            address=sender.address(),
+            aliases=sender.known_as(aliases),
+        )
+        return Draft(make, call.id, aliases)
 
     def _change(
         self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+READ = frozenset({"calls", "messages", "user_id_update"})
+"""The fields of changes whose values are read."""
 OBJECT = "whatsapp_business_account"
 """The `object` of every body that concerns WhatsApp."""
 
@@ -295,6 +297,19 @@ class Status(Wire, frozen=True):
     errors: list[Problem] = []
 
 
+class WireCall(Wire, frozen=True):
+    """One of `calls[]`. `direction` is `USER_INITIATED` where the customer called."""
+
+    id: str
+    event: str
+    direction: str | None = None
+    sender: str | None = msgspec.field(name="from", default=None)
+    from_user_id: str | None = None
+    timestamp: str | int | float | None = None
+    status: str | None = None
+    duration: int | float | None = None
+
+
 class ChangedId(Wire, frozen=True):
     """`user_id_update[].user_id`."""
 
@@ -324,6 +339,7 @@ class Value(Wire, frozen=True):
     statuses: list[Status] = []
     errors: list[Problem] = []
     user_id_update: list[UserIdUpdate] = []
+    calls: list[WireCall] = []
 
 
 class Change(Wire, frozen=True):
@@ -438,7 +454,7 @@ class _Salvage:
                 self.bad.append("changes.field")
             return None
         # What other fields hold is not ours to judge, and shares names with what we read.
-        if field not in {"messages", "user_id_update"}:
+        if field not in READ:
             return Change(field, Value())
         value = self._dict(change.get("value"), "value")
         return Change(
@@ -450,6 +466,7 @@ class _Salvage:
                 statuses=self._items(value, "statuses", Status),
                 errors=self._items(value, "errors", Problem),
                 user_id_update=self._items(value, "user_id_update", UserIdUpdate),
+                calls=self._items(value, "calls", WireCall),
             ),
         )
 

@@ -7,6 +7,7 @@ POST /control/whatsapp/customers              {name, id?, phone?, user_id?, user
                                                read_receipts?}
 GET  /control/whatsapp/customers/ID
 POST /control/whatsapp/customers/ID/messages  {text} or {type, content, extra?}, reply_to?, number_id?
+POST /control/whatsapp/customers/ID/call      {duration_s?, number_id?}; without: nobody takes it
 POST /control/whatsapp/customers/ID/react     {message_id, emoji?, number_id?}; without emoji: taken back
 POST /control/whatsapp/customers/ID/read      {number_id?}; open: the same and stays open
 POST /control/whatsapp/customers/ID/leave     {}; offline, online: the phone
@@ -26,6 +27,7 @@ from bridge.sandbox.control import guarded, read_object, reply, take
 from bridge.sandbox.whatsapp.config import CustomerConfig
 from bridge.sandbox.whatsapp.customer import Customer
 from bridge.sandbox.whatsapp.ids import is_wa_id
+from bridge.sandbox.whatsapp.kinds import check_content
 from bridge.sandbox.whatsapp.world import World
 
 _ONE = "/control/whatsapp/customers/{customer}"
@@ -45,6 +47,7 @@ class WhatsAppControl:
         """The routes, ready to be mounted."""
         verbs: Mapping[str, Verb] = {
             "messages": _messages,
+            "call": _call,
             "react": _react,
             "read": _read,
             "open": _open,
@@ -145,10 +148,8 @@ async def _messages(customer: Customer, request: web.Request) -> dict[str, Any]:
     kind = take(body, "type", str) or "text"
     content = body.get("content")
     if kind == "text" and content is None:
-        text = take(body, "text", str, required=True)
-        if not text or len(text) > 4_096:
-            raise ValueError("text must have 1 to 4096 characters, as in the app")
-        content = {"body": text}
+        content = {"body": take(body, "text", str, required=True)}
+    check_content(kind, content)
     message = await customer.sends(
         kind,
         content,
@@ -157,6 +158,12 @@ async def _messages(customer: Customer, request: web.Request) -> dict[str, Any]:
         extra=take(body, "extra", dict),
     )
     return {"message": message.shown()}
+
+
+async def _call(customer: Customer, request: web.Request) -> dict[str, Any]:
+    body = await read_object(request, "duration_s", "number_id")
+    call = await customer.calls(take(body, "duration_s", int), take(body, "number_id", str))
+    return {"call": call}
 
 
 async def _react(customer: Customer, request: web.Request) -> dict[str, Any]:

@@ -111,6 +111,27 @@ class Customer:
         await self._tells(number, item | dict(extra or {}), message)
         return message
 
+    async def calls(self, duration_s: int | None = None, number_id: str | None = None) -> str:
+        """Call, and end the call after `duration_s` seconds (None: nobody took it); the call's id.
+
+        Nothing waits for the seconds: both webhooks, `connect` and `terminate`, are sent one after the other.
+        """
+        number = self._number(number_id)
+        call_id = new_message_id("0" if self.hide_phone else self.wa_id, from_business=False)
+        call_id = call_id.replace("wamid.", "wacid.", 1)
+        now = self._world.clock.now()
+        self.chat(number.id).last_inbound_ticks = self._world.clock.ticks()
+        lasted = duration_s or 0
+        ended = {"status": "COMPLETED" if lasted else "FAILED", "duration": lasted}
+        for event, more in (("connect", {}), ("terminate", ended)):
+            item = wire.call(call_id, event, now, self.shown_wa_id, self.shown_user_id, number.digits)
+            contacts = (self.contact(with_username=True),)
+            update = wire.Update(number.config.waba_id, number.metadata, "calls", item | more, contacts)
+            delivery = self._world.webhook.post(update)
+            if delivery is not None:
+                await delivery.tried_within(ANSWER_PATIENCE_S)
+        return call_id
+
     async def reacts(self, message_id: str, emoji: str | None, number_id: str | None = None) -> Message:
         """React to a message; None takes the reaction back (the `emoji` key is then absent)."""
         content = {"message_id": message_id} | ({} if emoji is None else {"emoji": emoji})

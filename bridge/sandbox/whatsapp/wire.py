@@ -13,7 +13,7 @@ class Update:
 
     waba_id: str
     metadata: dict[str, str]
-    kind: Literal["messages", "statuses"]
+    kind: Literal["messages", "statuses", "calls"]
     item: dict[str, Any]
     contacts: tuple[dict[str, Any], ...] = ()
 
@@ -29,7 +29,7 @@ def envelope(updates: Sequence[Update]) -> dict[str, Any]:
         changes = entries[-1]["changes"]
         if last is None or not _same_change(last, update):
             value = {"messaging_product": "whatsapp", "metadata": update.metadata}
-            changes.append({"value": value, "field": "messages"})
+            changes.append({"value": value, "field": "calls" if update.kind == "calls" else "messages"})
         _add(changes[-1]["value"], update)
         last = update
     return {"object": "whatsapp_business_account", "entry": entries}
@@ -90,6 +90,15 @@ def inbound(  # one argument per field of the wire
     if content is not None:
         item[kind] = content
     return item
+
+
+def call(  # one argument per field of the wire
+    call_id: str, event: str, timestamp: float, wa_id: str | None, user_id: str | None, to: str
+) -> dict[str, Any]:
+    """An element of `calls` about a call of a customer (webhooks/reference/calls)."""
+    item = {"id": call_id, "from": wa_id, "from_user_id": user_id, "to": to, "event": event}
+    item |= {"timestamp": str(int(timestamp)), "direction": "USER_INITIATED"}
+    return {key: value for key, value in item.items() if value is not None}
 
 
 def system(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -16,7 +17,24 @@ from bridge.adapters.slack import modals, panel, posts
 from bridge.adapters.slack.ids import Ref
 from bridge.adapters.slack.modals import Origin
 from bridge.commands import COMMANDS
-from bridge.content import Forwarded, Marks, Unsupported, Words
+from bridge.content import (
+    Attachment,
+    Card,
+    Cards,
+    Content,
+    Detail,
+    Form,
+    Forwarded,
+    Item,
+    Location,
+    Marks,
+    MediaKind,
+    Order,
+    Referral,
+    Tapped,
+    Unsupported,
+    Words,
+)
 from bridge.markup import Instant, Mention, MentionKind, Text, clean, plain, text
 from bridge.model import (
     ActionId,
@@ -98,6 +116,7 @@ views = st.builds(
 )
 _ENTITY = re.compile(r"<[^>]*>")
 _OURS = re.compile(r"<!date\^-?\d+\^\{date_short_pretty\} \{time\}\|[\d: -]+UTC>|<@U0BEN00001>")
+_MAP = "<https://www.google.com/maps/search/?api=1&amp;query=1.500000%2C2.500000|Open the map>"
 
 
 few = settings(max_examples=60)
@@ -215,6 +234,21 @@ def test_prompt_buttons_are_valid_and_lead_back(items: list[Button]) -> None:
         )
 
 
+def said_as(words: str, number: int) -> Content:
+    """The same words from outside, in everything that can hold some."""
+    detail = (Detail(words, words),) * 3
+    kinds: list[Content] = [
+        Unsupported(words, words),
+        Attachment(MediaKind.DOCUMENT, "1", name=words, caption=text(words)),
+        Location(1.5, 2.5, words, words, words),
+        Cards((Card(words, detail, detail, words, words, detail, detail, words),) * 5),
+        Tapped(words, words, words),
+        Form(((words, words),) * 42),
+        Order((Item(words, 2, Decimal("1.5"), words),) * 42, words),
+    ]
+    return kinds[number % len(kinds)]
+
+
 @few
 @given(st.lists(words, min_size=1, max_size=8), words, st.booleans(), st.none() | words, st.none() | instants)
 def test_relays_are_valid_and_literal(
@@ -230,10 +264,10 @@ def test_relays_are_valid_and_literal(
             conversation=CONVERSATION,
             message=MessageId("7-1"),
             author=author,
-            content=Unsupported("poll", one) if strange else Words(text(one)),
+            content=said_as(one, number) if strange else Words(text(one)),
             quoted=quoted,
             sent_at=sent_at,
-            marks=Marks(Forwarded.ONCE),
+            marks=Marks(Forwarded.ONCE, Referral(headline=one, url=one, picture=one), one, one),
         )
         for number, one in enumerate(said)
     ]
@@ -243,7 +277,7 @@ def test_relays_are_valid_and_literal(
     assert len(blocks) <= 50
     accepted(blocks)
     for shown in mrkdwn_of(blocks):
-        assert all(_OURS.fullmatch(found) for found in _ENTITY.findall(shown))
+        assert all(found == _MAP or _OURS.fullmatch(found) for found in _ENTITY.findall(shown))
     fallback = posts.relay_text(relays[:count])
     assert 0 < len(fallback) <= 4000
     assert "<" not in fallback

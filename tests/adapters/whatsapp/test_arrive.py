@@ -40,6 +40,8 @@ RECEIVED = {
     "audio_voice.json": [("voice", "Voice message")],
     "batch_mixed.json": [("text", "second"), ("text", "first"), ("text", "first"), ("text", "terceira")],
     "button_template_quick_reply.json": [("choice", "Reschedule")],
+    "call_connect.json": [("call", "The contact is calling. Calls cannot be taken from here.")],
+    "call_terminate.json": [("call", "A call of the contact ended after 1:00")],
     "contacts.json": [
         (
             "contacts",
