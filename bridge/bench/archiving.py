@@ -22,8 +22,9 @@ from bridge.journal import ConversationOpened, Fact, MessageNoted, pack
 from bridge.markup import text
 from bridge.model import ContactId, ConversationId, Direction, EventId, InboxId, LaneId, MessageId
 from bridge.store.archive.database import Database
+from bridge.store.archive.facts import JournalEntry
 from bridge.store.archive.schema import migrate
-from bridge.store.archive.writer import JournalEntry, Writer
+from bridge.store.archive.writer import Writer
 
 BATCH = 500
 """Entries that the archiver writes in one transaction."""

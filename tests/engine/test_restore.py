@@ -16,8 +16,9 @@ from bridge.model import ContactId, Conversation, Status, lane_of
 from bridge.store import deployment, keys, stub
 from bridge.store.archive.census import Census
 from bridge.store.archive.database import Database
+from bridge.store.archive.facts import JournalEntry
 from bridge.store.archive.shelf import ArchiveShelf
-from bridge.store.archive.writer import JournalEntry, Writer
+from bridge.store.archive.writer import Writer
 from bridge.store.deployment import ForeignError
 from bridge.store.guard import Guard
 from bridge.store.health import ShardCountError

@@ -30,8 +30,8 @@ from bridge.model import (
 )
 from bridge.store.archive import tables
 from bridge.store.archive.database import Database
+from bridge.store.archive.facts import JournalEntry
 from bridge.store.archive.schema import migrate
-from bridge.store.archive.writer import JournalEntry
 from tests.support.waiting import aside
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -22,10 +22,11 @@ from bridge.errors import StoreUnavailableError
 from bridge.model import LaneId
 from bridge.store import keys
 from bridge.store.archive.database import Database
+from bridge.store.archive.facts import JournalEntry
 from bridge.store.archive.lag import Lag
 from bridge.store.archive.schema import migrate
 from bridge.store.archive.trouble import ArchiveError
-from bridge.store.archive.writer import JournalEntry, Writer
+from bridge.store.archive.writer import Writer
 from bridge.store.connection import Redis
 from bridge.store.election import Candidate, Election
 from bridge.store.entries import after

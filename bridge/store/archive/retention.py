@@ -18,7 +18,8 @@ from bridge.journal import DroppedNoted, EpisodeKept, PruningNoted, pack, unpack
 from bridge.model import AgentId, ContactId, ConversationId, EventId, InboxId, Status, lane_of
 from bridge.store.archive import erasing, tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.writer import JournalEntry, Writer
+from bridge.store.archive.facts import JournalEntry
+from bridge.store.archive.writer import Writer
 
 MESSAGES_A_BATCH = 500
 """Of one conversation in one transaction."""

@@ -8,10 +8,8 @@ cannot be projected, stays in the journal as it came and stops nobody; a rebuild
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,35 +18,22 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import BridgeError
-from bridge.instants import micros
-from bridge.journal import AnyFact, ErasureNoted, PruningNoted, Tally, pack, unpack
-from bridge.model import ContactId, EventId, LaneId
+from bridge.journal import ErasureNoted, PruningNoted, Tally, pack
+from bridge.model import ContactId, EventId
 from bridge.store.archive import erasing, index, projection, tables
 from bridge.store.archive.bulk import Bulk, Statement, Step
-from bridge.store.archive.changes import Changes, Noted, Row, Stored, Wanted, storable, wanted_by
+from bridge.store.archive.changes import Changes, Noted, Row, Stored, Wanted, wanted_by
 from bridge.store.archive.database import Database
+from bridge.store.archive.facts import JournalEntry, Read, decoded, read
 from bridge.store.archive.statements import Keys, Statements
 from bridge.store.archive.trouble import explain
-from bridge.store.entries import written_ms
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-UNREADABLE = "unreadable"
-"""The kind of a journal row whose bytes say nothing."""
-_HASH_BYTES = 16
 _REBUILD_ROWS = 1_000
 _SLICE = 32
 """Facts that are worked on at a time: the relay runs on the same event loop."""
-
-
-class JournalEntry(msgspec.Struct, frozen=True, gc=False):
-    """One fact as it stands in a lane's journal. Those of a commit share an entry."""
-
-    lane: LaneId
-    entry: str
-    """`<ms>-<n>`, on Redis time: the commit."""
-    data: bytes
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -58,32 +43,6 @@ class Written(msgspec.Struct, frozen=True):
     """New ones."""
     unreadable: int
     """Of these, those that could not be read or projected."""
-
-
-class _Read(msgspec.Struct, frozen=True, gc=False):
-    """A fact with what the journal's columns say about it."""
-
-    hash: bytes
-    fact: AnyFact | None
-    header: Row
-
-
-class _Header(msgspec.Struct):
-    """What every kind of fact says."""
-
-    type: str
-    at: datetime
-    cause: str
-    contact: str
-    conversation: str
-
-
-_header_decoder = msgspec.msgpack.Decoder(_Header)
-
-
-def fact_hash(data: bytes) -> bytes:
-    """By what a packed fact is known."""
-    return hashlib.blake2b(data, digest_size=_HASH_BYTES).digest()
 
 
 class Writer:
@@ -124,7 +83,7 @@ class Writer:
         return written
 
     async def _write_new(
-        self, connection: AsyncConnection, reads: Sequence[_Read], entries: Sequence[JournalEntry]
+        self, connection: AsyncConnection, reads: Sequence[Read], entries: Sequence[JournalEntry]
     ) -> Written:
         """Write facts of which none is in the journal and all can be projected, as nearly always: with one question
         and one answer. Raises whatever the database says when it is not so; then nothing may be committed.
@@ -156,7 +115,7 @@ class Writer:
             await index.clear(connection)
             page = select(journal.c.seq, journal.c.data).order_by(journal.c.seq).limit(_REBUILD_ROWS)
             while rows := (await connection.execute(page.where(journal.c.seq > last))).all():
-                decoded = ((seq, _decoded(data)) for seq, data in rows)
+                decoded = ((seq, decoded(data)) for seq, data in rows)
                 await self._project_all(connection, [Noted(seq, fact) for seq, fact in decoded if fact])
                 last = rows[-1].seq
                 done += len(rows)
@@ -166,7 +125,7 @@ class Writer:
     # -------------------------------------------------------------------------------------- the journal
 
     async def _numbered(
-        self, connection: AsyncConnection, reads: Sequence[_Read]
+        self, connection: AsyncConnection, reads: Sequence[Read]
     ) -> tuple[list[Noted], list[Row], Stored]:
         """The facts that can be read, and all as rows of the journal, with their numbers if all are new; and the stored
         rows they build on.
@@ -179,7 +138,7 @@ class Writer:
         noted, rows = _with_numbers(reads, first)
         return noted, rows, _stored(found)
 
-    async def _append(self, connection: AsyncConnection, reads: Sequence[_Read]) -> Written:
+    async def _append(self, connection: AsyncConnection, reads: Sequence[Read]) -> Written:
         """Write those of the facts that are new, and project as many of them as can be."""
         journal = tables.journal
         known = await connection.execute(
@@ -284,7 +243,7 @@ def _step(statement: Statement, rows: Mapping[Any, Row]) -> Step:
     return Step(statement, list(rows.values()))
 
 
-def _with_numbers(reads: Sequence[_Read], first: int) -> tuple[list[Noted], list[Row]]:
+def _with_numbers(reads: Sequence[Read], first: int) -> tuple[list[Noted], list[Row]]:
     """Those of the facts that can be read, and all as rows of the journal, numbered from `first`."""
     noted, rows = [], []
     for seq, one in enumerate(reads, first):
@@ -326,11 +285,11 @@ def _sliced(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + _SLICE]
 
 
-async def _read_all(entries: Sequence[JournalEntry]) -> dict[bytes, _Read]:
+async def _read_all(entries: Sequence[JournalEntry]) -> dict[bytes, Read]:
     """The facts by their hashes, each once; others get their turn meanwhile."""
-    found: dict[bytes, _Read] = {}
+    found: dict[bytes, Read] = {}
     for some in _sliced(entries):
-        for one in map(_read, some):
+        for one in map(read, some):
             found[one.hash] = one
         await asyncio.sleep(0)
     return found
@@ -348,12 +307,12 @@ def _parted(items: Iterable[T], begins: Callable[[T], bool]) -> Iterator[list[T]
         yield part
 
 
-def _takes_out(one: _Read) -> bool:
+def _takes_out(one: Read) -> bool:
     """Whether it deletes what was written before it."""
     return isinstance(one.fact, ErasureNoted | PruningNoted)
 
 
-def _erases(one: _Read) -> bool:
+def _erases(one: Read) -> bool:
     return isinstance(one.fact, ErasureNoted) and bool(one.fact.contact)
 
 
@@ -361,60 +320,14 @@ def _prunes(one: Noted) -> bool:
     return isinstance(one.fact, PruningNoted)
 
 
-async def _erased(connection: AsyncConnection, one: _Read, seq: int) -> _Read:
+async def _erased(connection: AsyncConnection, one: Read, seq: int) -> Read:
     """Forget the contact, and of the fact what says who it was. It is known by its hash as before."""
     assert isinstance(one.fact, ErasureNoted)  # noqa: S101 - `_erases` said so
     tallies = await erasing.erase(connection, one.fact.contact, seq)
     kept = msgspec.structs.replace(one.fact, contact=ContactId(""), cause=EventId(""), tallies=tallies)
     log.info("archive.forgotten", by=kept.by, messages=sum(_count(tally) for tally in tallies))
-    return _Read(one.hash, kept, one.header | {"contact": "", "cause": "", "data": pack(kept)})
+    return Read(one.hash, kept, one.header | {"contact": "", "cause": "", "data": pack(kept)})
 
 
 def _count(tally: Tally) -> int:
     return tally.messages_in + tally.messages_out + tally.notes
-
-
-def _read(source: JournalEntry) -> _Read:
-    """A fact and what the journal's columns say about it."""
-    digest = fact_hash(source.data)
-    fact = _decoded(source.data)
-    header: Row = {
-        # Python's driver of SQLite takes a bytearray as it is; of bytes it asks how they should be adapted.
-        "fact": bytearray(digest),
-        "lane": source.lane,
-        "entry": source.entry,
-        "data": bytearray(source.data),
-    }
-    if fact is None:
-        header |= _told(source)
-    else:
-        header["kind"] = type(fact).__name__
-        header["at"] = micros(fact.at)
-        header["cause"] = storable(fact.cause)
-        header["contact"] = storable(fact.contact)
-        header["conversation"] = storable(fact.conversation)
-    return _Read(digest, fact, header)
-
-
-def _decoded(data: bytes) -> AnyFact | None:
-    """The fact; None when it is of no kind that this release knows."""
-    try:
-        return unpack(data)
-    except (msgspec.MsgspecError, ValueError):
-        return None
-
-
-def _told(source: JournalEntry) -> Row:
-    """What a fact that cannot be read says all the same; so a contact's facts are found by later releases' kinds."""
-    try:
-        found = _header_decoder.decode(source.data)
-    except (msgspec.MsgspecError, ValueError):
-        at = written_ms(source.entry) * 1000
-        return {"kind": UNREADABLE, "at": at, "cause": "", "contact": "", "conversation": ""}
-    return {
-        "kind": storable(found.type) or UNREADABLE,
-        "at": micros(found.at),
-        "cause": storable(found.cause),
-        "contact": storable(found.contact),
-        "conversation": storable(found.conversation),
-    }

@@ -42,8 +42,9 @@ from bridge.model import Direction, Fate, LaneId, Mode, Place, Post, Priority, S
 from bridge.routing.decision import Decision
 from bridge.store.archive import index, tables
 from bridge.store.archive.database import Database
+from bridge.store.archive.facts import JournalEntry
 from bridge.store.archive.schema import migrate
-from bridge.store.archive.writer import JournalEntry, Writer
+from bridge.store.archive.writer import Writer
 from tests.routing.test_properties import Conversations
 from tests.routing.world import World
 from tests.support.archive import START, everything, new_sqlite

@@ -16,11 +16,12 @@ from sqlalchemy import Connection, insert, text, update
 from bridge.instants import micros
 from bridge.journal import unpack
 from bridge.store.archive.database import Database
+from bridge.store.archive.facts import UNREADABLE, JournalEntry, fact_hash
 from bridge.store.archive.schema import RELEASE, VERSION, check_version, migrate
 from bridge.store.archive.search import Search
 from bridge.store.archive.tables import metadata, settings
 from bridge.store.archive.trouble import ArchiveError, Trouble
-from bridge.store.archive.writer import UNREADABLE, JournalEntry, Writer, Written, fact_hash
+from bridge.store.archive.writer import Writer, Written
 from tests.support.archive import LANE, Journal, rows
 from tests.support.rows import a_message, fill
 

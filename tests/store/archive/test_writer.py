@@ -13,7 +13,8 @@ from bridge.markup import Text
 from bridge.model import AgentId, ContactId, Fate, LaneId, MessageId, Status
 from bridge.store.archive import tables
 from bridge.store.archive.database import Database
-from bridge.store.archive.writer import UNREADABLE, JournalEntry, Writer, Written
+from bridge.store.archive.facts import UNREADABLE, JournalEntry
+from bridge.store.archive.writer import Writer, Written
 from tests.support.archive import CONTACT, CONVERSATION, LANE, Journal, everything, rows
 
 
