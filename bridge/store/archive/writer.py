@@ -115,8 +115,8 @@ class Writer:
             await index.clear(connection)
             page = select(journal.c.seq, journal.c.data).order_by(journal.c.seq).limit(_REBUILD_ROWS)
             while rows := (await connection.execute(page.where(journal.c.seq > last))).all():
-                decoded = ((seq, decoded(data)) for seq, data in rows)
-                await self._project_all(connection, [Noted(seq, fact) for seq, fact in decoded if fact])
+                read_again = ((seq, decoded(data)) for seq, data in rows)
+                await self._project_all(connection, [Noted(seq, fact) for seq, fact in read_again if fact])
                 last = rows[-1].seq
                 done += len(rows)
                 progress(done, total)
