@@ -196,7 +196,7 @@ async def _outcome(
         arrived=tuple(one for talk in talks for one in _arrivals(talk)),
         receipts=receipts,
         left=Left(waiting, await _dead(stage)),
-        archive=remembered(folder),
+        archive=await remembered(stage.archive),
     )
     account = pprint.pformat({"written": written, "typed": typed, "seen": seen}, width=200)
     (folder / "account.txt").write_text(account, encoding="utf-8")
@@ -209,7 +209,7 @@ async def _outcome(
         sent=len(seen.arrived),
         failed=sum("x" in one for one in mine),
         doubted=sum("grey_question" in one for one in mine),
-        joined=joined(folder),
+        joined=await joined(stage.archive),
         merged=sum(len(tokens(post.text)) > 1 for post in seen.posts if post.name),
         given_up=watch.gave_up,
         unheard=sum(one.given_up for one in typed),

@@ -200,10 +200,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Blow:
-    """Something befalls a process, Valkey, or a worker's connection to it, for `seconds`.
+    """Something befalls a process, Valkey, a worker's connection to it, or the archive, for `seconds`.
 
     `worker` is the number of the process; -1: all of them. Kinds: `kill`, `pause`, `remove`, `valkey kill`,
-    `valkey pause`, `redis cut`, `redis cut after`, `archive locked`.
+    `valkey pause`, `redis cut`, `redis cut after`, `archive locked`, `archive kill` (PostgreSQL's server), `archiver kill` (the
+    process that is elected to write the archive, in the middle of a transaction).
     """
 
     at: float
@@ -243,6 +244,8 @@ class Size:
     replies: int = 60
     faults: int = 16
     workers: int = 2
+    postgresql: bool = False
+    """The archive is a server's, which can be killed, and not a file."""
 
 
 @dataclass(frozen=True)
@@ -497,6 +500,8 @@ _BLOWS = {
     "redis cut": 3,
     "redis cut after": 2,
     "archive locked": 2,
+    "archiver kill": 3,
+    "archive kill": 4,
 }
 _LONGEST_S = {
     "pause": 5.0,
@@ -505,11 +510,14 @@ _LONGEST_S = {
     "valkey kill": 1.5,
     "valkey pause": 1.5,
     "archive locked": 6.0,
+    "archiver kill": 1.5,
+    "archive kill": 3.0,
 }
 
 
 def _blow(dice: random.Random, at: float, size: Size) -> Blow:
-    kind = dice.choices(tuple(_BLOWS), weights=tuple(_BLOWS.values()))[0]
+    weights = {kind: weight for kind, weight in _BLOWS.items() if kind != "archive kill" or size.postgresql}
+    kind = dice.choices(tuple(weights), weights=tuple(weights.values()))[0]
     everybody = kind == "kill" and dice.random() < 0.2
     worker = -1 if everybody else dice.randrange(size.workers)
     longest = _LONGEST_S.get(kind, 0.4)

@@ -1,4 +1,7 @@
-"""`make soak`: rounds with random seeds until the time is over, and a table of what was survived."""
+"""`make soak`: rounds with random seeds until the time is over, and a table of what was survived.
+
+Odd seeds have their archive on PostgreSQL, where its server is there; even ones on SQLite.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +23,7 @@ from rich.table import Table
 from tests.campaign.record import Kind
 from tests.campaign.round import Outcome, play
 from tests.campaign.script import Size, draw
+from tests.support.postgres import find_postgresql
 
 SIZE = Size(talks=30, seconds=40.0, messages=330, replies=220, faults=60, workers=3)
 FOLDER = Path("var/soak").resolve()
@@ -74,9 +78,10 @@ async def soak(minutes: float, seed: int | None, rounds: int | None, size: Size 
     for number in _seeds(seed):
         if tally.rounds and (time.monotonic() > deadline or (rounds is not None and tally.rounds >= rounds)):
             break
-        console.print(f"seed {number} …", end=" ")
+        mine = replace(size, postgresql=number % 2 == 1 and find_postgresql() is not None)
+        console.print(f"seed {number}{' on PostgreSQL' if mine.postgresql else ''} …", end=" ")
         try:
-            problem = await _round(number, size, tally, console)
+            problem = await _round(number, mine, tally, console)
         except asyncio.CancelledError:
             console.print("broken off")
             break

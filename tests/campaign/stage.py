@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from bridge.demo import demo_environment
@@ -17,7 +17,7 @@ from bridge.sandbox.config import SandboxConfig
 from bridge.sandbox.server import Sandbox
 from bridge.sandbox.slack.config import ChannelConfig
 from bridge.sandbox.whatsapp.config import NumberConfig
-from tests.campaign.archive import FILE
+from tests.campaign.archive import Archive, PostgresArchive, SqliteArchive
 from tests.campaign.backing import Backing, Cluster, OneServer, Wire
 from tests.campaign.script import INBOXES, PEOPLE, SEND_TIMEOUT_S, Script
 from tests.support.process import BridgeProcess
@@ -62,6 +62,19 @@ class Worker:
             if self.process.is_running:
                 await self.process.kill()
 
+    async def kill_while(self, condition: Callable[[], Awaitable[bool]]) -> bool:
+        """`kill -9`, if the condition holds now and still does once the process is frozen; it stays dead until `start`."""
+        async with self._lock:
+            if not self.process.is_running or not await condition():
+                return False
+            self.process.pause()
+            if not await condition():
+                self.process.resume()
+                return False
+            self.wanted = False
+            await self.process.kill()
+            return True
+
     async def stop(self) -> None:
         """Ask it to go; it stays away until `start`."""
         async with self._lock:
@@ -78,14 +91,14 @@ class Worker:
 
 
 class Stage:
-    """Everything that runs in a round. `door` is where WhatsApp delivers, `folder` holds data and logs."""
+    """Everything that runs in a round. `door` is where WhatsApp delivers."""
 
     def __init__(
-        self, folder: Path, sandbox: Sandbox, valkey: Backing, door: Relay, workers: list[Worker]
+        self, sandbox: Sandbox, valkey: Backing, archive: Archive, door: Relay, workers: list[Worker]
     ) -> None:
-        self.folder = folder
         self.sandbox = sandbox
         self.valkey = valkey
+        self.archive = archive
         self.door = door
         self.workers = workers
 
@@ -155,6 +168,9 @@ async def staged(script: Script, folder: Path, *, cluster: bool = False) -> Asyn
         valkey: Backing = (Cluster if cluster else OneServer)(folder / "valkey")
         stack.push_async_callback(valkey.close)
         await valkey.open()
+        archive: Archive = PostgresArchive() if script.size.postgresql else SqliteArchive(folder)
+        stack.push_async_callback(archive.close)
+        await archive.open()
         ports = [free_port() for _ in range(script.workers)]
         door = Relay(*ports, listen=False)
         await door.open()
@@ -163,16 +179,15 @@ async def staged(script: Script, folder: Path, *, cluster: bool = False) -> Asyn
         config.whatsapp.webhook_url = f"http://127.0.0.1:{door.port}/webhooks/whatsapp"
         sandbox = await Sandbox.start(config)
         stack.push_async_callback(sandbox.stop)
-        archive_url = f"sqlite:///{folder / FILE}"
         workers = []
         for number, port in enumerate(ports):
             wire, url = await valkey.wire()
             log = folder / f"worker-{number}.log"
-            variables = environment(script, sandbox, url, archive_url, port) | valkey.variables
+            variables = environment(script, sandbox, url, archive.url, port) | valkey.variables
             process = BridgeProcess(variables, port, log)
             workers.append(Worker(port, wire, process))
             stack.push_async_callback(workers[-1].kill)
-        stage = Stage(folder, sandbox, valkey, door, workers)
+        stage = Stage(sandbox, valkey, archive, door, workers)
         for worker in workers:
             await worker.start()
         await stage.ready()

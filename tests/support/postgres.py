@@ -39,7 +39,7 @@ def find_postgresql() -> Path | None:
 class PostgresServer:
     """One server on a free port of 127.0.0.1 with a data folder of its own; `new_database` gives each test one.
 
-    `start`, `kill`, `pause`, `resume` are synchronous and return when the effect is there.
+    `start`, `kill`, `crash` are synchronous and return when the effect is there.
     """
 
     def __init__(self, programs: Path) -> None:
@@ -84,6 +84,7 @@ class PostgresServer:
                 ],
                 stdout=log,
                 stderr=log,
+                process_group=0,
                 **_as_somebody(),
             )
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -94,6 +95,18 @@ class PostgresServer:
             time.sleep(0.02)
         self.kill()
         raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'server.log').read_text()[-2000:]}")
+
+    @property
+    def is_running(self) -> bool:
+        """True while it lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def crash(self) -> None:
+        """`kill -9` of all its processes; nothing is lost that was committed."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(timeout=10)
+            self._process = None
 
     def kill(self) -> None:
         """End it at once, connections and all; nothing is lost that was committed."""

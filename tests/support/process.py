@@ -15,6 +15,7 @@ import aiohttp
 from tests.support.waiting import until
 
 START_S = 60.0
+END_S = 60.0
 
 
 class BridgeProcess:
@@ -72,7 +73,7 @@ class BridgeProcess:
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> int:
-        """Ask it to stop; its exit code."""
+        """Ask it to stop; its exit code. Raises AssertionError with its log when it does not end."""
         return await self._end(signal.SIGTERM)
 
     def pause(self) -> None:
@@ -91,7 +92,11 @@ class BridgeProcess:
         process = self._running()
         if process.returncode is None:
             process.send_signal(number)
-        return await process.wait()
+        try:
+            async with asyncio.timeout(END_S):
+                return await process.wait()
+        except TimeoutError:
+            raise AssertionError(f"it did not end within {END_S:g} s: {self.log()}") from None
 
     def remove(self) -> None:
         """Delete its log."""
