@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 from rich.console import Console
@@ -59,6 +63,25 @@ def demo_settings(sandbox: Sandbox, redis_url: str, archive_url: str, port: int)
     return load_settings(None, demo_environment(sandbox, redis_url, archive_url, port))
 
 
+def demo_file(environment: Mapping[str, str]) -> str:
+    """The same settings as a TOML file, for the operator's commands. The secrets in it are the sandbox's."""
+    settings = load_settings(None, environment).model_dump(mode="json", exclude_unset=True)
+    sections: dict[str, list[str]] = {}
+    for variable, written in environment.items():
+        *section, key = variable.removeprefix("THREADLINE_").lower().split("__")
+        known: Any = settings
+        for name in section:
+            known = known[int(name) if name.isdigit() else name]
+        # A secret is known by its asterisks only.
+        value = written if isinstance(known[key], str) else known[key]
+        title = f"[[{section[0]}]]" if len(section) > 1 else f"[{section[0]}]"
+        sections.setdefault(f"{title}{' # ' + section[1] if len(section) > 1 else ''}", []).append(
+            f"{key} = {json.dumps(value)}"
+        )
+    bodies = ("\n".join((title, *lines)) for title, lines in sections.items())
+    return "# The demo's settings; written anew whenever it starts.\n\n" + "\n\n".join(bodies) + "\n"
+
+
 def command_hints() -> list[dict[str, str]]:
     """The command table as the playground shows it."""
     return [{"name": row.name, "usage": row.usage(), "help": row.help} for row in COMMANDS]
@@ -87,7 +110,10 @@ async def demo(port: int, bridge_port: int, data: Path | None) -> int:
             sandbox = await Sandbox.start(config)
             stack.push_async_callback(sandbox.stop)
             archive_url = f"sqlite:///{(directory / 'archive.sqlite3').resolve()}"
-            bridge = Bridge(demo_settings(sandbox, valkey.url, archive_url, bridge_port))
+            environment = demo_environment(sandbox, valkey.url, archive_url, bridge_port)
+            file = directory / "threadline.toml"
+            await asyncio.to_thread(file.write_text, demo_file(environment), encoding="utf-8")
+            bridge = Bridge(load_settings(None, environment))
             stack.push_async_callback(bridge.stop)
             await bridge.start()
             sandbox.bridge.connect(f"http://127.0.0.1:{bridge.port}", command_hints())
@@ -100,6 +126,7 @@ async def demo(port: int, bridge_port: int, data: Path | None) -> int:
         console.print(f"\n  [bold]Threadline[/bold] is running. Open [bold cyan]{sandbox.url}[/bold cyan]\n")
         console.print("  Write as a customer on the left: a thread appears in the team's Slack on the right.")
         console.print("  There press Claim on its card and answer in the thread. Ctrl-C ends the demo.\n")
+        console.print(f"  Operators' commands meanwhile: threadline verify --config {file}\n")
         await stop.wait()
         console.print("  Stopping …")
     return 0

@@ -536,6 +536,19 @@ async def test_the_demo_carries_a_message(tmp_path: Path, ports: tuple[str, str]
     assert code == 0
 
 
+async def test_commands_look_at_the_data_of_a_running_demo(tmp_path: Path, ports: tuple[str, str]) -> None:
+    """It writes its settings into the folder of its data, and says with what to name them."""
+    page, behind = ports
+    arguments = ("demo", "--port", page, "--bridge-port", behind, "--data", str(tmp_path / "kept"))
+    file = tmp_path / "kept" / "threadline.toml"
+    async with running(*arguments, folder=tmp_path, environment={}) as command:
+        await command.says(f"--config {file}")
+        code, text = await run("verify", "--since", "1d", "--config", str(file), folder=tmp_path)
+        assert code == 0, text
+        command.signal(signal.SIGINT)
+        assert (await command.ends())[0] == 0
+
+
 async def test_the_demo_says_which_ports_it_wants(tmp_path: Path, ports: tuple[str, str]) -> None:
     """One of them taken: exit code 1, and how to choose others."""
     with socket.socket() as taken:
