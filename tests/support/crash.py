@@ -107,6 +107,8 @@ async def crash_stack(redis_url: str, *, scale: float = SCALE) -> AsyncIterator[
     config = SandboxConfig(port=0, scale=scale)
     port = free_port()
     config.whatsapp.webhook_url = f"http://127.0.0.1:{port}/webhooks/whatsapp"
+    # A process that takes long to come back on a busy machine is not made to wait for ever longer.
+    config.whatsapp.longest_retry_s = 10.0
     sandbox = await Sandbox.start(config)
     proxy = RedisProxy(redis_url)
     await proxy.start()
