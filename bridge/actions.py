@@ -27,6 +27,7 @@ from bridge.model import (
     Place,
     Post,
     Receipt,
+    Reference,
 )
 
 
@@ -95,7 +96,8 @@ class Relay(ContactAction, frozen=True, kw_only=True):
     sent_at: datetime | None = None
     """Set when the message is late and the time it was written has to be shown."""
     marks: Marks = NO_MARKS
-    quoted: str | None = None
+    quoted: Reference | None = None
+    """The message that it answers; what is known of that is looked up when the turn comes."""
 
 
 class PostNotice(ContactAction, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ from bridge.parts import (
 from bridge.perform import Performer, PerformOptions
 from bridge.perform.pace import Pace
 from bridge.readiness import Readiness
+from bridge.recall import Recall
 from bridge.roster import RosterReader
 from bridge.routing.cards import card_view
 from bridge.routing.decision import Context
@@ -239,6 +240,7 @@ class Bridge:
             )
             return card_view(contact, conversation, context)
 
+        history = ArchiveHistory(self.database)
         performer = Performer(
             self.store,
             {desk.name: desk},
@@ -249,9 +251,10 @@ class Bridge:
             Pace(self.store.take, pace_settings.scale),
             self.metrics,
             PerformOptions(send_timeout_s=engine_settings.send_timeout_s),
+            recall=Recall(self.store, history),
             tracer=Tracer(
                 self.store,
-                ArchiveHistory(self.database),
+                history,
                 lambda lane, within_s: self.lag.caught_up(within_s, [lane]),
                 policies=self.inlet.policies,
                 roster=self.inlet.roster,

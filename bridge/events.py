@@ -28,6 +28,7 @@ from bridge.model import (
     OpenConversation,
     Place,
     Post,
+    Reference,
     Token,
 )
 
@@ -62,8 +63,8 @@ class MessageReceived(ContactEvent, frozen=True, kw_only=True):
     phone: str | None = None
     address: str | None = None
     aliases: tuple[str, ...] = ()
-    quoted: str | None = None
-    """Platform id of the message it answers."""
+    quoted: Reference | None = None
+    """The message that it answers."""
     marks: Marks = NO_MARKS
     asked: bool = False
     """To or from a contact that was joined into another: whether it is known there; see `routing.joins.asks`."""

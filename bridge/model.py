@@ -394,6 +394,25 @@ class Part(Struct, frozen=True, kw_only=True):
     fate: Fate = Fate.ACCEPTED
 
 
+class Reference(Struct, frozen=True, kw_only=True):
+    """A message that another one is about, as the contact's platform names it."""
+
+    platform_id: str
+    cause: EventId
+    """The id that the event would have that brought it, were it the contact's own: what its `MessageId` is made from."""
+
+
+class Recalled(Struct, frozen=True, kw_only=True):
+    """What is still known of a message that a `Reference` names."""
+
+    message: MessageId
+    conversation: ConversationId
+    direction: Direction
+    words: str
+    posts: tuple[Post, ...] = ()
+    """Where it stands on the desk."""
+
+
 class Sending(Struct, frozen=True, kw_only=True):
     """The pending `Send` of an outbound message, so that a status can move it on."""
 

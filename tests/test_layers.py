@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "roster": FACTS | {"adapters.base"},
     "readiness": FACTS | {"store", "web"},
     "ledger": FACTS,
+    "recall": FACTS | {"store"},
     "tracer": FACTS | {"engine", "routing", "store"},
     "settings": CORE,
     "observe": CORE,

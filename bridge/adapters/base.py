@@ -74,6 +74,21 @@ class Fitted(msgspec.Struct, frozen=True):
     losses: tuple[Loss, ...] = ()
 
 
+class Quoted(Struct, frozen=True, kw_only=True):
+    """A message that a contact's message answers, as far as it is still known."""
+
+    words: str
+    """On one line; empty where nothing is known of it."""
+    url: str | None = None
+    """Opens it on the desk."""
+    own: bool = False
+    """The contact's own message."""
+
+
+NOT_KNOWN = Quoted(words="")
+"""Older than what is kept, or sent from elsewhere."""
+
+
 class Marker(Struct, frozen=True, kw_only=True):
     """Stored with a post (never shown) so that it can be found again when we do not know whether it was made."""
 
@@ -95,8 +110,16 @@ class Desk(Protocol):
     async def open_thread(self, channel: str, card: CardView, marker: Marker) -> tuple[Place, Post]:
         """Post the card in `channel` and open its thread. Not repeatable; found again by `marker`."""
 
-    async def relay(self, place: Place, relays: Sequence[Relay], marker: Marker) -> Post:
-        """Show one or several consecutive messages of the contact as one post. Not repeatable."""
+    async def relay(
+        self,
+        place: Place,
+        relays: Sequence[Relay],
+        marker: Marker,
+        quotes: Mapping[ActionId, Quoted],
+    ) -> Post:
+        """Show one or several consecutive messages of the contact as one post; `quotes` has what those of them answer
+        that answer something. Not repeatable.
+        """
 
     def mergeable(self, relays: Sequence[Relay]) -> int:
         """How many of `relays`, from the first on, may be shown in one post (at least 1)."""

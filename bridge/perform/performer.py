@@ -31,7 +31,7 @@ from bridge.model import (
 from bridge.perform.acts import Acts
 from bridge.perform.lines import LineKey, LineRun, Mark, key_of, order_of, pack_mark, unpack_mark
 from bridge.perform.pace import Pace
-from bridge.perform.sides import EngineSide, PerformMetrics, PerformOptions, Tracer
+from bridge.perform.sides import EngineSide, PerformMetrics, PerformOptions, Recall, Tracer
 from bridge.perform.tools import Changed, Later
 from bridge.store.base import Hold, LaneStore, Marks, Pending
 
@@ -83,9 +83,11 @@ class Performer:
         options: PerformOptions | None = None,
         *,
         tracer: Tracer,
+        recall: Recall,
     ) -> None:
         self.store = store
         self.tracer = tracer
+        self.recall = recall
         self.desks = desks
         self.channel = channel
         self.cards = cards

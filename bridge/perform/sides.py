@@ -10,7 +10,7 @@ import msgspec
 from bridge.actions import AnyAction, ShowTrace
 from bridge.events import AnyEvent
 from bridge.markup import Document
-from bridge.model import LaneId, Post
+from bridge.model import Contact, LaneId, Post, Recalled, Reference
 from bridge.store.base import Hold
 
 
@@ -64,6 +64,13 @@ class Tracer(Protocol):
 
         Raises `StoreUnavailableError`.
         """
+
+
+class Recall(Protocol):
+    """What finds a message again that another one is about."""
+
+    async def find(self, contact: Contact, reference: Reference) -> Recalled | None:
+        """It, or None where it is not known, or not known in time. Raises `StoreUnavailableError`."""
 
 
 class EngineSide(Protocol):

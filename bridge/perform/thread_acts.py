@@ -10,10 +10,10 @@ import structlog
 from msgspec.structs import replace
 
 from bridge.actions import AnyAction, ContactAction, OpenThread, PostNotice, Relay
-from bridge.adapters.base import Desk, Marker
+from bridge.adapters.base import NOT_KNOWN, Desk, Marker, Quoted
 from bridge.errors import Failure, FailureKind, FenceLostError
 from bridge.events import Posted, ThreadOpened
-from bridge.model import InboxPolicy, Place, Post, ThreadRef
+from bridge.model import ActionId, Direction, InboxPolicy, Place, Post, Recalled, ThreadRef
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.strays import LOOK_EVERY_S, take_back
 from bridge.perform.tools import Refused, Tools
@@ -109,8 +109,10 @@ class ThreadActs:
             if waited_s > max(self._tools.pace.scaled(SATURATED_S), SHORTEST_SATURATED_S):
                 works[:] = self._mergeable(run, desk)
             relays = [one.action for one in works if isinstance(one.action, Relay)]
+            quotes = await self._quotes(run, desk, place, relays)
+            self._tools.check(run, work, action)
             return await self._tools.attempt(
-                run, works, lambda: desk.relay(place, relays, self._marker(works))
+                run, works, lambda: desk.relay(place, relays, self._marker(works), quotes)
             )
 
         post = await self._once(run, work, desk, place, marker, call, _as_it_is)
@@ -127,6 +129,18 @@ class ThreadActs:
         if not all(known):
             self._look_after(run, desk, works, post)
         self._tools.metrics.send(desk.name, "relay", "ok" if len(works) == 1 else "merged")
+
+    async def _quotes(
+        self, run: LineRun, desk: Desk, place: Place, relays: Sequence[Relay]
+    ) -> dict[ActionId, Quoted]:
+        """What those of `relays` answer that answer something."""
+        quotes: dict[ActionId, Quoted] = {}
+        for relay in relays:
+            if relay.quoted is not None:
+                contact = await self._tools.state(run)
+                found = await self._tools.performer.recall.find(contact, relay.quoted)
+                quotes[relay.id] = NOT_KNOWN if found is None else await _quote(desk, place, relay, found)
+        return quotes
 
     def _look_after(self, run: LineRun, desk: Desk, works: Sequence[Work], post: Post) -> None:
         """Somebody else has the lane, or has ended the action: they may have shown the message, too."""
@@ -269,6 +283,13 @@ class ThreadActs:
             conversation=action.conversation,
             inbox=action.inbox,
         )
+
+
+async def _quote(desk: Desk, place: Place, relay: Relay, found: Recalled) -> Quoted:
+    here = place if found.conversation == relay.conversation else None
+    url = await desk.link(found.posts[0], here) if found.posts else None
+    own = found.direction is Direction.INBOUND
+    return Quoted(words=found.words or "…", url=url, own=own)
 
 
 async def _as_it_is(post: Post) -> Post:

@@ -57,11 +57,9 @@ from bridge.routing.turn import Turn
 __all__ = ["decide", "decide_desk", "needs"]
 
 
-def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:  # noqa: PLR0911 - one case per kind
+def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:
     """The message records that deciding on `event` takes. For a `Result`, `action` is what it answers."""
     match event:
-        case MessageReceived(quoted=str(quoted)):
-            return Needs(platform_ids=(quoted,))
         case DeliveryChanged():
             messages = (event.message,) if event.message else ()
             return Needs(messages=messages, platform_ids=(event.platform_id,))

@@ -64,7 +64,7 @@ def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, writt
         turn.relay(conversation, message, author, event.content),
         sent_at=written if late else None,
         marks=event.marks,
-        quoted=_quoted(turn, event.quoted) if event.quoted else None,
+        quoted=event.quoted,
     )
     turn.add(relay)
     turn.keep(
@@ -90,14 +90,6 @@ def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, writt
             marks=event.marks,
         )
     )
-
-
-def _quoted(turn: Turn, platform_id: str) -> str:
-    """The words that a message answers, as far as they are still known."""
-    for record in turn.context.messages.values():
-        if record.draft and any(part.platform_id == platform_id for part in record.parts):
-            return texts.excerpt(record.draft.body)
-    return texts.earlier_message()
 
 
 def changed(turn: Turn, event: ContactChanged) -> None:

@@ -104,11 +104,6 @@ def contact_label(contact: Contact) -> str:
     return one_line(contact.label()) or "no number"
 
 
-def earlier_message() -> str:
-    """Stands for a quoted message whose text is not known any more."""
-    return "an earlier message"
-
-
 def changed(contact: Contact, what: str) -> Document:
     """The contact has a new number or id."""
     return say("*{name}*: {what}", name=contact_name(contact), what=what or "the number or id changed")

@@ -19,6 +19,8 @@ from bridge.model import (
     Direction,
     LaneId,
     Place,
+    Recalled,
+    Reference,
     ThreadRef,
 )
 
@@ -316,3 +318,6 @@ class History(Protocol):
 
     async def told(self, contact: ContactId, conversation: ConversationId, back: int) -> list[Told]:
         """Everything about a conversation since its `back`-th last message (or note), in order."""
+
+    async def recalled(self, contact: ContactId, reference: Reference) -> Recalled | None:
+        """A message of, or to, a contact or one that was joined into it; None when there is no such message."""

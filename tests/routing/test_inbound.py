@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.actions import Answer, Emit, OpenThread, PostNotice, Relay, Send, UpdateCard
+from bridge.actions import Answer, Emit, OpenThread, PostNotice, Relay, UpdateCard
 from bridge.content import NO_MARKS, Card, Cards, Detail, Forwarded, Marks, Referral, Words, described
 from bridge.events import ContactChanged, ConversationNoted, unpack
 from bridge.journal import (
@@ -17,7 +17,7 @@ from bridge.journal import (
     StatusNoted,
 )
 from bridge.markup import bare, text
-from bridge.model import DESK_LANE, Direction, Status
+from bridge.model import DESK_LANE, Direction, EventId, Reference, Status
 from tests.routing.world import CONTACT, SALES, START, SUPPORT, World
 
 
@@ -199,16 +199,12 @@ def test_the_card_is_not_updated_for_nothing() -> None:
     assert len(world.new(UpdateCard)) == 1
 
 
-def test_a_quote_shows_the_words_it_answers() -> None:
-    """As far as they are known; else it says that there is one."""
-    world = World().start(assignee="ana")
-    world.write("ana", "Which colour?")
-    world.settle()
-    (send,) = world.all(Send)
-    world.receive("blue", quoted=f"{send.id}#0")
-    assert world.one(Relay).quoted == "Which colour?"
-    world.receive("what?", quoted="long-gone")
-    assert world.one(Relay).quoted == "an earlier message"
+def test_a_quote_is_looked_up_when_it_is_shown() -> None:
+    """The relay says only which message it answers: by then that one stands in the thread, too."""
+    world = World()
+    asked = Reference(platform_id="wamid.1", cause=EventId("wa:wamid.1"))
+    world.receive("blue", quoted=asked)
+    assert world.one(Relay).quoted == asked
 
 
 def test_the_record_and_the_history() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import redis.asyncio
 
 from bridge.model import Fate
 from bridge.store.archive.database import Database
@@ -18,7 +19,8 @@ from tests.support.archive import lock, rows
 from tests.support.crash import CrashStack, crash_stack
 from tests.support.postgres import PostgresServer, find_postgresql
 from tests.support.redis_proxy import Args
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack, running_stack, shown
+from tests.support.talk import Shop
 from tests.support.waiting import until
 
 PATIENCE_S = 30.0
@@ -151,3 +153,28 @@ async def _killed_before_removal(stack: CrashStack) -> None:
     await stack.process.kill()
     stack.proxy.go_on()
     await stack.process.start()
+
+
+async def test_what_is_quoted_after_two_days_is_found_in_the_archive(own_shop: Shop) -> None:
+    """When nothing in Redis knows the quoted messages any more, both directions."""
+    talk = await own_shop.talk(assignee="ben")
+    first = await talk.customer.writes("My order is 4711")
+    quoted = await talk.thread_shows("My order is 4711")
+    asked = await talk.staff("ben", "Red or blue?")
+    await talk.hears("Red or blue?")
+    assert own_shop.bridge is not None
+    assert await own_shop.bridge.lag.caught_up(20.0)
+    async with redis.asyncio.from_url(own_shop.redis_url) as client:
+        patterns = ("*:m:*", "*:p:*", "*:r:*")
+        gone = [key for pattern in patterns for key in await client.keys(pattern)]
+        assert await client.delete(*gone) >= 4
+    heard = talk.customer.inbox[0]
+    for words, wanted, told, stands_at in (
+        ("This", "My order is 4711", first, quoted.ts),
+        ("That", "Red or blue?", heard, asked),
+    ):
+        await talk.customer.writes(words, reply_to=told.id)
+        post = await talk.thread_shows(words)
+        assert wanted in shown(post)
+        assert "Show it" in shown(post)
+        assert f"/p{stands_at.replace('.', '')}?" in shown(post)

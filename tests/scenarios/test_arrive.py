@@ -321,10 +321,25 @@ async def test_a_late_message_shows_when_it_was_written(shop: Shop) -> None:
 async def test_a_reply_to_our_message_quotes_it(shop: Shop) -> None:
     """An answer to one of our messages says which."""
     talk = await shop.talk(assignee="ben")
-    await talk.staff("ben", "Red or blue?")
+    asked = await talk.staff("ben", "Red or blue?")
     await talk.hears("Red or blue?")
     await talk.customer.writes("The first", reply_to=talk.customer.inbox[0].id)
-    assert "Red or blue?" in shown(await talk.thread_shows("The first"))
+    post = await talk.thread_shows("The first")
+    assert "Answers: Red or blue?" in shown(post)
+    assert f"/p{asked.replace('.', '')}?thread_ts={talk.card.ts}" in shown(post)
+
+
+async def test_a_customer_who_quotes_themselves_is_shown_so(shop: Shop) -> None:
+    """With a link to the post that shows the quoted message; one that nobody knows is said to be older."""
+    talk = await shop.talk()
+    first = await talk.customer.writes("My order is 4711")
+    quoted = await talk.thread_shows("My order is 4711")
+    await talk.customer.writes("This one", reply_to=first.id)
+    post = await talk.thread_shows("This one")
+    assert "Answers their own: My order is 4711" in shown(post)
+    assert f"/p{quoted.ts.replace('.', '')}?" in shown(post)
+    await talk.customer.writes("That one", reply_to="wamid.beforethebridge")
+    assert "older than what is known here" in shown(await talk.thread_shows("That one"))
 
 
 async def test_thirty_customers_at_once_all_get_a_thread(shop: Shop) -> None:

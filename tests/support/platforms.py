@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.adapters.base import Bucket, Capabilities, Fitted, Marker
+from bridge.adapters.base import Bucket, Capabilities, Fitted, Marker, Quoted
 from bridge.content import described
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.markup import bare
@@ -176,7 +176,9 @@ class FakeDesk(Platform):
 
         return await self._act("open_thread", card.contact, effect)
 
-    async def relay(self, place: Place, relays: Sequence[Relay], marker: Marker) -> Post:
+    async def relay(
+        self, place: Place, relays: Sequence[Relay], marker: Marker, quotes: Mapping[ActionId, Quoted]
+    ) -> Post:
         words = "\n".join(bare(described(one.content)) for one in relays)
         return await self._act("relay", words, lambda: self._post(place, words, marker))
 

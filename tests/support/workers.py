@@ -37,7 +37,9 @@ from bridge.model import (
     Mode,
     Policies,
     Post,
+    Recalled,
     Recent,
+    Reference,
     Role,
     Roster,
     lane_of,
@@ -46,6 +48,7 @@ from bridge.model import (
 )
 from bridge.perform import Performer, PerformOptions
 from bridge.perform.pace import Pace
+from bridge.recall import Recall
 from bridge.routing.cards import card_view
 from bridge.routing.decision import Context
 from bridge.store import keys
@@ -176,6 +179,9 @@ class NoArchive:
     async def told(self, contact: ContactId, conversation: ConversationId, back: int) -> list[Told]:
         raise BridgeError("these workers have none")
 
+    async def recalled(self, contact: ContactId, reference: Reference) -> Recalled | None:
+        raise BridgeError("these workers have none")
+
 
 class Worker:
     """One worker process's engine, performer and connection."""
@@ -226,6 +232,7 @@ class Worker:
             self.pace,
             self.metrics,
             PerformOptions(**{"send_timeout_s": 20.0, **(perform or {})}),
+            recall=Recall(self.store, NoArchive()),
             tracer=Tracer(
                 self.store,
                 NoArchive(),

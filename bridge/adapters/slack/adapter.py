@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay
-from bridge.adapters.base import Bucket, Capabilities, Marker
+from bridge.adapters.base import Bucket, Capabilities, Marker, Quoted
 from bridge.adapters.http import HttpClient
 from bridge.adapters.slack import panel, posts
 from bridge.adapters.slack.caller import Caller
@@ -18,6 +18,7 @@ from bridge.adapters.slack.ids import DESK, fresh_url, slack_user, time_ts
 from bridge.adapters.slack.roster import People, Profiles, RosterReader
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.model import (
+    ActionId,
     Agent,
     CardView,
     DeskUser,
@@ -150,20 +151,32 @@ class SlackDesk:
             raise _stopped(error) from None
         return Place(desk=DESK, channel=post.channel, thread=post.id), post
 
-    async def relay(self, place: Place, relays: Sequence[Relay], marker: Marker) -> Post:
+    async def relay(
+        self, place: Place, relays: Sequence[Relay], marker: Marker, quotes: Mapping[ActionId, Quoted]
+    ) -> Post:
         """One post under the contact's name (Slack: chat:write.customize), every message a block of its own."""
         try:
-            post = await self._show(place, relays, marker, pictured=True)
+            post = await self._show(place, relays, marker, quotes, pictured=True)
         except PlatformError as error:
             if error.failure.code not in _REFUSED_BLOCKS or not posts.has_pictures(relays):
                 raise
             # Slack refuses the whole post for a picture that it cannot fetch.
-            post = await self._show(place, relays, marker, pictured=False)
+            post = await self._show(place, relays, marker, quotes, pictured=False)
         self.saw_answer(place)
         return post
 
-    async def _show(self, place: Place, relays: Sequence[Relay], marker: Marker, *, pictured: bool) -> Post:
-        args = posts.post_args(posts.relay_text(relays), posts.relay_blocks(relays, pictured=pictured))
+    async def _show(
+        self,
+        place: Place,
+        relays: Sequence[Relay],
+        marker: Marker,
+        quotes: Mapping[ActionId, Quoted],
+        *,
+        pictured: bool,
+    ) -> Post:
+        args = posts.post_args(
+            posts.relay_text(relays), posts.relay_blocks(relays, quotes, pictured=pictured)
+        )
         args |= {
             "username": panel.username(relays[0].author, self._colleagues()),
             "icon_emoji": ":speech_balloon:",

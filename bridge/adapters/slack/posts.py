@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bridge.actions import Relay
-from bridge.adapters.base import Marker
+from bridge.adapters.base import NOT_KNOWN, Marker, Quoted
 from bridge.adapters.slack.contents import content_blocks, has_picture, mark_elements, referral_blocks
 from bridge.adapters.slack.format import MAX_POST, escape, fallback, sections, to_slack_text
 from bridge.adapters.slack.ids import METADATA_TYPE, short
@@ -23,7 +23,7 @@ from bridge.adapters.slack.panel import (
 from bridge.content import described
 from bridge.markup import Document, bare, one_line
 from bridge.markup import plain as shown
-from bridge.model import ContactId, ConversationId, InboxId, ThreadRef
+from bridge.model import ActionId, ContactId, ConversationId, InboxId, ThreadRef
 
 _MERGED_MESSAGES = 10
 _MERGED_CHARACTERS = MAX_POST // 2
@@ -40,7 +40,7 @@ def mergeable(relays: Sequence[Relay]) -> int:
     characters = blocks = count = 0
     for relay in relays[:_MERGED_MESSAGES]:
         characters += len(bare(described(relay.content)))
-        blocks += len(relay_blocks((relay,)))
+        blocks += len(relay_blocks((relay,), {}))
         is_full = characters > _MERGED_CHARACTERS or blocks > _MOST_BLOCKS
         if count and (relay.author != relays[0].author or is_full):
             break
@@ -48,15 +48,17 @@ def mergeable(relays: Sequence[Relay]) -> int:
     return max(count, 1)
 
 
-def relay_blocks(relays: Sequence[Relay], *, pictured: bool = True) -> list[Block]:
-    """Each message as a block of its own, with what has to be said about it above. Without pictures unless `pictured`:
+def relay_blocks(
+    relays: Sequence[Relay], quotes: Mapping[ActionId, Quoted], *, pictured: bool = True
+) -> list[Block]:
+    """Each message as a block of its own, with what has to be said about it above (`quotes`: what it answers). Without pictures unless `pictured`:
     Slack refuses a post with one that it cannot fetch.
     """
     blocks: list[Block] = []
     for relay in relays:
         if relay.marks.referral:
             blocks.extend(referral_blocks(relay.marks.referral, pictured=pictured))
-        if hints := _hints(relay):
+        if hints := _hints(relay, quotes.get(relay.id, NOT_KNOWN)):
             blocks.append(context(*hints))
         blocks.extend(content_blocks(relay.content))
     return blocks
@@ -67,13 +69,18 @@ def has_pictures(relays: Sequence[Relay]) -> bool:
     return any(has_picture(relay.marks.referral) for relay in relays)
 
 
-def _hints(relay: Relay) -> list[Block]:
+def _hints(relay: Relay, quoted: Quoted) -> list[Block]:
     hints: list[Block] = []
     if relay.sent_at is not None:
         hints.append(mrkdwn(f"Written {instant(relay.sent_at)}", CONTEXT_LIMIT))
     hints += mark_elements(relay.marks)
-    if relay.quoted and (quoted := one_line(relay.quoted)):
-        hints.append(plain(f"Answers: {cut(quoted, _QUOTE_SHOWN)}", CONTEXT_LIMIT))
+    if relay.quoted is not None:
+        words = cut(one_line(quoted.words), _QUOTE_SHOWN)
+        whose = "Answers their own" if quoted.own else "Answers"
+        shown = f"{whose}: {words}" if words else "Answers a message that is older than what is known here"
+        hints.append(plain(shown, CONTEXT_LIMIT))
+        if quoted.url:
+            hints.append(mrkdwn(link(quoted.url, "Show it"), CONTEXT_LIMIT))
     return hints
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from bridge.adapters.whatsapp.format import from_whatsapp
+from bridge.adapters.whatsapp.ids import is_message_id, message_event
 from bridge.adapters.whatsapp.wire import Card as WireCard
 from bridge.adapters.whatsapp.wire import CardAddress, Context, Interactive, Media, Message, WireCall
 from bridge.adapters.whatsapp.wire import Location as Spot
@@ -33,6 +34,7 @@ from bridge.content import (
     Unsupported,
     Words,
 )
+from bridge.model import Reference
 
 UNUSED = frozenset({"reaction", "request_welcome"})
 """Types that neither open a conversation nor renew the window and that nothing is shown of (yet)."""
@@ -297,9 +299,16 @@ def _referral(origin: Origin) -> Referral:
     )
 
 
-def quoted_of(message: Message) -> str | None:
-    """The id of the message that it answers."""
-    return (message.context.id or None) if message.context else None
+def quoted_of(message: Message) -> Reference | None:
+    """The message that it answers."""
+    return reference(message.context.id) if message.context else None
+
+
+def reference(wamid: str | None) -> Reference | None:
+    """A message that another one is about."""
+    return (
+        Reference(platform_id=wamid, cause=message_event(wamid)) if wamid and is_message_id(wamid) else None
+    )
 
 
 def instant(timestamp: str | float | None, now: datetime) -> datetime:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from bridge.model import ContactId, ConversationId
+from bridge.model import (
+    ContactId,
+    ConversationId,
+    Direction,
+    MessageId,
+    Post,
+    Recalled,
+    Reference,
+    lane_of,
+    message_id,
+)
 from bridge.store.archive.database import Database
+from bridge.store.archive.people import joined_contacts
 from bridge.store.archive.schema import check_version
-from bridge.store.archive.tables import journal, messages
+from bridge.store.archive.tables import deliveries, journal, messages, posts
 from bridge.store.base import Told
 
 MOST_FACTS = 5_000
@@ -43,3 +54,30 @@ class ArchiveHistory:
             )
             rows = (await connection.execute(wanted)).all()
         return [Told(entry=entry, fact=data) for entry, data in reversed(rows)]
+
+    async def recalled(self, contact: ContactId, reference: Reference) -> Recalled | None:
+        """A message by what the contact's platform calls it."""
+        async with self._database.read() as connection:
+            await check_version(connection, self._database.where)
+            everybody = await joined_contacts(connection, contact)
+            # A contact's own message is found by its id, which follows from the platform's; others by their parts.
+            own = {message_id(lane_of(one), reference.cause) for one in everybody}
+            sent = select(deliveries.c.message).where(
+                deliveries.c.contact.in_(everybody), deliveries.c.platform_id == reference.platform_id
+            )
+            theirs = set((await connection.execute(sent)).scalars())
+            wanted = select(
+                messages.c.id, messages.c.conversation, messages.c.direction, messages.c.text
+            ).where(messages.c.id.in_(own | theirs))
+            found = (await connection.execute(wanted)).first()
+            if found is None:
+                return None
+            shown = select(posts.c.desk, posts.c.channel, posts.c.post).where(posts.c.message == found.id)
+            rows = (await connection.execute(shown.order_by(posts.c.at, posts.c.post))).all()
+        return Recalled(
+            message=MessageId(found.id),
+            conversation=ConversationId(found.conversation),
+            direction=Direction(found.direction),
+            words=found.text,
+            posts=tuple(Post(desk=row.desk, channel=row.channel, id=row.post) for row in rows),
+        )

@@ -7,11 +7,25 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay
+from bridge.adapters.base import NOT_KNOWN, Quoted
 from bridge.content import Forwarded, Marks, Words
 from bridge.errors import FailureKind, PlatformError
 from bridge.events import ButtonPressed, CommandGiven
 from bridge.markup import Mention, MentionKind, Text, text
-from bridge.model import ActionId, Button, DeskUser, Direction, MessageId, Place, Post, Receipt, Recent, Token
+from bridge.model import (
+    ActionId,
+    Button,
+    DeskUser,
+    Direction,
+    EventId,
+    MessageId,
+    Place,
+    Post,
+    Receipt,
+    Recent,
+    Reference,
+    Token,
+)
 from bridge.routing import tracing
 from bridge.sandbox.faults import Fault
 from tests.support.slack_desk import AT, CONTACT, CONVERSATION, INBOX, REF, Rig, marker, view
@@ -51,7 +65,7 @@ async def test_a_contacts_words_stand_under_their_name_and_ping_nobody(rig: Rig)
     """Hostile names and words are shown literally: no mention, no link, no formatting."""
     place = await rig.thread()
     words = "<!channel> <@U0BEN00001> <https://evil.example|bank.com> *bold* @here :tada: &amp;"
-    post = await rig.desk.relay(place, [relay(words, author="<!here> *Dana*")], marker())
+    post = await rig.desk.relay(place, [relay(words, author="<!here> *Dana*")], marker(), {})
     shown = rig.sandbox.slack.channel("support").as_json(post.id)
     assert shown["username"] == "<!here> *Dana*"
     assert rig.sandbox.slack.person("ben").pings == []
@@ -65,7 +79,7 @@ async def test_a_post_after_a_cut_is_unknown_and_can_be_looked_up(rig: Rig) -> N
     since = datetime.now(UTC) - timedelta(seconds=1)
     rig.sandbox.faults.add(Fault("slack.chat.postMessage", "cut_after"))
     with pytest.raises(PlatformError) as refused:
-        await rig.desk.relay(place, [relay()], marker("wa:wamid.1/0"))
+        await rig.desk.relay(place, [relay()], marker("wa:wamid.1/0"), {})
     assert refused.value.failure.kind is FailureKind.UNKNOWN
     found = await rig.desk.find(place, marker("wa:wamid.1/0"), since)
     assert found is not None
@@ -126,7 +140,7 @@ def answer(place: Place, words: str = "only you", **changes: object) -> Answer:
 async def test_an_answer_is_seen_by_one_person_in_the_thread(rig: Rig) -> None:
     """In a thread with replies an ephemeral post stands in the thread."""
     place = await rig.thread()
-    await rig.desk.relay(place, [relay()], marker())
+    await rig.desk.relay(place, [relay()], marker(), {})
     await rig.desk.answer(answer(place, buttons=(Button(name="send", label="Send", token=Token("t")),)))
     shown = await rig.sandbox.slack.person("ben").expects_ephemeral("only you")
     assert shown.thread_ts == place.thread
@@ -227,7 +241,7 @@ async def test_find_pages_through_a_busy_channel_and_trusts_only_our_own_posts(r
     """A mark further back than one page is found; the same mark on another's post is not ours."""
     place = await rig.thread()
     since = datetime.now(UTC) - timedelta(seconds=1)
-    await rig.desk.relay(place, [relay()], marker("wanted"))
+    await rig.desk.relay(place, [relay()], marker("wanted"), {})
     channel = rig.sandbox.slack.channel("support")
     for number in range(230):
         channel.other_bot_posts(f"noise {number}", place.thread)
@@ -247,7 +261,7 @@ async def test_an_archived_channel_is_gone_for_posts_and_stops_new_threads(rig: 
     place = await rig.thread()
     rig.sandbox.slack.channel("support").archive()
     with pytest.raises(PlatformError) as posting:
-        await rig.desk.relay(place, [relay()], marker())
+        await rig.desk.relay(place, [relay()], marker(), {})
     assert posting.value.failure.kind is FailureKind.GONE
     with pytest.raises(PlatformError) as opening:
         await rig.desk.open_thread(rig.channel, view(), marker())
@@ -276,18 +290,30 @@ async def test_an_update_of_a_deleted_card_is_gone(rig: Rig) -> None:
 async def test_merged_and_late_messages_are_all_readable(rig: Rig) -> None:
     """One post shows each message as a block of its own; a late one says when it was written."""
     place = await rig.thread()
+    reference = Reference(platform_id="wamid.old", cause=EventId("wa:wamid.old"))
     late = relay(
         "second",
         number=2,
         sent_at=datetime(2026, 1, 1, tzinfo=UTC),
         marks=Marks(Forwarded.ONCE),
-        quoted="older",
+        quoted=reference,
     )
-    post = await rig.desk.relay(
-        place, [relay("first"), late, relay("third", number=3)], marker("a", "b", "c")
-    )
+    third = relay("third", number=3, quoted=reference)
+    url = "https://fixture.slack.com/archives/C1/p1"
+    quotes = {late.id: Quoted(words="older <!here>", url=url), third.id: NOT_KNOWN}
+    post = await rig.desk.relay(place, [relay("first"), late, third], marker("a", "b", "c"), quotes)
     shown = str(rig.sandbox.slack.channel("support").as_json(post.id)["blocks"])
-    for part in ("first", "second", "third", "<!date^1767225600^", "Forwarded", "Answers: older"):
+    for part in (
+        "first",
+        "second",
+        "third",
+        "<!date^1767225600^",
+        "Forwarded",
+        "Answers: older <!here>",
+        f"<{url}|Show it>",
+    ):
+        assert part in shown
+    for part in ("Answers a message that is older",):
         assert part in shown
     found = await rig.desk.find(place, marker("c"), datetime.now(UTC))
     assert found == post

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.actions import Relay
+from bridge.adapters.base import Quoted
 from bridge.adapters.slack import modals, panel, posts
 from bridge.adapters.slack.ids import Ref
 from bridge.adapters.slack.modals import Origin
@@ -47,6 +48,7 @@ from bridge.model import (
     ConversationId,
     DeskUser,
     Direction,
+    EventId,
     InboxId,
     MessageId,
     Mode,
@@ -54,6 +56,7 @@ from bridge.model import (
     Place,
     Priority,
     Recent,
+    Reference,
     Status,
     Token,
 )
@@ -265,7 +268,7 @@ def test_relays_are_valid_and_literal(
             message=MessageId("7-1"),
             author=author,
             content=said_as(one, number) if strange else Words(text(one)),
-            quoted=quoted,
+            quoted=None if quoted is None else Reference(platform_id="x", cause=EventId("wa:x")),
             sent_at=sent_at,
             marks=Marks(Forwarded.ONCE, Referral(headline=one, url=one, picture=one), one, one),
         )
@@ -273,7 +276,8 @@ def test_relays_are_valid_and_literal(
     ]
     count = posts.mergeable(relays)
     assert 1 <= count <= len(relays)
-    blocks = posts.relay_blocks(relays[:count])
+    quotes = {} if quoted is None else {ActionId("wa:0/0"): Quoted(words=quoted)}
+    blocks = posts.relay_blocks(relays[:count], quotes)
     assert len(blocks) <= 50
     accepted(blocks)
     for shown in mrkdwn_of(blocks):
