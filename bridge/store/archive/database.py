@@ -63,12 +63,19 @@ class Database:
 
         Raises `ArchiveError`. `wait_s` is how long to wait for another writer, where it differs from the default.
         """
-        async with self._translated(), self._writer.begin() as connection:
-            if not self.is_sqlite:
-                wait_ms = int((self._lock_wait_s if wait_s is None else wait_s) * 1000)
-                await connection.execute(text(f"SET LOCAL lock_timeout = {wait_ms}"))
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})"))
-            yield connection
+        wait_ms = int((self._lock_wait_s if wait_s is None else wait_s) * 1000)
+        async with self._translated(), self._writer.connect() as connection:
+            if self.is_sqlite and wait_s is not None:
+                await _be_patient(connection, wait_ms)
+            try:
+                async with connection.begin():
+                    if not self.is_sqlite:
+                        await connection.execute(text(f"SET LOCAL lock_timeout = {wait_ms}"))
+                        await connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})"))
+                    yield connection
+            finally:
+                if self.is_sqlite and wait_s is not None:
+                    await _be_patient(connection, int(self._lock_wait_s * 1000))
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -141,6 +148,13 @@ def _sqlite(url: URL, lock_wait_s: float, connections: int, pragmas: tuple[str, 
 
     event.listen(engine.sync_engine, "connect", prepare)
     return engine
+
+
+async def _be_patient(connection: AsyncConnection, wait_ms: int) -> None:
+    """How long the connection waits for another writer, from now on."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    if isinstance(driver, aiosqlite.Connection):
+        await driver.execute_fetchall(f"PRAGMA busy_timeout = {wait_ms}")
 
 
 def _begin_immediate(connection: Connection) -> None:

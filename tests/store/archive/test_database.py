@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 import threading
@@ -56,6 +57,29 @@ async def test_a_lock_of_another_program(tmp_path: Path) -> None:
         async with database.read() as connection:
             assert (await connection.execute(text("SELECT count(*) FROM journal"))).scalar() == 0
         async with trouble(database, Trouble.LOCKED, "keeps", "locked"), database.write():
+            pass
+
+
+async def test_a_writer_that_has_more_time_waits_longer(tmp_path: Path) -> None:
+    """As somebody who migrates does; and the next one no longer than any other."""
+    database = Database(new_sqlite(tmp_path), lock_wait_s=0.05)
+    assert database.path is not None
+
+    async def write() -> None:
+        async with database.write(wait_s=60):
+            pass
+
+    with contextlib.closing(lock(database.path)) as locked:
+        writing = asyncio.create_task(write())
+        # Another one that waits its usual time gives up meanwhile, on a connection of its own.
+        other = Database(f"sqlite:///{database.path}", lock_wait_s=0.3)
+        async with trouble(other, Trouble.LOCKED), other.write():
+            pass
+        assert not writing.done()
+        locked.rollback()
+        await writing
+    with contextlib.closing(lock(database.path)):
+        async with trouble(database, Trouble.LOCKED), database.write():
             pass
 
 
