@@ -264,8 +264,6 @@ class EraseTraces(Action, frozen=True, kw_only=True):
     aliases: tuple[str, ...]
     places: tuple[Place, ...]
     conversations: tuple[ConversationId, ...]
-    messages: tuple[MessageId, ...]
-    platform_ids: tuple[str, ...]
 
 
 class FindThread(Action, frozen=True, kw_only=True):

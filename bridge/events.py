@@ -244,9 +244,6 @@ class ContactForgotten(ContactEvent, frozen=True, kw_only=True):
     places: tuple[Place, ...] = ()
     """Threads."""
     conversations: tuple[ConversationId, ...] = ()
-    messages: tuple[MessageId, ...] = ()
-    """Those whose records may still be in Redis."""
-    platform_ids: tuple[str, ...] = ()
 
 
 class EventBuried(ContactEvent, frozen=True, kw_only=True):

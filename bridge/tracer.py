@@ -20,7 +20,6 @@ from bridge.markup import Document
 from bridge.model import (
     RECENT_KEPT,
     LaneId,
-    MessageRecord,
     Policies,
     Post,
     Recent,
@@ -30,6 +29,7 @@ from bridge.model import (
 )
 from bridge.routing import texts, tracing
 from bridge.routing.tracing import Committed, Trace
+from bridge.store import records
 from bridge.store.base import History, LaneStore, Told
 from bridge.store.entries import written_ms
 
@@ -41,7 +41,6 @@ COMMANDS_BETWEEN = 20
 
 log = structlog.get_logger(__name__)
 
-_record = msgspec.msgpack.Decoder(MessageRecord)
 _line = msgspec.msgpack.Decoder(Recent)
 Link = Callable[[Post], Awaitable[str | None]]
 
@@ -129,11 +128,13 @@ class Tracer:
         line = tracing.remembered([_line.decode(one) for one in packed], action.back, action.asked)
         if line is None or line.message is None:
             return None
-        records = await self._store.message_records(lane, [line.message], [])
+        found = await self._store.message_records(lane, [action.contact], [line.message], [])
         number = self._number(action)
-        if line.message not in records:
+        if line.message not in found:
             return tracing.from_line(line, line.message, number, action.back)
-        return tracing.from_record(_record.decode(records[line.message]), line, number, action.back)
+        return tracing.from_record(
+            records.unpack(line.message, found[line.message]), line, number, action.back
+        )
 
     def _number(self, action: ShowTrace) -> int:
         return conversation_number(action.conversation, self._policies().shards)

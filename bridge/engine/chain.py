@@ -32,6 +32,7 @@ from bridge.model import (
     MessageId,
     MessageRecord,
     ThreadRef,
+    lane_of,
 )
 from bridge.routing import rest
 from bridge.routing.decision import Needs
@@ -291,7 +292,7 @@ class Chain:
         lane = self.lane
         loaded = await self._load()
         wanted = needed(lane.name, event, action)
-        records = await self._records(wanted)
+        records = await self._records(wanted, loaded)
         if loaded.stub is not None and rest.wakes(event, known=bool(records)):  # type: ignore[arg-type]  # a contact's
             loaded = await self._awake(loaded)
         snapshot = Snapshot(
@@ -347,7 +348,7 @@ class Chain:
         if isinstance(state, Contact) and state.partial is not None:
             self.lane.waker.complete(self.unit)
 
-    async def _records(self, needs: Needs) -> Mapping[MessageId, MessageRecord]:
+    async def _records(self, needs: Needs, loaded: Loaded) -> Mapping[MessageId, MessageRecord]:
         """The message records a decision takes. Most results concern a message that this worker has just decided
         on, and whose record it therefore knows.
         """
@@ -358,8 +359,15 @@ class Chain:
             if known is not None:
                 return known
         return decode_messages(
-            await self.lane.store.message_records(self.lane.name, needs.messages, needs.platform_ids)
+            await self.lane.store.message_records(
+                self.lane.name, self._known_as(loaded.state), needs.messages, needs.platform_ids
+            )
         )
+
+    def _known_as(self, state: UnitState) -> list[str]:
+        """Whose messages may be meant: this unit's, and those of contacts of this shard that were joined into it."""
+        joined = state.joined if isinstance(state, Contact) else ()
+        return [self.unit, *(one for one in joined if lane_of(one) == self.lane.name)]
 
     async def _load(self) -> Loaded:
         cached = self.lane.cached(self.unit)

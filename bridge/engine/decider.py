@@ -16,6 +16,7 @@ from bridge import actions as actions_codec
 from bridge import journal
 from bridge.actions import AnyAction
 from bridge.events import AnyEvent, DeskDone, Event, Result, ThreadFound, pack
+from bridge.journal import ErasureNoted
 from bridge.model import (
     DESK_LANE,
     ActionId,
@@ -34,7 +35,7 @@ from bridge.model import (
 )
 from bridge.routing.decide import decide, decide_desk, needs
 from bridge.routing.decision import Context, Decision, DeskDecision, Form, Needs
-from bridge.store import stub
+from bridge.store import records, stub
 from bridge.store.base import (
     Commit,
     Hold,
@@ -48,7 +49,6 @@ from bridge.store.base import (
 
 _encode = msgspec.msgpack.Encoder().encode
 _desk = msgspec.msgpack.Decoder(DeskState).decode
-_message = msgspec.msgpack.Decoder(MessageRecord).decode
 
 UnitState = Contact | DeskState
 
@@ -110,9 +110,9 @@ def needed(lane: LaneId, event: Event, action: AnyAction | None = None) -> Needs
     return Needs() if lane == DESK_LANE else needs(event, action)  # type: ignore[arg-type]
 
 
-def decode_messages(records: Mapping[str, bytes]) -> dict[MessageId, MessageRecord]:
+def decode_messages(stored: Mapping[str, bytes]) -> dict[MessageId, MessageRecord]:
     """Message records as stored, by id."""
-    return {MessageId(key): _message(data) for key, data in records.items()}
+    return {name: records.unpack(name, data) for name, data in stored.items()}  # type: ignore[misc, arg-type]
 
 
 def answered_action(event: Event) -> ActionId | None:
@@ -189,6 +189,7 @@ def _lay_out(decision: Decision, base: dict[str, Any], context: Context, loaded:
         **base,
         state=None if as_it_was else packed_state(decision, context.now, loaded),
         gone=decision.form is Form.GONE,
+        erased=any(isinstance(fact, ErasureNoted) for fact in decision.facts),
         actions=_pack_actions(actions),
         done=decision.done,
         timers=tuple(
@@ -247,7 +248,7 @@ def _message_write(record: MessageRecord, known: MessageRecord | None) -> Messag
     """The record, and the platform ids that do not lead to it yet."""
     before = _platform_ids(known) if known else ()
     news = tuple(one for one in _platform_ids(record) if one not in before)
-    return MessageWrite(id=record.id, data=_encode(record), platform_ids=news)
+    return MessageWrite(id=record.id, data=records.pack(record), platform_ids=news)
 
 
 def _platform_ids(record: MessageRecord) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ async def _known(database: Database, redis: Redis, settings: Settings, who: str)
             if unknown is None:
                 raise
             person = unknown
-        return await subject(connection, person, datetime.now(UTC))
+        return await subject(connection, person)
 
 
 async def _only_live(redis: Redis, settings: Settings, who: str) -> Person | None:
@@ -193,8 +193,6 @@ class _Live:
             aliases=found.aliases,
             places=found.threads,
             conversations=tuple(one for one in found.conversations if lane_of(one) == lane_of(contact)),
-            messages=tuple(one for one in found.messages if lane_of(one) == lane_of(contact)),
-            platform_ids=found.platform_ids,
         )
 
     async def _conversations(self, contact: ContactId) -> set[ConversationId]:
@@ -299,9 +297,7 @@ def _tell(console: Console, found: Subject, problem: str | None) -> None:
                 f"  {one.inbox}: {one.conversations} conversations, {one.messages_in} messages in,"
                 f" {one.messages_out} out, {one.notes} notes, {first} to {last}"
             )
-    console.print(
-        f"  aliases: {len(found.aliases)}; in Redis: state, lines, and records of {len(found.messages)} messages"
-    )
+    console.print(f"  aliases: {len(found.aliases)}; in Redis: state, lines, and records of messages")
     for place in found.threads[:POSTS_SHOWN]:
         console.print(f"  thread {place.thread} in {place.channel} on {place.desk}")
     if len(found.threads) > POSTS_SHOWN:

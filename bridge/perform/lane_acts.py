@@ -111,8 +111,6 @@ class LaneActs:
             aliases=[one for one in action.aliases if one not in alive],
             places=action.places,
             conversations=action.conversations,
-            messages=action.messages,
-            platform_ids=action.platform_ids,
         )
         await performer.store.erase(run.key.lane, traces)
         await self._tools.done(run, work)

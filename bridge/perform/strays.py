@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import msgspec
 import structlog
 
 from bridge.adapters.base import Desk
 from bridge.errors import PlatformError, StoreUnavailableError
-from bridge.model import LaneId, MessageId, MessageRecord, Post
+from bridge.model import LaneId, MessageId, Post
+from bridge.store import records
 from bridge.store.base import LaneStore
 
 log = structlog.get_logger(__name__)
@@ -25,13 +25,13 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 1.0
 LOOKS = 180
 """A next holder needs the time of a hold to take the lane, and some more for a look-up and its turn."""
-_record = msgspec.msgpack.Decoder(MessageRecord).decode
 
 
 async def take_back(
     store: LaneStore,
     desk: Desk,
     lane: LaneId,
+    unit: str,
     messages: Sequence[MessageId],
     post: Post,
     *,
@@ -44,8 +44,10 @@ async def take_back(
     for _ in range(LOOKS):
         await asyncio.sleep(every_s)
         try:
-            found = await store.message_records(lane, messages, [])
-            shown = [_record(found[message]).posts for message in messages if message in found]
+            found = await store.message_records(lane, [unit], messages, [])
+            shown = [
+                records.unpack(message, found[message]).posts for message in messages if message in found
+            ]
             if len(shown) < len(messages) or not all(shown):
                 continue
             if any(post in posts for posts in shown):

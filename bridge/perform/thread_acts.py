@@ -147,7 +147,9 @@ class ThreadActs:
         messages = [one.action.message for one in works if isinstance(one.action, Relay)]
         performer = self._tools.performer
         every_s = max(self._tools.pace.scaled(LOOK_EVERY_S), SHORTEST_LOOK_S)
-        _ = performer.spawn(take_back(performer.store, desk, run.key.lane, messages, post, every_s=every_s))
+        _ = performer.spawn(
+            take_back(performer.store, desk, run.key.lane, run.key.unit, messages, post, every_s=every_s)
+        )
 
     async def notice(self, run: LineRun, work: Work, action: PostNotice) -> None:
         """Post something of ours."""

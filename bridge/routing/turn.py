@@ -481,8 +481,6 @@ class Turn:
                 aliases=aliases,
                 places=places,
                 conversations=tuple(known),
-                messages=event.messages,
-                platform_ids=event.platform_ids,
             )
         )
 

@@ -122,6 +122,8 @@ class Commit(Value, frozen=True, kw_only=True):
     """None: as it was, and so is the version."""
     gone: bool = False
     """There is nothing to keep: the record goes, whatever `state` is."""
+    erased: bool = False
+    """The unit's message records so far go."""
     event_id: str | None = None
     """Deduplicated over the last 8 days; None for results, which `requires` guards."""
     entry: str | None = None
@@ -157,8 +159,6 @@ class Traces(Value, frozen=True, kw_only=True):
     """Deleted where they still lead to this contact; `places` likewise."""
     places: Sequence[Place]
     conversations: Sequence[str]
-    messages: Sequence[str]
-    platform_ids: Sequence[str]
 
 
 class StoredLine(Value, frozen=True, kw_only=True):
@@ -236,9 +236,9 @@ class LaneStore(Protocol):
         """The last conversation counter used in a shard."""
 
     async def message_records(
-        self, lane: LaneId, ids: Sequence[str], platform_ids: Sequence[str]
+        self, lane: LaneId, units: Sequence[str], ids: Sequence[str], platform_ids: Sequence[str]
     ) -> dict[str, bytes]:
-        """Message records by message id, of the ids given and of those the platform ids lead to."""
+        """Message records of these units by message id, of the ids given and of those the platform ids lead to."""
 
     async def recent(self, lane: LaneId, conversation: str, count: int) -> list[bytes]:
         """The last `count` lines of a conversation's recent history, oldest first."""

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import struct
+from collections.abc import Sequence
 
 import msgspec
 
 from bridge.errors import BridgeError
 from bridge.model import RECENT_KEPT, LaneId
-from bridge.store import keys
+from bridge.store import keys, records
 from bridge.store.base import Commit
 from bridge.store.connection import Arg
+from bridge.store.decided import event_hash
 
 VERSION_BYTES = 8
 MOST_OF_A_KIND = 1_000
 """Lua hands a list's items to a command at once, and cannot do so with many thousands."""
-DAY_S = 86_400
-SEEN_PERIOD_S = 4 * DAY_S
-"""Decided events are kept in sets of four days; few sets to look at cost less than exact days."""
-SEEN_SETS = 3
-"""The current one and those of the eight days before it."""
-_GONE = b"-"
-"""Shorter than any record, which begins with its version."""
-_LOOK_AHEAD_S = 600
-"""So long before its beginning the next set counts too: the lane's last holder may have been a little ahead."""
-_SHAPE = struct.Struct(">13H2IH")
-"""Twelve counts, whether tries were counted, seconds that seen sets and kept keys live, length of recent history."""
+_SHAPE = struct.Struct(">8s2BIB2H2BHI3HB")
+"""The version; record as it was, written or gone; seen sets, and the life of the first where it is a new one; whether an
+action must be pending, and is all that ends; actions added and ended; whether there is an entry, and tries of it were
+counted; fields of message records, and the life of their hash where it is a new one; recent lines, and how many are kept;
+facts; whether there is more.
+"""
+_MORE = struct.Struct(">5HB")
+"""Timers, timers cleared, keys dropped, rows removed, rows written, whether there is a number."""
+_AS_IT_WAS, _WRITTEN, _GONE = range(3)
+_MAY_BE_ANYTHING, _PENDING, _ENDS = range(3)
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,17 +35,22 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
     recent_lines: int = RECENT_KEPT
     message_s: int = 48 * 3600
-    seen_s: int = 13 * DAY_S
-    """From a set's first event on: its own days, eight more, and one to spare."""
 
 
 class CommitTooLargeError(BridgeError):
     """One decision wants to write more than a script can take at once: a mistake of ours."""
 
 
-def event_hash(event_id: str) -> bytes:
-    """What is remembered of a decided event."""
-    return hashlib.blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=VERSION_BYTES).digest()
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the moment of a commit puts what lives for a time, and for how long (seconds) where the key may be new."""
+
+    seen: Sequence[bytes] = ()
+    """Sets to look for the event in; the first takes it."""
+    seen_s: int = 0
+    messages: bytes = b""
+    messages_s: int = 0
+    dropped: Sequence[str] = ()
+    """Hashes of message records that go."""
 
 
 def version_bytes(version: int) -> bytes:
@@ -53,110 +58,128 @@ def version_bytes(version: int) -> bytes:
     return version.to_bytes(VERSION_BYTES, "big") if version else b""
 
 
-def seen_period(now_s: float) -> int:
-    """The number of the set that takes the events decided now."""
-    return int(now_s + _LOOK_AHEAD_S) // SEEN_PERIOD_S
-
-
-@functools.lru_cache(maxsize=256)
-def seen_keys(lane: LaneId, period: int) -> tuple[bytes, ...]:
-    """The sets whose events count as decided in `period`, its own first."""
-    return tuple(keys.seen(lane, one).encode() for one in range(period, period - SEEN_SETS, -1))
-
-
-@functools.lru_cache(maxsize=256)
-def _fixed_keys(lane: LaneId) -> tuple[bytes, ...]:
-    names = (keys.busy, keys.stream, keys.due, keys.timers, keys.tries, keys.journal)
-    return tuple(name(lane).encode() for name in names)
-
-
 def hold_value(owner: str, fence: int) -> str:
     """What stands in the lane's hold."""
     return f"{owner}:{fence}"
 
 
-def arrange(commit: Commit, bounds: Bounds, period: int, *, new_set: bool) -> tuple[list[Arg], list[Arg]]:
-    """Keys and arguments in the script's order.
+@functools.lru_cache(maxsize=256)
+def _fixed(lane: LaneId) -> dict[str, bytes]:
+    names = (keys.hold, keys.busy, keys.stream, keys.due, keys.timers, keys.tries, keys.journal)
+    return {name.__name__: name(lane).encode() for name in names}
 
-    The event goes into the seen set of `period`; with `new_set` that one gets its expiry. Raises
-    CommitTooLargeError.
-    """
+
+def arrange(commit: Commit, places: Places, bounds: Bounds) -> tuple[list[Arg], list[Arg]]:
+    """Keys and arguments in the script's order. Raises CommitTooLargeError."""
     _check_size(commit)
     hold, unit = commit.hold, commit.unit
     lane = hold.lane
-    names: list[Arg] = [keys.hold(lane), keys.unit(lane, unit), keys.actions(lane, unit), *_fixed_keys(lane)]
-    seen = () if commit.event_id is None else seen_keys(lane, period)
-    names += seen
-    kept = _kept(commit)
-    removals = [row for row in commit.rows if row.data is None or row.before != row.after]
-    writes = [(row, row.data) for row in commit.rows if row.data is not None]
-    dropped = [keys.recent(lane, one) for one in commit.forgotten]
-    dropped += [keys.number(lane, one) for one in commit.unnumbered]
-    names += [key for key, _ in kept]
-    names += dropped
+    fixed = _fixed(lane)
+    added, ended = len(commit.actions) + len(commit.marks), commit.done
+    required = _required(commit)
+    fields = _fields(commit)
+    more_keys, more = _more(commit, places)
+    names: list[Arg] = [fixed["hold"], keys.unit(lane, unit)]
+    args: list[Arg] = [hold_value(hold.owner, hold.fence), b""]
+    if commit.event_id is not None:
+        names += places.seen
+        args.append(event_hash(commit.event_id))
+    acts = bool(required or added or ended)
+    if acts:
+        names.append(keys.actions(lane, unit))
+    if required:
+        args.append(commit.requires or "")
+        ended = () if required == _ENDS else ended
+    if commit.entry is not None:
+        names += (fixed["stream"], fixed["tries"]) if commit.tried else (fixed["stream"],)
+        args.append(commit.entry)
+    record = _GONE if commit.gone else _AS_IT_WAS
+    if commit.state is not None and not commit.gone:
+        record = _WRITTEN
+        args.append(version_bytes(commit.version + 1) + commit.state)
+    for pairs, sign in ((commit.actions, ""), (commit.marks, "!")):
+        args += [part for action, data in pairs for part in (sign + action, data)]
+    args += ended
+    if acts:
+        names.append(fixed["busy"])
+        args.append(unit)
+    if fields:
+        names.append(places.messages)
+        args += [part for pair in fields for part in pair]
     names += [keys.recent(lane, line.conversation) for line in commit.recent]
-    names += [keys.rows(row.before, lane) for row in removals]
-    names += [keys.rows(row.after, lane) for row, _ in writes]
-    shape = _SHAPE.pack(
-        len(seen),
-        len(commit.actions) + len(commit.marks),
-        len(commit.done),
-        len(commit.timers),
-        len(commit.cleared),
-        len(kept),
-        len(dropped),
-        len(commit.recent),
-        len(commit.journal),
-        len(removals),
-        len(writes),
-        commit.number is not None,
-        commit.tried,
-        bounds.seen_s if new_set else 0,
-        bounds.message_s,
-        bounds.recent_lines,
-    )
-    args: list[Arg] = [
-        hold_value(hold.owner, hold.fence),
-        version_bytes(commit.version),
-        _record(commit),
-        unit,
-        event_hash(commit.event_id) if commit.event_id is not None else b"",
-        commit.entry or b"",
-        commit.requires or b"",
-        shape,
-    ]
-    args += [part for action in commit.actions for part in action]
-    args += [part for action, mark in commit.marks for part in ("!" + action, mark)]
-    args += [part for action in commit.done for part in (action, "!" + action)]
-    for timer in commit.timers:
-        args += (timer.due_ms, timer.token, unit.encode() + b"\0" + timer.event)
-    args += commit.cleared
-    args += [value for _, value in kept]
+    if commit.journal:
+        names.append(fixed["journal"])
+    names += more_keys
+    args += more
     args += [line.data for line in commit.recent]
-    args += [part for fact in commit.journal for part in ("f", fact)]
-    args += [row.field for row in removals]
-    args += [part for row, data in writes for part in (row.field, data)]
-    if commit.number is not None:
-        names += (keys.counter(lane), keys.number(lane, commit.number.conversation))
-        args += (commit.number.counter, commit.number.data)
+    args += commit.journal
+    args[1] = _SHAPE.pack(
+        commit.version.to_bytes(VERSION_BYTES, "big"),
+        record,
+        len(places.seen) if commit.event_id is not None else 0,
+        places.seen_s,
+        required,
+        added,
+        len(ended),
+        commit.entry is not None,
+        commit.tried,
+        len(fields),
+        places.messages_s,
+        len(commit.recent),
+        bounds.recent_lines,
+        len(commit.journal),
+        bool(more),
+    )
     return names, args
 
 
-def _record(commit: Commit) -> bytes:
-    """The record as it is written: nothing leaves it as it was, and `_GONE` takes it away."""
-    if commit.gone:
-        return _GONE
-    return b"" if commit.state is None else version_bytes(commit.version + 1) + commit.state
+def _required(commit: Commit) -> int:
+    """What becomes of the action that must be pending."""
+    if commit.requires is None:
+        return _MAY_BE_ANYTHING
+    alone = commit.done == (commit.requires,) and commit.event_id is None
+    again = any(action == commit.requires for action, _ in (*commit.actions, *commit.marks))
+    return _ENDS if alone and not again else _PENDING
 
 
-def _kept(commit: Commit) -> list[tuple[str, Arg]]:
-    """Message records and the platform ids that lead to them, by key."""
-    lane = commit.hold.lane
-    found: list[tuple[str, Arg]] = []
+def _fields(commit: Commit) -> list[tuple[bytes, Arg]]:
+    """Message records and the platform ids that lead to them."""
+    found: list[tuple[bytes, Arg]] = []
     for message in commit.messages:
-        found.append((keys.message(lane, message.id), message.data))
-        found += [(keys.platform(lane, name), message.id) for name in message.platform_ids]
+        found += records.split(message.id, message.data)
+        found += [(records.lead_field(name), message.id) for name in message.platform_ids]
     return found
+
+
+def _more(commit: Commit, places: Places) -> tuple[list[Arg], list[Arg]]:
+    """Keys and values of what few decisions do; nothing where one does none of it."""
+    lane = commit.hold.lane
+    removals = [row for row in commit.rows if row.data is None or row.before != row.after]
+    writes = [(row, row.data) for row in commit.rows if row.data is not None]
+    dropped: list[Arg] = [keys.recent(lane, one) for one in commit.forgotten]
+    dropped += [keys.number(lane, one) for one in commit.unnumbered]
+    dropped += places.dropped
+    timers, number = len(commit.timers), commit.number
+    if not (timers or commit.cleared or dropped or commit.rows or number):
+        return [], []
+    names: list[Arg] = []
+    if timers or commit.cleared:
+        names += (_fixed(lane)["due"], _fixed(lane)["timers"])
+    names += dropped
+    names += [keys.rows(row.before, lane) for row in removals]
+    names += [keys.rows(row.after, lane) for row, _ in writes]
+    args: list[Arg] = [
+        _MORE.pack(timers, len(commit.cleared), len(dropped), len(removals), len(writes), number is not None)
+    ]
+    for timer in commit.timers:
+        args += (timer.due_ms, timer.token, commit.unit.encode() + b"\0" + timer.event)
+    args += commit.cleared
+    args += [row.field for row in removals]
+    args += [part for row, data in writes for part in (row.field, data)]
+    if number is not None:
+        names += (keys.counter(lane), keys.number(lane, number.conversation))
+        args += (number.counter, number.data)
+    return names, args
 
 
 def _check_size(commit: Commit) -> None:

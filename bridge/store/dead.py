@@ -10,8 +10,8 @@ from bridge.model import EventId, LaneId
 from bridge.store import keys
 from bridge.store.base import Value
 from bridge.store.clock import now_ms
-from bridge.store.commit import event_hash, seen_keys, seen_period
 from bridge.store.connection import Redis, script_source
+from bridge.store.decided import Decided, event_hash
 
 PAGE = 200
 """Letters read, or put back, with one command."""
@@ -110,8 +110,8 @@ class DeadLetters:
 
     async def decided(self, lane: LaneId, event: EventId) -> bool:
         """Whether an event with this id was decided in the last days: another one changes nothing."""
-        sets = seen_keys(lane, seen_period(await self.now_ms() / 1000))
         digest = event_hash(event)
+        sets = await Decided(self._redis).find(lane, digest, await self.now_ms() / 1000)
         return any(await asyncio.gather(*[self._redis("SISMEMBER", one, digest) for one in sets]))
 
     async def retried(self, lane: LaneId, entries: Iterable[str]) -> dict[str, Retried]:

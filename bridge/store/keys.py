@@ -86,18 +86,18 @@ def parked(lane: LaneId) -> str:
 
 
 def seen(lane: LaneId, period: int) -> str:
-    """Set of 8-byte hashes of the events decided in a period (four days each since 1970, Redis time)."""
+    """Over how many sets the events decided in a period are spread (periods: see `decided.py`)."""
     return f"{{{lane}}}:seen:{period}"
 
 
-def message(lane: LaneId, message_id: str) -> str:
-    """A packed message record."""
-    return f"{{{lane}}}:m:{message_id}"
+def seen_set(lane: LaneId, period: int, number: int) -> str:
+    """Set of 64-bit hashes of events decided in a period."""
+    return f"{{{lane}}}:seen:{period}:{number:x}"
 
 
-def platform(lane: LaneId, platform_id: str) -> str:
-    """The message id that a platform's id leads to."""
-    return f"{{{lane}}}:p:{platform_id}"
+def messages(lane: LaneId, name: str, day: int) -> str:
+    """Hash of a unit's message records of a day (since 1970, Redis time) and of what leads to them: see `records.py`."""
+    return f"{{{lane}}}:m:{name}:{day}"
 
 
 def recent(lane: LaneId, conversation: str) -> str:

@@ -14,11 +14,12 @@ import msgspec
 
 from bridge.errors import FenceLostError, StaleVersionError, StoreUnavailableError
 from bridge.model import ActionId, AgentId, ContactId, ConversationId, LaneId, Place, ThreadRef
-from bridge.store import keys
+from bridge.store import decided, keys, records
 from bridge.store.base import Commit, Entry, Hold, Pending, Record, Swept, Traces
 from bridge.store.clock import Clock, RedisClock, now_ms
-from bridge.store.commit import VERSION_BYTES, Bounds, arrange, hold_value, seen_period
-from bridge.store.connection import Redis, Reply, script_source
+from bridge.store.commit import VERSION_BYTES, Bounds, Places, arrange, hold_value
+from bridge.store.connection import Arg, Redis, Reply, script_source
+from bridge.store.dated import Dated
 from bridge.store.reads import LaneReads, entry_of, read_together
 from bridge.store.replicated import Copies, replicated
 
@@ -62,7 +63,8 @@ class LiveStore:
         self._bounds = bounds or Bounds()
         self._redis_clock = RedisClock()
         self._clock = clock or self._redis_clock
-        self._dated: dict[LaneId, int] = {}
+        self._decided = decided.Decided(redis)
+        self._dated = Dated()
         self._reads = LaneReads(redis)
         script = redis.script
         self._acquire = script(script_source("acquire"))
@@ -90,7 +92,8 @@ class LiveStore:
         self._redis_clock.heard(*now)
         if not fence:
             return None
-        self._dated.pop(lane, None)
+        self._decided.forget(lane)
+        self._dated.forget(lane)
         # Counted from before the question: Redis began to count later, so we never believe it for too long.
         return Hold(lane=lane, owner=owner, fence=fence, until=asked + self._hold_s)
 
@@ -157,17 +160,31 @@ class LiveStore:
         return self._first_counter if stored is None else int(stored)
 
     async def message_records(
-        self, lane: LaneId, ids: Sequence[str], platform_ids: Sequence[str]
+        self, lane: LaneId, units: Sequence[str], ids: Sequence[str], platform_ids: Sequence[str]
     ) -> dict[str, bytes]:
         """Message records by message id. Platform ids cost a second round trip."""
+        hashes = self._days(lane, units)
         wanted = dict.fromkeys(ids)
-        if platform_ids:
-            led = await self._redis("MGET", *[keys.platform(lane, name) for name in platform_ids])
-            wanted.update(dict.fromkeys(found.decode() for found in led if found is not None))
-        if not wanted:
+        if platform_ids and hashes:
+            fields = [records.lead_field(name) for name in platform_ids]
+            for led in await self._redis.batch([("HMGET", name, *fields) for name in hashes]):
+                wanted.update(dict.fromkeys(found.decode() for found in led if found is not None))
+        if not wanted or not hashes:
             return {}
-        records = await self._redis("MGET", *[keys.message(lane, name) for name in wanted])
-        return {name: data for name, data in zip(wanted, records, strict=True) if data is not None}
+        spots = [records.fields_of(name) for name in wanted]
+        every: list[Arg] = [field for fields in spots for field in fields]
+        found: dict[str, bytes] = {}
+        for values in await self._redis.batch([("HMGET", name, *every) for name in hashes]):
+            for at, name in enumerate(wanted):
+                data = records.join(values[at * records.MOST_CHUNKS : (at + 1) * records.MOST_CHUNKS])
+                if data is not None:
+                    found.setdefault(name, data)
+        return found
+
+    def _days(self, lane: LaneId, units: Sequence[str]) -> list[str]:
+        """The hashes in which records of these units may be, the newest day first."""
+        days = records.days_of(self._clock.now_s(), self._bounds.message_s)
+        return [keys.messages(lane, unit, day) for day in days for unit in units]
 
     async def recent(self, lane: LaneId, conversation: str, count: int) -> list[bytes]:
         """The last lines of a conversation, oldest first."""
@@ -181,18 +198,47 @@ class LiveStore:
     async def commit(self, commit: Commit) -> bool:
         """Write a decision, or refuse it as a whole."""
         lane = commit.hold.lane
-        period = seen_period(self._clock.now_s())
-        new_set = commit.event_id is not None and self._dated.get(lane) != period
-        answer = await self._commit(*arrange(commit, self._bounds, period, new_set=new_set))
+        places = await self._places(commit, self._clock.now_s())
+        answer = await self._commit(*arrange(commit, places, self._bounds))
         if answer == _FENCE_LOST:
             raise _lost(commit.hold)
         if answer == _STALE:
             raise StaleVersionError(f"{commit.unit} is not at version {commit.version} any more")
-        if new_set and answer:
-            self._dated[lane] = period
+        if answer:
+            if places.seen_s:
+                self._dated.tell(lane, places.seen[0])
+            if places.messages_s:
+                self._dated.tell(lane, places.messages)
         if commit.marks:
             await replicated(self._redis, lane, self._copies)
         return bool(answer)
+
+    async def _places(self, commit: Commit, now_s: float) -> Places:
+        """Where a commit of now puts what lives for a time."""
+        lane = commit.hold.lane
+        seen: Sequence[bytes] = ()
+        if commit.event_id is not None:
+            digest = decided.event_hash(commit.event_id)
+            known = self._decided.known(lane, digest, now_s)
+            if known is None:
+                await self._decided.begin(lane, now_s)
+                known = self._decided.known(lane, digest, now_s)
+            seen = known or ()
+        messages = b""
+        if commit.messages:
+            messages = keys.messages(lane, commit.unit, records.day_of(now_s)).encode()
+        life_s = self._bounds.message_s
+        return Places(
+            seen=seen,
+            seen_s=0 if not seen or self._dated.is_told(lane, seen[0]) else decided.LIFE_S,
+            dropped=self._days(lane, [commit.unit]) if commit.erased else (),
+            messages=messages,
+            messages_s=(
+                0
+                if not messages or self._dated.is_told(lane, messages)
+                else records.expires_in(now_s, life_s)
+            ),
+        )
 
     async def count_try(self, hold: Hold, entry: str) -> int:
         """Count a try of a stream entry; how many there were."""
@@ -266,8 +312,6 @@ class LiveStore:
         """Delete what is left of a contact."""
         names = [keys.recent(lane, one) for one in traces.conversations]
         names += [keys.number(lane, one) for one in traces.conversations]
-        names += [keys.message(lane, one) for one in traces.messages]
-        names += [keys.platform(lane, one) for one in traces.platform_ids]
         for start in range(0, len(names), _ERASED_AT_ONCE):
             await self._redis("DEL", *names[start : start + _ERASED_AT_ONCE])
         for name in traces.aliases:

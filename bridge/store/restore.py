@@ -33,10 +33,11 @@ from bridge.model import (
     ThreadRef,
     lane_of,
 )
-from bridge.store import keys, stub
+from bridge.store import keys, records, stub
 from bridge.store.archive.census import Census, Known
-from bridge.store.commit import Bounds, event_hash, seen_period, version_bytes
+from bridge.store.commit import Bounds, version_bytes
 from bridge.store.connection import Arg, Redis
+from bridge.store.decided import LIFE_S, Decided, event_hash
 from bridge.store.deployment import ArchiveSide, Judgement, RedisSide, begin
 from bridge.store.entries import stream_key, written_ms
 from bridge.store.live import first_counter
@@ -180,11 +181,19 @@ class Restorer:
 
     async def _remember_decided(self, lane: LaneId, causes: Sequence[str], now: datetime) -> None:
         """What was decided is not decided again when a platform repeats it."""
-        name = keys.seen(lane, seen_period(now.timestamp()))
-        for at in range(0, len(causes), 500):
-            await self._redis("SADD", name, *(event_hash(cause) for cause in causes[at : at + 500]))
-        if causes:
-            await self._redis("EXPIRE", name, self._bounds.seen_s)
+        if not causes:
+            return
+        decided, now_s = Decided(self._redis), now.timestamp()
+        await decided.begin(lane, now_s)
+        sets: dict[bytes, list[int]] = {}
+        for cause in causes:
+            digest = event_hash(cause)
+            for found in (decided.known(lane, digest, now_s) or ())[:1]:
+                sets.setdefault(found, []).append(digest)
+        for name, digests in sets.items():
+            for at in range(0, len(digests), 500):
+                await self._redis("SADD", name, *digests[at : at + 500])
+            await self._redis("EXPIRE", name, LIFE_S)
 
     async def _end_done(self, lane: LaneId, since: datetime) -> int:
         """Take out pending actions that the archive knows to be done: they would be done twice."""
@@ -201,11 +210,20 @@ class Restorer:
             if done:
                 await self._redis("HDEL", name, *(part for key in done for part in (key, b"!" + key)))
                 sends = [one for key, one in pending.items() if key in done and isinstance(one, Send)]
-                await self._all([("DEL", keys.message(lane, one.message)) for one in sends])
+                await self._forget_records(lane, unit.decode(), [one.message for one in sends], since)
                 ended += len(done)
             if len(done) == len(pending):
                 await self._redis("SREM", keys.busy(lane), unit)
         return ended
+
+    async def _forget_records(
+        self, lane: LaneId, unit: str, messages: Sequence[MessageId], since: datetime
+    ) -> None:
+        """Messages that were sent after Redis's data end: what is written of them there is no longer true."""
+        fields = [field for message in messages for field in records.fields_of(message)]
+        days = records.days_of(since.timestamp(), self._bounds.message_s)
+        if fields:
+            await self._all([("HDEL", keys.messages(lane, unit, day), *fields) for day in days])
 
     async def _done(self, pending: Mapping[bytes, AnyAction], since: datetime) -> set[bytes]:
         def messages(kind: type[Send | Relay]) -> set[MessageId]:

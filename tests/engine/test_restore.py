@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -283,6 +283,9 @@ class Breaking:
             if self.left < 0:
                 raise ConnectionError
         return await self.town.redis(*args)
+
+    async def batch(self, commands: Sequence[Sequence[str | bytes | float]]) -> list[object]:
+        return [await self(*one) for one in commands]
 
 
 def office_guard(office: Office, redis: Breaking) -> Guard:

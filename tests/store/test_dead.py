@@ -8,9 +8,9 @@ import pytest
 
 from bridge.model import EventId, LaneId, shard_lane
 from bridge.store import keys
-from bridge.store.commit import event_hash, seen_period
 from bridge.store.connection import Redis
 from bridge.store.dead import PAGE, DeadLetters, Letter, Retried
+from bridge.store.decided import Decided, event_hash
 
 LANES = (shard_lane(0), shard_lane(7), LaneId("desk"))
 LANE = LANES[1]
@@ -99,7 +99,11 @@ async def test_what_became_of_them_is_told(redis: Redis, dead: DeadLetters) -> N
 async def test_an_event_that_was_decided_is_known(redis: Redis, dead: DeadLetters) -> None:
     """By its id, in the lane's own sets."""
     seconds, _ = await redis("TIME")
-    await redis("SADD", keys.seen(LANE, seen_period(int(seconds))), event_hash("wa:1"))
+    decided, digest = Decided(redis), event_hash("wa:1")
+    await decided.begin(LANE, int(seconds))
+    found = decided.known(LANE, digest, int(seconds))
+    assert found
+    await redis("SADD", found[0], digest)
     assert await dead.decided(LANE, EventId("wa:1"))
     assert not await dead.decided(LANE, EventId("wa:2"))
     assert not await dead.decided(LANES[0], EventId("wa:1"))

@@ -6,7 +6,7 @@ import msgspec
 
 from bridge.model import ContactId, ConversationId, InboxId, LaneId, Place, ThreadRef
 from bridge.store import keys
-from bridge.store.base import Traces
+from bridge.store.base import Commit, MessageWrite, Traces
 from bridge.store.connection import Redis
 from bridge.store.live import LiveStore
 
@@ -18,27 +18,38 @@ THREAD, OTHER = (Place(desk="desk", channel="C1", thread=one) for one in ("17.1"
 def traces(**changes: object) -> Traces:
     """What is left of Ana."""
     nothing: tuple[str, ...] = ()
-    found = Traces(
-        contact=ANA, aliases=nothing, places=(), conversations=nothing, messages=nothing, platform_ids=nothing
-    )
+    found = Traces(contact=ANA, aliases=nothing, places=(), conversations=nothing)
     return msgspec.structs.replace(found, **changes)
 
 
 async def test_keys_of_the_lane_go(redis: Redis, store: LiveStore) -> None:
-    """However many; others stay."""
-    many = tuple(f"m{one}" for one in range(450))
-    for name in (*many, "other"):
-        await redis("SET", keys.message(LANE, name), "x")
-    await redis("SET", keys.platform(LANE, "wamid"), "m1")
+    """Others stay."""
     await redis("RPUSH", keys.recent(LANE, "1-66"), "line")
     await redis("SET", keys.number(LANE, "1-66"), "ref")
     await redis("SET", keys.number(LANE, "1-67"), "ref")
     for _ in range(2):
-        await store.erase(LANE, traces(messages=many, platform_ids=("wamid",), conversations=("1-66",)))
-    assert [await redis("EXISTS", keys.message(LANE, one)) for one in ("m0", "m449", "other")] == [0, 0, 1]
-    assert await redis("EXISTS", keys.platform(LANE, "wamid")) == 0
+        await store.erase(LANE, traces(conversations=("1-66",)))
     assert await redis("EXISTS", keys.recent(LANE, "1-66")) == 0
     assert [await redis("EXISTS", keys.number(LANE, one)) for one in ("1-66", "1-67")] == [0, 1]
+
+
+async def test_message_records_go_with_the_commit(redis: Redis, store: LiveStore) -> None:
+    """However many; those of others stay, and those of a new life."""
+    hold = await store.acquire(LANE, "me")
+    assert hold is not None
+    many = tuple(f"m{one}" for one in range(450))
+    written = tuple(MessageWrite(id=name, data=b"x" * 100, platform_ids=(f"p{name}",)) for name in many)
+    for unit in (ANA, BO):
+        await store.commit(
+            Commit(hold=hold, unit=unit, version=0, state=b"", event_id=unit, messages=written)
+        )
+    forgotten = Commit(hold=hold, unit=ANA, version=1, state=b"", event_id="forget", erased=True)
+    assert await store.commit(forgotten)
+    new = MessageWrite(id="m2", data=b"new")
+    await store.commit(Commit(hold=hold, unit=ANA, version=2, state=b"", event_id="new", messages=(new,)))
+    assert not await store.commit(forgotten)
+    assert await store.message_records(LANE, [ANA], many, [f"p{name}" for name in many]) == {"m2": b"new"}
+    assert set(await store.message_records(LANE, [BO], [], ["pm0", "pm449"])) == {"m0", "m449"}
 
 
 async def test_only_what_leads_to_the_contact(redis: Redis, store: LiveStore) -> None:

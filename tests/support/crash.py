@@ -17,12 +17,10 @@ from tests.support.stack import SCALE, Stack
 from tests.support.valkey import free_port
 
 When = Literal["before", "after"]
-RESULT_OF = 7 - 1
-ENTRY = 6 - 1
-SHAPE = 8 - 1
-"""Positions among the commit script's arguments: the action a result answers, the stream entry of an event, and how
-much there is of what follows.
-"""
+SHAPE = struct.Struct(">8s2BIB2H2B")
+"""How much of what there is among the commit script's arguments, as far as it is looked at; it is the second of them."""
+WRITTEN = 1
+"""A new record is among them."""
 
 
 def commit_args(args: Args) -> list[bytes]:
@@ -30,12 +28,22 @@ def commit_args(args: Args) -> list[bytes]:
     return args[3 + int(args[2]) :]
 
 
-def marks_of(args: Args) -> list[bytes]:
-    """The actions that a commit marks as attempted; marks stand among what it adds to the pending actions."""
-    values = commit_args(args)
-    _, added = struct.unpack(">HH", values[SHAPE][:4])
-    names = values[SHAPE + 1 : SHAPE + 1 + 2 * added : 2]
-    return [name[1:] for name in names if name.startswith(b"!")]
+class CommitCall:
+    """What a call of the commit script is about."""
+
+    def __init__(self, args: Args) -> None:
+        _, shape, *rest = commit_args(args)
+        _, record, seen, _, required, added, _, entry, _ = SHAPE.unpack_from(shape)
+        if seen:
+            rest.pop(0)
+        self.result_of = rest.pop(0) if required else None
+        """The action whose result it is."""
+        self.entry = rest.pop(0) if entry else None
+        """The stream entry of an event."""
+        if record == WRITTEN:
+            rest.pop(0)
+        self.marks = [name[1:] for name in rest[: 2 * added : 2] if name.startswith(b"!")]
+        """The actions that it marks as attempted; marks stand among what is added to the pending actions."""
 
 
 class Steps:
@@ -54,21 +62,21 @@ class Steps:
 
     def commit(self, args: Args) -> bool:
         """The decision on an event is committed."""
-        return self._commit(args) and commit_args(args)[ENTRY] != b""
+        return self._commit(args) and CommitCall(args).entry is not None
 
     def mark(self, args: Args) -> bool:
         """An attempt is about to be made: it is recorded, alone or with the commit that asks for it."""
         if self._mark(args):
             found = {arg for arg in commit_args(args) if b"/" in arg}
         else:
-            found = set(marks_of(args)) if self._commit(args) else set()
+            found = set(CommitCall(args).marks) if self._commit(args) else set()
         self.marked |= found
         return bool(found)
 
     def result(self, args: Args) -> bool:
         """What came of a marked action is committed."""
         self.mark(args)
-        return self._commit(args) and commit_args(args)[RESULT_OF] in self.marked
+        return self._commit(args) and CommitCall(args).result_of in self.marked
 
     def named(self, step: str) -> Matches:
         """The step with this name."""

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from bridge import events
 from bridge.content import Words
 from bridge.engine import Engine, EngineOptions
@@ -51,7 +49,7 @@ from bridge.perform.pace import Pace
 from bridge.recall import Recall
 from bridge.routing.cards import card_view
 from bridge.routing.decision import Context
-from bridge.store import keys
+from bridge.store import keys, records
 from bridge.store.base import Commit, Entry, Hold, Shelf, Told
 from bridge.store.inlet import LiveInlet
 from bridge.store.joined import JoinedRedis, Timing
@@ -143,9 +141,9 @@ class HeldStore(LiveStore):
         """How often message records were read."""
 
     async def message_records(
-        self, lane: LaneId, ids: Sequence[str], platform_ids: Sequence[str]
+        self, lane: LaneId, units: Sequence[str], ids: Sequence[str], platform_ids: Sequence[str]
     ) -> dict[str, bytes]:
-        found = await super().message_records(lane, ids, platform_ids)
+        found = await super().message_records(lane, units, ids, platform_ids)
         self.reads += 1
         return found
 
@@ -393,8 +391,8 @@ class Town:
         """What is remembered of a message."""
         lane = lane_of(cause.contact)
         name = message_id(lane, cause.id)
-        found = await self.store.message_records(lane, [name], [])
-        return msgspec.msgpack.decode(found[name], type=MessageRecord)
+        found = await self.store.message_records(lane, [cause.contact], [name], [])
+        return records.unpack(name, found[name])
 
     async def is_settled(self) -> bool:
         """Nothing waits, nothing is pending."""

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.instants import micros
 from bridge.journal import Tally
-from bridge.model import ContactId, ConversationId, MessageId, Place, Post, Status
+from bridge.model import ContactId, ConversationId, Place, Post, Status
 from bridge.store.archive import erasing, tables
 from bridge.store.archive.people import Person
-
-RECORDS_LIVE = timedelta(hours=50)
-"""Longer than message records stay in Redis."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -37,15 +32,12 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     aliases: tuple[str, ...]
     threads: tuple[Place, ...]
     conversations: tuple[ConversationId, ...]
-    messages: tuple[MessageId, ...]
-    """Those whose records may still be in Redis."""
-    platform_ids: tuple[str, ...]
     posts: tuple[Standing, ...]
     """Ours: cards, what the contact said, notices."""
     staff_posts: int
 
 
-async def subject(connection: AsyncConnection, person: Person, now: datetime) -> Subject:
+async def subject(connection: AsyncConnection, person: Person) -> Subject:
     """What the archive knows of a person."""
     everybody = list(person.everybody)
     cases, threads, posts = tables.conversations, tables.threads, tables.posts
@@ -68,7 +60,6 @@ async def subject(connection: AsyncConnection, person: Person, now: datetime) ->
         post = Post(desk=row["desk"], channel=row["channel"], id=row["post"])
         standing.append(Standing(post, latest.get(row["conversation"])))
     theirs = select(func.count(posts.c.post.distinct())).where(posts.c.contact.in_(everybody), ~posts.c.ours)
-    messages, platform_ids = await _recent(connection, everybody, now)
     names = select(tables.aliases.c.alias).where(tables.aliases.c.contact.in_(everybody))
     return Subject(
         person=person,
@@ -79,8 +70,6 @@ async def subject(connection: AsyncConnection, person: Person, now: datetime) ->
             Place(desk=row["desk"], channel=row["channel"], thread=row["thread"]) for row in places
         ),
         conversations=tuple(ConversationId(row.id) for row in conversations),
-        messages=messages,
-        platform_ids=platform_ids,
         posts=tuple(dict.fromkeys(standing)),
         staff_posts=int(await connection.scalar(theirs) or 0),
     )
@@ -110,19 +99,3 @@ def _sum(one: Tally, two: Tally) -> Tally:
         first_at=min(firsts, default=None),
         last_at=max(lasts, default=None),
     )
-
-
-async def _recent(
-    connection: AsyncConnection, everybody: Sequence[ContactId], now: datetime
-) -> tuple[tuple[MessageId, ...], tuple[str, ...]]:
-    """Messages of whom Redis may still know something, and the platform's ids of them."""
-    said, parts = tables.messages, tables.deliveries
-    since = micros(now - RECORDS_LIVE)
-    # News of a message keeps its record for longer than the message itself would.
-    told = select(parts.c.message).where(parts.c.contact.in_(everybody), parts.c.at >= since)
-    live = tables.said_by(everybody) & ((said.c.at >= since) | said.c.id.in_(told))
-    rows = (await connection.execute(select(said.c.id, said.c.platform_id).where(live))).all()
-    sent = select(parts.c.platform_id).where(parts.c.message.in_(select(said.c.id).where(live)))
-    ids = [row.platform_id for row in rows if row.platform_id]
-    ids += [one for one in (await connection.execute(sent)).scalars() if one]
-    return tuple(MessageId(row.id) for row in rows), tuple(dict.fromkeys(ids))
