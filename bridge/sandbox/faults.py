@@ -20,6 +20,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "reorder": ("seconds",),
     "batch": ("size",),
     "drop_socket": (),
+    "drop_share": (),
 }
 """Every kind of fault and the names of the parameters it cannot do without.
 
@@ -27,7 +28,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 with the platform's own error (Slack: `error`; WhatsApp: `code`, `details?`); `rate_limit {retry_after}` answers as the
 platform does when it throttles; `cut_before` closes the connection before any effect, `cut_after` after it, without an
 answer; `duplicate` delivers a webhook or event twice; `reorder {seconds}` holds a delivery back behind later ones;
-`batch {size}` gathers WhatsApp updates into one delivery; `drop_socket` closes a Socket Mode connection.
+`batch {size}` gathers WhatsApp updates into one delivery; `drop_socket` closes a Socket Mode connection; `drop_share`
+never shows a file that Slack has accepted.
 """
 
 

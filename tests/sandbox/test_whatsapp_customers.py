@@ -301,7 +301,7 @@ async def test_new_customers(rig: Rig) -> None:
 
 def test_what_is_kept_is_bounded() -> None:
     """Of very many messages the oldest are forgotten, so that a long benchmark does not fill the memory."""
-    world = World(WhatsAppConfig(), Clock(), Faults(), Feed())
+    world = World(WhatsAppConfig(), Clock(), Faults(), Feed(), lambda: "http://127.0.0.1:9")
     for at in range(KEPT_IDS + 10):
         world.keep(Message(str(at), NUMBER, "maya", True, "text", None, 0.0, "sent"))
     assert world.message("9") is None

@@ -11,6 +11,7 @@ from bridge.sandbox.slack.activity import Activity
 from bridge.sandbox.slack.compose import Composer
 from bridge.sandbox.slack.config import SlackConfig
 from bridge.sandbox.slack.delivery import Delivery
+from bridge.sandbox.slack.files import Files
 from bridge.sandbox.slack.limits import Limits
 from bridge.sandbox.slack.socketmode import SocketHub
 from bridge.sandbox.slack.state import Workspace
@@ -35,6 +36,7 @@ class Backend:
         self.hub = SocketHub(config, clock, feed)
         self.delivery = Delivery(config, clock, faults, feed, self.hub, self.limits)
         self.activity = Activity(self.ws, self.delivery, feed, clock.ticks)
+        self.files = Files(self, self.delivery.spawn)
         self.composer = Composer(self.ws)
         self.tickets = Tickets(clock.ticks)
         self.views = Views(config, clock.now)

@@ -15,6 +15,8 @@ DEFAULT_SCOPES: tuple[str, ...] = (
     "chat:write.customize",
     "commands",
     "emoji:read",
+    "files:read",
+    "files:write",
     "groups:history",
     "groups:read",
     "groups:write",
@@ -165,7 +167,8 @@ class SlackConfig:
 
     `mode` is `socket` (no url needed) or `http` (signed POSTs to `events_url`, `interactivity_url` and
     `options_url`; an empty one of the latter two falls back to the one before it). `ack_s` is how long the app may take to
-    answer; where clocks run fast, a machine that does not is given more.
+    answer; where clocks run fast, a machine that does not is given more. `share_after_s` is how long after
+    `files.completeUploadExternal` its message appears, give or take a half of it.
     """
 
     team_id: str = "T0TEAM0001"
@@ -198,3 +201,4 @@ class SlackConfig:
     rate_limits: bool = True
     socket_life_s: float = 18_060.0
     ack_s: float = 3.0
+    share_after_s: float = 0.6

@@ -75,7 +75,8 @@ class Delivery:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in the background until the sandbox stops."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -139,9 +140,9 @@ class Delivery:
 
     def _deliver(self, payload: Json) -> None:
         fault = self._faults.take("slack.event", "delay", "duplicate", "reorder", "drop_socket")
-        self._spawn(self._with_retries(payload, fault))
+        self.spawn(self._with_retries(payload, fault))
         if fault and fault.kind == "duplicate":
-            self._spawn(self._with_retries(payload, None))
+            self.spawn(self._with_retries(payload, None))
 
     async def _with_retries(self, payload: Json, fault: Fault | None) -> None:
         if fault and fault.kind in ("delay", "reorder"):

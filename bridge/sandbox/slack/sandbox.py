@@ -45,6 +45,7 @@ class SlackSandbox:
         return [
             web.get(api, self._api.handle),
             web.post(api, self._api.handle),
+            *self.backend.files.routes(),
             web.get("/slack/socket", self.hub.handle),
             web.post("/slack/response/{kind}/{team}/{number}/{key}", self._responses.handle),
         ]

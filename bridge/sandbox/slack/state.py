@@ -46,6 +46,7 @@ class Message:
     repliers: dict[str, int] = field(default_factory=dict)
     reactions: dict[str, list[str]] = field(default_factory=dict)
     pings: set[str] = field(default_factory=set)
+    files: list[Json] = field(default_factory=list)
 
     @property
     def author(self) -> str:

@@ -44,6 +44,8 @@ def message_json(ws: Workspace, channel: Channel, message: Message) -> Json:
             body["root"] = root_json(ws, channel, root)
         else:
             body["parent_user_id"] = root.author
+    if message.files:
+        body |= {"subtype": "file_share", "files": message.files, "upload": False, "display_as_bot": False}
     for key in ("blocks", "attachments", "edited"):
         value = getattr(message, key)
         if value:

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from bridge.sandbox.faults import Fault, cut
-from bridge.sandbox.whatsapp import templates
+from bridge.sandbox.whatsapp import media, templates
 from bridge.sandbox.whatsapp.checks import MarkRead, parse
 from bridge.sandbox.whatsapp.errors import GraphError, answer, invalid, no_such_object
 from bridge.sandbox.whatsapp.limits import RateWindow
@@ -45,7 +45,10 @@ class GraphApi:
             web.delete(
                 f"{_PREFIX}/subscribed_apps", serve("whatsapp.subscribed_apps.delete", self._unsubscribe)
             ),
-            web.get(_PREFIX, serve("whatsapp.phone_number.get", self._phone_number)),
+            web.post(f"{_PREFIX}/media", serve("whatsapp.media.post", self._upload)),
+            web.get(_PREFIX, self._object),
+            web.delete(_PREFIX, serve("whatsapp.media.delete", self._delete_media)),
+            web.get("/whatsapp_business/attachments/", self._download),
             web.route("*", "/whatsapp/{path:.*}", serve("whatsapp.unknown", self._unknown)),
         ]
 
@@ -68,6 +71,55 @@ class GraphApi:
             return answer(self._outbound.send(number, asked))
 
         return await self._serve(f"whatsapp.messages.{name}", act)(request)
+
+    async def _object(self, request: web.Request) -> web.StreamResponse:
+        """`GET /{id}`: a business number or a file."""
+        if request.match_info["object_id"] in self._world.numbers:
+            return await self._serve("whatsapp.phone_number.get", self._phone_number)(request)
+        return await self._serve("whatsapp.media.get", self._describe_media)(request)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        number = self._number(request)
+        return answer({"id": (await self._world.media.upload(number.id, request)).id})
+
+    async def _describe_media(self, request: web.Request) -> web.Response:
+        item = self._media(request)
+        return answer(media.described(self._world.media_link(item), item))
+
+    async def _delete_media(self, request: web.Request) -> web.Response:
+        self._world.media.forget(self._media(request).id)
+        return answer({"success": True})
+
+    def _media(self, request: web.Request) -> media.Item:
+        number_id = request.query.get("phone_number_id")
+        return media.found(
+            self._world.media, request.match_info["object_id"], request.method.lower(), number_id
+        )
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        """The bytes of a file: with the token, and while the address is good; else 401 or 404 without a body to speak
+        of. The fault `cut_after` breaks off in the middle.
+        """
+        name, faults = "whatsapp.media.download", self._world.faults
+        delay = faults.take(name, "delay")
+        if delay is not None:
+            await self._world.clock.sleep(float(delay.params["seconds"]))
+        fault = faults.take(name, "status", "cut_before", "cut_after")
+        if fault is not None and fault.kind == "cut_before":
+            cut(request)
+        query = request.query
+        item = self._world.media.opened(query.get("mid", ""), query.get("ext", ""), query.get("hash", ""))
+        response: web.StreamResponse
+        if fault is not None and fault.kind == "status":
+            response = _plain(fault)
+        elif request.headers.get("Authorization") != f"Bearer {self._world.config.access_token}":
+            response = web.Response(status=401)
+        elif item is None:
+            response = web.Response(status=404)
+        else:
+            response = await media.stream(request, item, breaks=fault is not None)
+        self._world.feed.publish("whatsapp.api", name=name, status=response.status)
+        return response
 
     def _serve(self, name: str, handler: Handler) -> Handler:
         async def serve(request: web.Request) -> web.Response:

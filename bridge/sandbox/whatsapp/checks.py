@@ -178,8 +178,6 @@ def _media(kind: str, *extra: str) -> Callable[[object], None]:
         media_id, link = params.optional("id", 256), params.optional("link", 2048)
         if bool(media_id) == bool(link):
             raise invalid(f"Param {kind} needs either 'id' or 'link'.")
-        if media_id:
-            raise invalid(f"Param {kind}['id'] is not a valid whatsapp business account media attachment ID.")
         params.optional("caption", 1024)
         params.flag("voice")
 

@@ -8,6 +8,10 @@ POST /control/whatsapp/customers              {name, id?, phone?, user_id?, user
 GET  /control/whatsapp/customers/ID
 POST /control/whatsapp/customers/ID/messages  {text} or {type, content, extra?}, reply_to?, number_id?
 POST /control/whatsapp/customers/ID/call      {duration_s?, number_id?}; without: nobody takes it
+POST /control/whatsapp/customers/ID/attach    the body is the file, its `Content-Type` what it is; in the query
+                                               kind?, filename?, caption?, flag? (voice, animated: 1), reply_to?,
+                                               number_id?
+GET  /control/whatsapp/media/ID                the bytes of a file
 POST /control/whatsapp/customers/ID/react     {message_id, emoji?, number_id?}; without emoji: taken back
 POST /control/whatsapp/customers/ID/read      {number_id?}; open: the same and stays open
 POST /control/whatsapp/customers/ID/leave     {}; offline, online: the phone
@@ -22,12 +26,14 @@ from typing import Any
 
 from aiohttp import web
 
+from bridge.sandbox.blobs import CHUNK, Blob, serve
 from bridge.sandbox.config import parse
 from bridge.sandbox.control import guarded, read_object, reply, take
 from bridge.sandbox.whatsapp.config import CustomerConfig
 from bridge.sandbox.whatsapp.customer import Customer
 from bridge.sandbox.whatsapp.ids import is_wa_id
 from bridge.sandbox.whatsapp.kinds import check_content
+from bridge.sandbox.whatsapp.media import KINDS, MOST_BYTES, kind_of
 from bridge.sandbox.whatsapp.world import World
 
 _ONE = "/control/whatsapp/customers/{customer}"
@@ -48,6 +54,7 @@ class WhatsAppControl:
         verbs: Mapping[str, Verb] = {
             "messages": _messages,
             "call": _call,
+            "attach": _attach,
             "react": _react,
             "read": _read,
             "open": _open,
@@ -61,6 +68,7 @@ class WhatsAppControl:
             web.get("/control/whatsapp", guarded(self._state)),
             web.post("/control/whatsapp/webhook", guarded(self._webhook)),
             web.get("/control/whatsapp/deliveries", guarded(self._deliveries)),
+            web.get("/control/whatsapp/media/{media}", guarded(self._file)),
             web.post("/control/whatsapp/customers", guarded(self._join)),
             web.get(_ONE, guarded(self._show)),
             *(web.post(f"{_ONE}/{name}", guarded(self._perform(verb))) for name, verb in verbs.items()),
@@ -87,6 +95,12 @@ class WhatsAppControl:
 
     async def _deliveries(self, _: web.Request) -> web.Response:
         return reply({"ok": True, "deliveries": [each.shown() for each in self._world.webhook.deliveries]})
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        item = self._world.media.get(request.match_info["media"])
+        if item is None:
+            raise LookupError("WhatsApp has no such file (any more)")
+        return await serve(request, item.mime, item.blob)
 
     async def _join(self, request: web.Request) -> web.Response:
         body = await read_object(
@@ -164,6 +178,27 @@ async def _call(customer: Customer, request: web.Request) -> dict[str, Any]:
     body = await read_object(request, "duration_s", "number_id")
     call = await customer.calls(take(body, "duration_s", int), take(body, "number_id", str))
     return {"call": call}
+
+
+async def _attach(customer: Customer, request: web.Request) -> dict[str, Any]:
+    query, mime = request.query, request.headers.get("Content-Type", "application/octet-stream")
+    kind = query.get("kind") or kind_of(mime)
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}")
+    blob = await Blob.gather(request.content.iter_chunked(CHUNK), MOST_BYTES)
+    if blob is None:
+        raise ValueError("WhatsApp takes files of up to 100 MB")
+    message = await customer.attaches(
+        kind,
+        blob,
+        mime,
+        caption=query.get("caption") or None,
+        filename=(query.get("filename") or "file") if kind == "document" else None,
+        flag=query.get("flag") == "1",
+        reply_to=query.get("reply_to") or None,
+        number_id=query.get("number_id") or None,
+    )
+    return {"message": message.shown()}
 
 
 async def _react(customer: Customer, request: web.Request) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """A customer and the phone in their hand."""
 
+import base64
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridge.sandbox.blobs import Blob
 from bridge.sandbox.whatsapp import wire
 from bridge.sandbox.whatsapp.config import CustomerConfig
 from bridge.sandbox.whatsapp.errors import status_error
 from bridge.sandbox.whatsapp.ids import is_wa_id, new_message_id, new_user_id
+from bridge.sandbox.whatsapp.media import WEBHOOK_LIFE_S
 from bridge.sandbox.whatsapp.statuses import report
 from bridge.sandbox.whatsapp.world import KEPT_PER_CHAT, Chat, Message, Number, World
 
@@ -131,6 +134,36 @@ class Customer:
             if delivery is not None:
                 await delivery.tried_within(ANSWER_PATIENCE_S)
         return call_id
+
+    async def attaches(
+        self,
+        kind: str,
+        data: bytes | Blob,
+        mime: str,
+        *,
+        caption: str | None = None,
+        filename: str | None = None,
+        flag: bool = False,
+        reply_to: str | None = None,
+        number_id: str | None = None,
+    ) -> Message:
+        """Send a file as `image`, `video`, `audio`, `document` or `sticker`; nothing is looked at, as on a modified
+        phone. `flag` is `voice` of audio and `animated` of stickers.
+        """
+        number = self._number(number_id)
+        blob = data if isinstance(data, Blob) else Blob.of(data)
+        item = self._world.media.add(number.id, kind, mime, blob, WEBHOOK_LIFE_S)
+        content: dict[str, Any] = {
+            "caption": caption,
+            "filename": filename,
+            "mime_type": mime,
+            "sha256": base64.b64encode(blob.sha256).decode(),
+            "id": item.id,
+            "url": self._world.media_link(item),
+            **{key: flag for key, of in (("voice", "audio"), ("animated", "sticker")) if kind == of},
+        }
+        content = {key: value for key, value in content.items() if value is not None}
+        return await self.sends(kind, content, reply_to=reply_to, number_id=number.id)
 
     async def reacts(self, message_id: str, emoji: str | None, number_id: str | None = None) -> Message:
         """React to a message; None takes the reaction back (the `emoji` key is then absent)."""

@@ -5,13 +5,16 @@ from typing import Any
 from bridge.sandbox.whatsapp import templates
 from bridge.sandbox.whatsapp.checks import MarkRead, Send
 from bridge.sandbox.whatsapp.customer import Customer
-from bridge.sandbox.whatsapp.errors import WINDOW_STATUS_DETAILS, GraphError, status_error
+from bridge.sandbox.whatsapp.errors import WINDOW_STATUS_DETAILS, GraphError, invalid, status_error
 from bridge.sandbox.whatsapp.ids import dialled, new_message_id
 from bridge.sandbox.whatsapp.statuses import report
 from bridge.sandbox.whatsapp.world import Chat, Message, Number, World
 
 MONTH_S = 30 * 86_400.0
 """Reactions and read marks work on messages up to about 30 days old."""
+
+MEDIA = frozenset({"audio", "document", "image", "sticker", "video"})
+"""Types whose content is a file."""
 
 TYPING_S = 25.0
 """How long "typing" shows unless a message ends it."""
@@ -28,6 +31,7 @@ class Outbound:
         """Accept a message and return the answer's body; raises `GraphError` for what is refused at once."""
         config, ticks = self._world.config, self._world.clock.ticks()
         customer, digits = self._addressee(number, send)
+        self._check_media(number, send)
         template = None
         if send.type == "template":
             template = templates.check(send.content, config.templates, number.config.waba_id)
@@ -47,6 +51,17 @@ class Outbound:
         self._world.feed.publish("whatsapp.accepted", message=message.shown())
         self._world.spawn(self._progress(number, message))
         return self._answer(send, customer, digits, message)
+
+    def _check_media(self, number: Number, send: Send) -> None:
+        media_id = send.content.get("id") if send.type in MEDIA else None
+        if media_id is None:
+            return
+        item = self._world.media.get(media_id, number.id)
+        if item is None:
+            name = f"{send.type}['id']"
+            raise invalid(f"Param {name} is not a valid whatsapp business account media attachment ID.")
+        if send.type not in ("document", item.kind):
+            raise GraphError(131053, details=f"A file of the type {item.mime} cannot be sent as {send.type}.")
 
     def _message(self, number: Number, send: Send, customer: Customer | None, digits: str | None) -> Message:
         sent_to = digits or send.recipient or ""

@@ -13,6 +13,7 @@ from bridge.sandbox.whatsapp.api import GraphApi
 from bridge.sandbox.whatsapp.config import CustomerConfig, WhatsAppConfig
 from bridge.sandbox.whatsapp.control import WhatsAppControl, add_customer
 from bridge.sandbox.whatsapp.customer import Customer
+from bridge.sandbox.whatsapp.media import Media
 from bridge.sandbox.whatsapp.webhook import Webhook
 from bridge.sandbox.whatsapp.world import Message, World
 
@@ -27,7 +28,7 @@ class WhatsAppSandbox:
     ) -> None:
         """Build the world of `config`; `base_url` names the server that mounts the routes."""
         self.config = config
-        self._world = World(config, clock, faults, feed)
+        self._world = World(config, clock, faults, feed, base_url)
         self._api = GraphApi(self._world, base_url)
         self._control = WhatsAppControl(self._world, self.snapshot)
         for each in config.customers:
@@ -58,6 +59,11 @@ class WhatsAppSandbox:
     def message(self, message_id: str) -> Message | None:
         """A message of either direction by its id; None when it is unknown or very old."""
         return self._world.message(message_id)
+
+    @property
+    def media(self) -> Media:
+        """The files that customers sent and the business uploaded."""
+        return self._world.media
 
     async def verify_webhook(self) -> bool:
         """The GET handshake with the configured url; True when it was answered as Meta wants."""

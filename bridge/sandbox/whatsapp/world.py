@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from bridge.sandbox.feed import Feed
 from bridge.sandbox.whatsapp.config import NumberConfig, WhatsAppConfig
 from bridge.sandbox.whatsapp.ids import spellings
 from bridge.sandbox.whatsapp.limits import PairRate, RateWindow
+from bridge.sandbox.whatsapp.media import Item, Media
 from bridge.sandbox.whatsapp.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -109,13 +110,17 @@ class Number:
 class World:
     """The shared state of one pretended WhatsApp. All look-ups are constant time; what is kept is bounded."""
 
-    def __init__(self, config: WhatsAppConfig, clock: Clock, faults: Faults, feed: Feed) -> None:
-        """Build the numbers; customers join later through `admit`."""
+    def __init__(
+        self, config: WhatsAppConfig, clock: Clock, faults: Faults, feed: Feed, base_url: Callable[[], str]
+    ) -> None:
+        """Build the numbers; customers join later through `admit`. `base_url` names this server."""
+        self._base_url = base_url
         self.config = config
         self.clock = clock
         self.faults = faults
         self.feed = feed
         self.webhook = Webhook(config, clock, faults, feed)
+        self.media = Media(clock)
         self.numbers = {n.phone_number_id: Number(n, config.throughput_per_s) for n in config.numbers}
         self.customers: dict[str, Customer] = {}
         self._by_alias: dict[str, Customer] = {}
@@ -140,6 +145,10 @@ class World:
     def known_as(self, alias: str) -> "Customer | None":
         """Who has this phone (digits, any spelling) or business-scoped user id now."""
         return self._by_alias.get(alias)
+
+    def media_link(self, item: Item) -> str:
+        """A fresh address of a file."""
+        return self.media.link(self._base_url(), item)
 
     def keep(self, message: Message) -> None:
         """Remember a message by its id; the oldest of very many are forgotten."""

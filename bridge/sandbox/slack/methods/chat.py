@@ -16,25 +16,25 @@ _IDENTITY = ("username", "icon_url", "icon_emoji")
 def _post_message(call: Call) -> Json:
     backend = call.backend
     channel = lookup.target(call)
-    identity = _identity(call)
+    who = identity(call)
     content = read_content(call)
     metadata = read_metadata(call) or None
-    root = _root(channel, call.get("thread_ts"))
-    broadcast = root is not None and call.flag("reply_broadcast")
+    parent = root(channel, call.get("thread_ts"))
+    broadcast = parent is not None and call.flag("reply_broadcast")
     if broadcast:
         # Slack drops a customised name when a reply is also sent to the channel.
-        identity = {}
+        who = {}
     message = Message(
         ts=backend.activity.new_ts(channel),
         text=content.text or "",
         user=backend.ws.bot.user_id,
         blocks=content.blocks,
         attachments=content.attachments,
-        thread_ts=root.ts if root else None,
+        thread_ts=parent.ts if parent else None,
         subtype="thread_broadcast" if broadcast else None,
         bot=backend.ws.bot,
-        username=identity.get("username"),
-        icons=_icons(identity),
+        username=who.get("username"),
+        icons=icons(who),
         metadata=metadata,
     )
     # Only a plain false for both keeps Slack from fetching links.
@@ -46,7 +46,8 @@ def _post_message(call: Call) -> Json:
     return {"channel": channel.id, "ts": message.ts, "message": body}
 
 
-def _identity(call: Call) -> dict[str, str]:
+def identity(call: Call) -> dict[str, str]:
+    """The name and picture that a post is to have; raises `missing_scope`."""
     given = {name: value for name in _IDENTITY if (value := call.get(name))}
     if given:
         call.need("chat:write.customize")
@@ -54,23 +55,25 @@ def _identity(call: Call) -> dict[str, str]:
     return given
 
 
-def _icons(identity: dict[str, str]) -> Json | None:
-    if emoji := identity.get("icon_emoji"):
+def icons(who: dict[str, str]) -> Json | None:
+    """The picture of a post under another name, as messages carry it."""
+    if emoji := who.get("icon_emoji"):
         return {"emoji": emoji}
-    if url := identity.get("icon_url"):
+    if url := who.get("icon_url"):
         return {"image_48": url}
     return None
 
 
-def _root(channel: Channel, thread_ts: str | None) -> Message | None:
+def root(channel: Channel, thread_ts: str | None) -> Message | None:
+    """The message that `thread_ts` names; raises `thread_not_found`, `cannot_reply_to_message`."""
     if not thread_ts:
         return None
-    root = channel.messages.get(thread_ts)
-    if root is None:
+    parent = channel.messages.get(thread_ts)
+    if parent is None:
         raise SlackError("thread_not_found")
-    if root.thread_ts or root.subtype not in (None, "tombstone"):
+    if parent.thread_ts or parent.subtype not in (None, "tombstone"):
         raise SlackError("cannot_reply_to_message")
-    return root
+    return parent
 
 
 def _own_message(call: Call, refusal: str) -> tuple[Channel, Message]:
@@ -120,10 +123,10 @@ def _post_ephemeral(call: Call) -> Json:
         raise SlackError("user_not_in_channel")
     if call.get("metadata"):
         raise invalid_arguments("[ERROR] metadata is not allowed on ephemeral messages")
-    _identity(call)
+    identity(call)
     content = read_content(call)
     thread_ts = call.get("thread_ts")
-    root = _root(channel, thread_ts)
+    parent = root(channel, thread_ts)
     item = Ephemeral(
         ts=call.backend.activity.new_ts(channel),
         channel=channel.id,
@@ -131,7 +134,7 @@ def _post_ephemeral(call: Call) -> Json:
         text=content.text or "",
         blocks=content.blocks,
         thread_ts=thread_ts,
-        visible=root is None or bool(root.replies),
+        visible=parent is None or bool(parent.replies),
         pings=call.backend.activity.causes(content.text or "", content.blocks, content.attachments),
         attachments=content.attachments,
     )

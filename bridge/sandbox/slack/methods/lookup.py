@@ -32,12 +32,12 @@ def channel_with(call: Call, verb: str) -> Channel:
     return found
 
 
-def target(call: Call) -> Channel:
+def target(call: Call, name: str = "channel") -> Channel:
     """Where a post goes: a conversation's id, a channel's name, or a person's id (their direct message).
 
     Raises `channel_not_found`, `not_in_channel`, `is_archived`, `messages_tab_disabled`.
     """
-    value = call.want("channel")
+    value = call.want(name)
     ws = call.backend.ws
     if value in ws.people:
         return _reachable(call, ws.open_dm([value])[0])
