@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import msgspec
 
-from bridge.content import NO_MARKS, Content, Marks
+from bridge.content import NO_MARKS, Attachment, Content, Marks
 from bridge.markup import Document
 from bridge.model import (
     ActionId,
@@ -110,6 +110,8 @@ class PostNotice(ContactAction, frozen=True, kw_only=True):
     mention: DeskUser | None = None
     message: MessageId | None = None
     """The contact's message that it stands for, because that could not be shown."""
+    file: Attachment | None = None
+    """The contact's file that could be fetched all the same: a link to it is added where there is a place for one."""
 
 
 # ------------------------------------------------------------------------------------------------ contact

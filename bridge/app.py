@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import aiohttp
 import structlog
@@ -16,9 +16,12 @@ from bridge.adapters.base import Claim, Marker, Placed
 from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
+from bridge.content import Attachment
 from bridge.engine import Engine, EngineOptions
 from bridge.errors import PlatformError, StoreUnavailableError
 from bridge.markup import text
+from bridge.media.door import MediaDoor
+from bridge.media.links import PATH as MEDIA_PATH
 from bridge.model import (
     ActionId,
     CardView,
@@ -26,12 +29,15 @@ from bridge.model import (
     ContactId,
     Conversation,
     ConversationId,
+    InboxId,
     Policies,
     Recent,
 )
 from bridge.observe import Metrics, mask_text
 from bridge.parts import (
     lanes,
+    media_links,
+    media_spool,
     open_redis,
     owner_name,
     policies,
@@ -42,6 +48,7 @@ from bridge.parts import (
 )
 from bridge.perform import Performer, PerformOptions
 from bridge.perform.pace import Pace
+from bridge.perform.sides import Media
 from bridge.readiness import Readiness
 from bridge.recall import Recall
 from bridge.roster import RosterReader
@@ -80,6 +87,11 @@ SNAPSHOT_EVERY_S = 0.5
 STREAMS_EVERY_S = 5.0
 TASK_PAUSE_S = 1.0
 TELL_S = 30.0
+
+
+def _no_link(_inbox: InboxId, _file: Attachment, _now: datetime) -> str | None:
+    """No browser reaches us."""
+    return None
 
 
 class CountedInlet(LiveInlet):
@@ -134,9 +146,12 @@ class Bridge:
         self.guard = self._guard()
         self.inlet = CountedInlet(self.redis, self._policies, self.metrics, copies, self.guard.check)
         self.channel = whatsapp_channel(settings)
+        self._spool = media_spool(settings)
+        self._links = media_links(settings)
         self.lag = Lag(self.redis, lanes(settings))
         self._http = HttpClient()
         self._session: aiohttp.ClientSession | None = None
+        self._desk: SlackDesk | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._people_changed = asyncio.Event()
@@ -167,7 +182,7 @@ class Bridge:
         """
         # For what bolt does; calls are made with `_http`.
         self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        desk = slack_desk(self.settings, self._http, self.inlet.roster)
+        desk = self._desk = slack_desk(self.settings, self._http, self.inlet.roster)
         self.guard.telling(lambda words: self._tell_later(desk, words))
         if self.has(ProcessRole.SCHEDULER):
             await self._migrate()
@@ -203,6 +218,8 @@ class Bridge:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.channel.close()
+        if self._desk is not None:
+            await self._desk.close()
         if self._session is not None:
             await self._session.close()
         await self._http.aclose()
@@ -252,6 +269,7 @@ class Bridge:
             self.metrics,
             PerformOptions(send_timeout_s=engine_settings.send_timeout_s),
             recall=Recall(self.store, history),
+            media=Media(self._spool, self._links.make if self._links else _no_link),
             tracer=Tracer(
                 self.store,
                 history,
@@ -371,6 +389,9 @@ class Bridge:
             routes["GET", "/webhooks/whatsapp"] = hook.get
             routes["POST", "/webhooks/whatsapp"] = self._counted(hook.post)
             self.arrivals = self._arrivals(desk, session)
+            if self._links is not None:
+                door = MediaDoor(self._links, self.channel.fetch, self._spool, lambda: datetime.now(UTC))
+                routes["GET", f"{MEDIA_PATH}{{signed}}"] = door.get
             routes["POST", "/webhooks/slack"] = self._counted(self.arrivals.handle)
             await self.arrivals.start()
             reader = RosterReader(desk, self.inlet)

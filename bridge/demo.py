@@ -41,6 +41,7 @@ def demo_environment(sandbox: Sandbox, redis_url: str, archive_url: str, port: i
         "THREADLINE_REDIS__URL": redis_url,
         "THREADLINE_ARCHIVE__URL": archive_url,
         "THREADLINE_WEB__PORT": str(port),
+        "THREADLINE_WEB__PUBLIC_URL": f"http://127.0.0.1:{port}",
         "THREADLINE_LOG__LEVEL": "warning",
         "THREADLINE_AGENTS__LEADS": "carla@example.com",
         "THREADLINE_AGENTS__ADMINS": "dana@example.com",

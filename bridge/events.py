@@ -305,6 +305,8 @@ class Failed(Result, frozen=True, kw_only=True):
 
     failure: Failure
     part: int = 0
+    fetched: bool = False
+    """Of a contact's file: their platform gave it, and the desk did not take it."""
 
 
 class Uncertain(Result, frozen=True, kw_only=True):

@@ -114,11 +114,15 @@ class DeliveryNoted(Fact, frozen=True, kw_only=True):
 
 
 class VerdictNoted(Fact, frozen=True, kw_only=True):
-    """Somebody said what becomes of an outbound message that failed, or whose fate nobody knows."""
+    """Somebody said what becomes of an outbound message that failed, or whose fate nobody knows, or of a contact's file
+    that could not be shown.
+    """
 
     message: MessageId
     verdict: str
-    """`retry` or `resend`: it is sent again, from `part` on; `arrived`: that part did arrive."""
+    """`retry` or `resend`: it is sent again, from `part` on; `arrived`: that part did arrive;
+    `fetch`: the file is fetched again.
+    """
     part: int
     """From 0."""
     by: AgentId

@@ -41,6 +41,8 @@ class Shown(Struct, frozen=True, kw_only=False):
     """Ids of one place that are longer, or come later in the alphabet, are of later posts."""
     posted_at: int | None = None
     """When that was committed: the parts of one post have one time."""
+    again: bool = False
+    """It is a file that somebody had fetched again after it could not be shown."""
 
 
 class Sent(Struct, frozen=True, kw_only=False):
@@ -219,7 +221,7 @@ class Inbound:
             self.placeholders += 1
         if len(rows) > 1:
             times = len({one.posted_at for one in rows})
-            if times > 1:
+            if times > 1 and not row.again:
                 posts = ", ".join(one.post or "" for one in rows)
                 self.doubled.append(self.remark(row, f"shown {times} times: {posts}"))
             row = min(rows, key=lambda one: (one.place or "", len(one.post or ""), one.post or ""))

@@ -16,6 +16,7 @@ from typing import NewType
 
 import msgspec
 
+from bridge.content import Attachment
 from bridge.markup import Document
 from bridge.phone import mask_phone
 
@@ -447,6 +448,10 @@ class MessageRecord(Struct, frozen=True, kw_only=True, array_like=True):
     draft: Draft | None = None
     """Outbound: kept so that a failed message can be sent again."""
     problem: str = ""
+    file: Attachment | None = None
+    """Inbound: what it says where that is a file, kept so that it can be fetched again. `fate` is then `FAILED` while it is
+    not shown.
+    """
 
 
 RECENT_KEPT = 20

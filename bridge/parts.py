@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from datetime import timedelta
 
 from bridge.adapters.base import Inlet
 from bridge.adapters.http import HttpClient
@@ -14,6 +15,8 @@ from bridge.adapters.slack.roster import People
 from bridge.adapters.whatsapp.adapter import WhatsAppChannel
 from bridge.adapters.whatsapp.arrive import WhatsAppWebhook
 from bridge.adapters.whatsapp.numbers import Number
+from bridge.media.links import Links
+from bridge.media.spool import Spool
 from bridge.model import DESK_LANE, InboxId, InboxPolicy, LaneId, Policies, Roster, shard_lane
 from bridge.settings import InboxSettings, Settings
 from bridge.store.archive.retention import Policy
@@ -135,7 +138,24 @@ def whatsapp_channel(settings: Settings) -> WhatsAppChannel:
         throughput_per_s=settings.pace.whatsapp_messages_per_s,
         pair_per_s=1 / settings.pace.whatsapp_pair_every_s,
         pair_burst=settings.pace.whatsapp_pair_burst,
+        media_hosts=settings.whatsapp.media_hosts,
     )
+
+
+def media_spool(settings: Settings) -> Spool:
+    """Where contacts' files are kept on their way."""
+    media = settings.media
+    return Spool(media.max_mb * 1024 * 1024, most_files=media.transfers, directory=media.directory)
+
+
+def media_links(settings: Settings) -> Links | None:
+    """What makes and reads links to contacts' files; None where no browser reaches us. All processes have the app's
+    secret, and a new one ends all links.
+    """
+    if settings.web.public_url is None:
+        return None
+    secret = settings.whatsapp.app_secret.get_secret_value()
+    return Links(settings.web.public_url, secret, timedelta(days=settings.media.link_days))
 
 
 def whatsapp_webhook(settings: Settings, inlet: Inlet, count: Callable[[str], None]) -> WhatsAppWebhook:

@@ -32,14 +32,16 @@ ALLOWED: dict[str, set[str]] = {
     "actions": FACTS,
     "journal": FACTS,
     "routing": FACTS,
-    "adapters.base": FACTS,
+    "adapters.base": FACTS | {"media"},
+    "media": FACTS,
     "adapters.fit": FACTS | {"adapters.base"},
     "adapters.body": CORE,
     "adapters.http": set(),
+    "adapters.streaming": {"adapters.http"},
     # The store keeps one of the adapters' interfaces (`Inlet`), so it may name it.
     "store": FACTS | {"adapters.base", "ledger"},
     "engine": FACTS | {"routing", "store"},
-    "perform": FACTS | {"store", "adapters.base"},
+    "perform": FACTS | {"store", "adapters.base", "media"},
     "scheduler": FACTS | {"store"},
     "roster": FACTS | {"adapters.base"},
     "readiness": FACTS | {"store", "web"},
@@ -55,7 +57,14 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 # One adapter knows the shared parts and itself, never another adapter.
-ADAPTER = FACTS | {"adapters.base", "adapters.body", "adapters.fit", "adapters.http"}
+ADAPTER = FACTS | {
+    "adapters.base",
+    "adapters.body",
+    "adapters.fit",
+    "adapters.http",
+    "adapters.streaming",
+    "media",
+}
 # The only places that may know everything: they wire it together and run it.
 WIRING = ("app", "parts", "cli", "serve", "demo", "check", "bench", "operate")
 

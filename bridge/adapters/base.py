@@ -16,7 +16,9 @@ from typing import Protocol
 import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
+from bridge.content import Attachment
 from bridge.events import AnyEvent
+from bridge.media.spool import Spooled
 from bridge.model import (
     ActionId,
     Agent,
@@ -121,6 +123,22 @@ class Desk(Protocol):
         that answer something. Not repeatable.
         """
 
+    async def upload(self, file: Spooled, name: str, content: Attachment) -> str:
+        """Bring a file to the desk under a `name` that is safe, where nobody sees it yet: what the desk calls it.
+        Repeatable. A refusal of this file is `NEVER`, a break-down while its bytes travel `LIMITED`.
+        """
+
+    async def show_file(self, place: Place, relay: Relay, file: str, quoted: Quoted) -> None:
+        """Show an uploaded file with the words that belong to it, and what it answers, as one post, at once or some time later. Not repeatable;
+        `find_file` tells.
+        """
+
+    async def find_file(self, place: Place, file: str) -> Post | None:
+        """The post that shows an uploaded file, once it is there."""
+
+    async def drop_file(self, file: str) -> None:
+        """Take an upload away, so that no post can show it any more. Repeatable."""
+
     def mergeable(self, relays: Sequence[Relay]) -> int:
         """How many of `relays`, from the first on, may be shown in one post (at least 1)."""
 
@@ -177,6 +195,11 @@ class Channel(Protocol):
     async def send(self, send: Send, part: int, text: str) -> str:
         """Send one part; its platform id. Not repeatable: our message id and the part travel with it and come
         back in its statuses.
+        """
+
+    async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:
+        """Write a file that a contact sent into `into`; its type as its bytes show it (`image/png`). Repeatable; takes
+        minutes at worst. A file that is gone, too large or not what it is said to be is `NEVER`.
         """
 
     async def mark_read(self, inbox: InboxId, platform_id: str) -> None:

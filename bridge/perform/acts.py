@@ -24,8 +24,10 @@ from bridge.actions import (
     ShowTrace,
     UpdateCard,
 )
+from bridge.content import Attachment
 from bridge.perform.contact_acts import ContactActs
 from bridge.perform.decoration_acts import DecorationActs
+from bridge.perform.file_acts import FileActs
 from bridge.perform.lane_acts import LaneActs
 from bridge.perform.lines import LineRun
 from bridge.perform.thread_acts import ThreadActs
@@ -41,6 +43,7 @@ class Acts:
     def __init__(self, performer: Performer) -> None:
         tools = Tools(performer)
         self._thread = ThreadActs(tools)
+        self._files = FileActs(tools, self._thread)
         self._decoration = DecorationActs(tools)
         self._contact = ContactActs(tools)
         self._lanes = LaneActs(tools)
@@ -59,6 +62,8 @@ class Acts:
         match work.action:
             case OpenThread() as action:
                 await self._thread.open_thread(run, work, action)
+            case Relay(content=Attachment() as file) as action if file.media:
+                await self._files.show(run, work, action, file)
             case Relay() as action:
                 await self._thread.relay(run, work, action)
             case PostNotice() as action:

@@ -21,6 +21,8 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     open: bool
     """True while its outcome is not known; a refusal closes it."""
     part: int = 0
+    note: str = ""
+    """What the desk calls a file that was uploaded for it."""
 
 
 NO_MARK = Mark(at=0.0, tries=0, open=False)

@@ -19,6 +19,7 @@ from bridge import actions as actions_codec
 from bridge.actions import AnyAction, OpenThread, Repeat
 from bridge.adapters.base import Channel, Desk
 from bridge.errors import FenceLostError, ResultRefusedError, StoreUnavailableError
+from bridge.media.spool import MOST_BYTES, Spool
 from bridge.model import (
     ActionId,
     CardView,
@@ -31,7 +32,7 @@ from bridge.model import (
 from bridge.perform.acts import Acts
 from bridge.perform.lines import LineKey, LineRun, Mark, key_of, order_of, pack_mark, unpack_mark
 from bridge.perform.pace import Pace
-from bridge.perform.sides import EngineSide, PerformMetrics, PerformOptions, Recall, Tracer
+from bridge.perform.sides import EngineSide, Media, PerformMetrics, PerformOptions, Recall, Tracer
 from bridge.perform.tools import Changed, Later
 from bridge.store.base import Hold, LaneStore, Marks, Pending
 
@@ -84,8 +85,10 @@ class Performer:
         *,
         tracer: Tracer,
         recall: Recall,
+        media: Media | None = None,
     ) -> None:
         self.store = store
+        self.media = media or Media(Spool(MOST_BYTES))
         self.tracer = tracer
         self.recall = recall
         self.desks = desks

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
 from bridge.actions import AnyAction, ShowTrace
+from bridge.content import Attachment
 from bridge.events import AnyEvent
 from bridge.markup import Document
-from bridge.model import Contact, LaneId, Post, Recalled, Reference
+from bridge.media.spool import Spool
+from bridge.model import Contact, InboxId, LaneId, Post, Recalled, Reference
 from bridge.store.base import Hold
 
 
@@ -71,6 +74,17 @@ class Recall(Protocol):
 
     async def find(self, contact: Contact, reference: Reference) -> Recalled | None:
         """It, or None where it is not known, or not known in time. Raises `StoreUnavailableError`."""
+
+
+class Media:
+    """Where files are kept on their way, and who makes links to them."""
+
+    def __init__(
+        self, spool: Spool, link: Callable[[InboxId, Attachment, datetime], str | None] = lambda *_: None
+    ) -> None:
+        """`link` makes an address that serves a contact's file from `now` on for a while; None: nobody serves any."""
+        self.spool = spool
+        self.link = link
 
 
 class EngineSide(Protocol):

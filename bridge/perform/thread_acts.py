@@ -11,8 +11,10 @@ from msgspec.structs import replace
 
 from bridge.actions import AnyAction, ContactAction, OpenThread, PostNotice, Relay
 from bridge.adapters.base import NOT_KNOWN, Desk, Marker, Quoted
+from bridge.content import Attachment
 from bridge.errors import Failure, FailureKind, FenceLostError
 from bridge.events import Posted, ThreadOpened
+from bridge.markup import Link, Text
 from bridge.model import ActionId, Direction, InboxPolicy, Place, Post, Recalled, ThreadRef
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.strays import LOOK_EVERY_S, take_back
@@ -44,6 +46,9 @@ class ThreadActs:
         """Will `action` have its turn soon in the channel that it is posted in (as far as the settings tell)? `behind`:
         it comes right after another.
         """
+        if isinstance(action, Relay) and isinstance(action.content, Attachment):
+            # Its bytes have to be fetched first.
+            return False
         policy = self._policy(action) if isinstance(action, ContactAction) else None
         desk = self._tools.performer.desks.get(policy.desk) if policy is not None else None
         if desk is None or policy is None:
@@ -69,7 +74,7 @@ class ThreadActs:
         marker = self._marker([work])
 
         async def call() -> tuple[Place, Post]:
-            await self._turn(desk, policy.channel, NEW_THREAD)
+            await self.turn(desk, policy.channel, NEW_THREAD)
             self._tools.check(run, work, action)
             return await self._tools.attempt(
                 run, [work], lambda: desk.open_thread(policy.channel, view, marker)
@@ -96,7 +101,7 @@ class ThreadActs:
 
     async def relay(self, run: LineRun, work: Work, action: Relay) -> None:
         """Show the contact's message; several in one post when the channel is saturated."""
-        spot = await self._spot(run, work)
+        spot = await self.spot(run, work)
         if spot is None:
             return
         desk, place = spot
@@ -104,12 +109,12 @@ class ThreadActs:
         marker = self._marker(works)
 
         async def call() -> Post:
-            waited_s = await self._turn(desk, place.channel, CUSTOMER)
+            waited_s = await self.turn(desk, place.channel, CUSTOMER)
             self._tools.check(run, work, action)
             if waited_s > max(self._tools.pace.scaled(SATURATED_S), SHORTEST_SATURATED_S):
                 works[:] = self._mergeable(run, desk)
             relays = [one.action for one in works if isinstance(one.action, Relay)]
-            quotes = await self._quotes(run, desk, place, relays)
+            quotes = await self.quotes(run, desk, place, relays)
             self._tools.check(run, work, action)
             return await self._tools.attempt(
                 run, works, lambda: desk.relay(place, relays, self._marker(works), quotes)
@@ -124,13 +129,13 @@ class ThreadActs:
                 for one in works
             ]
         except FenceLostError:
-            self._look_after(run, desk, works, post)
+            self.look_after(run, desk, works, post)
             raise
         if not all(known):
-            self._look_after(run, desk, works, post)
+            self.look_after(run, desk, works, post)
         self._tools.metrics.send(desk.name, "relay", "ok" if len(works) == 1 else "merged")
 
-    async def _quotes(
+    async def quotes(
         self, run: LineRun, desk: Desk, place: Place, relays: Sequence[Relay]
     ) -> dict[ActionId, Quoted]:
         """What those of `relays` answer that answer something."""
@@ -142,7 +147,7 @@ class ThreadActs:
                 quotes[relay.id] = NOT_KNOWN if found is None else await _quote(desk, place, relay, found)
         return quotes
 
-    def _look_after(self, run: LineRun, desk: Desk, works: Sequence[Work], post: Post) -> None:
+    def look_after(self, run: LineRun, desk: Desk, works: Sequence[Work], post: Post) -> None:
         """Somebody else has the lane, or has ended the action: they may have shown the message, too."""
         messages = [one.action.message for one in works if isinstance(one.action, Relay)]
         performer = self._tools.performer
@@ -153,21 +158,30 @@ class ThreadActs:
 
     async def notice(self, run: LineRun, work: Work, action: PostNotice) -> None:
         """Post something of ours."""
-        spot = await self._spot(run, work)
+        spot = await self.spot(run, work)
         if spot is None:
             return
         desk, place = spot
         marker = self._marker([work])
+        shown = self._with_link(action)
 
         async def call() -> Post:
-            await self._turn(desk, place.channel, OURS)
+            await self.turn(desk, place.channel, OURS)
             self._tools.check(run, work, action)
-            return await self._tools.attempt(run, [work], lambda: desk.notice(place, action, marker))
+            return await self._tools.attempt(run, [work], lambda: desk.notice(place, shown, marker))
 
         post = await self._once(run, work, desk, place, marker, call, _as_it_is)
         if post is not None:
             await self._tools.report(run, work, Posted(**self._tools.base(work), post=post))
             self._tools.metrics.send(desk.name, "notice", "ok")
+
+    def _with_link(self, action: PostNotice) -> PostNotice:
+        """The same, with a link to the file that it is about; the link's time begins now."""
+        performer = self._tools.performer
+        url = performer.media.link(action.inbox, action.file, performer.now()) if action.file else None
+        if url is None:
+            return action
+        return replace(action, body=(*action.body, Text(" "), Link(url, "Download the file")))
 
     # ------------------------------------------------------------------------------------ together
 
@@ -187,7 +201,7 @@ class ThreadActs:
         try:
             if work.mark.open:
                 # What was sent a moment ago may not have been carried out yet.
-                left_s = work.mark.at + self._settle_s() - self._tools.performer.now().timestamp()
+                left_s = work.mark.at + self.settle_s() - self._tools.performer.now().timestamp()
                 if left_s > 0:
                     await self._tools.pause(left_s)
                 since = datetime.fromtimestamp(work.mark.at, UTC) - LOOK_BACK
@@ -199,11 +213,13 @@ class ThreadActs:
                 self._tools.close(work)
             return await call()
         except Refused as refused:
-            await self._refused(run, work, desk, place, refused.failure)
+            await self.refused(run, work, desk, place, refused.failure)
             return None
 
-    async def _refused(self, run: LineRun, work: Work, desk: Desk, place: Place, failure: Failure) -> None:
-        """A post was refused or its outcome is not known."""
+    async def refused(
+        self, run: LineRun, work: Work, desk: Desk, place: Place, failure: Failure, *, fetched: bool = False
+    ) -> None:
+        """A post was refused or its outcome is not known. `fetched`: it was of a file that we have."""
         tools = self._tools
         tools.metrics.error(desk.name, failure.kind.value)
         if failure.kind is FailureKind.STOP and self._left_behind(work, place):
@@ -223,9 +239,9 @@ class ThreadActs:
                 await tools.alarm(run, work, desk.name, failure)
                 await tools.nap(tools.options.stopped_s)
             case _:
-                await tools.failed(run, work, failure)
+                await tools.failed(run, work, failure, fetched=fetched)
 
-    async def _spot(self, run: LineRun, work: Work) -> tuple[Desk, Place] | None:
+    async def spot(self, run: LineRun, work: Work) -> tuple[Desk, Place] | None:
         """The desk and the thread to post in; None when the conversation is gone (that was reported)."""
         action = work.action
         state = await self._tools.state(run)
@@ -251,14 +267,15 @@ class ThreadActs:
         policy = self._policy(work.action) if isinstance(work.action, ContactAction) else None
         return policy is not None and place.channel != policy.channel
 
-    def _settle_s(self) -> float:
+    def settle_s(self) -> float:
         """How long after an attempt a look-up may still miss it."""
         return self._tools.pace.scaled(self._tools.options.lookup_after_s)
 
     def _policy(self, action: ContactAction) -> InboxPolicy | None:
         return self._tools.performer.policies().inboxes.get(action.inbox)
 
-    async def _turn(self, desk: Desk, channel: str, urgency: int) -> float:
+    async def turn(self, desk: Desk, channel: str, urgency: int) -> float:
+        """Wait until something may be posted in `channel`; how long that took, in seconds."""
         waited_s = await self._tools.pace.turn(desk.post_bucket(channel), urgency)
         if waited_s > 0:
             self._tools.metrics.rate_limit_wait(desk.name, "post", waited_s)
@@ -269,6 +286,8 @@ class ThreadActs:
         works: list[Work] = []
         for work in run.waiting()[:MOST_MERGED]:
             if not isinstance(work.action, Relay) or work.mark.open:
+                break
+            if isinstance(work.action.content, Attachment):
                 break
             works.append(work)
         fitting = desk.mergeable([work.action for work in works if isinstance(work.action, Relay)])

@@ -131,12 +131,14 @@ class Tools:
             return DeskDone(id=EventId(f"{work.action.id}/r"), at=self.performer.now(), action=work.action.id)
         return Done(**self.base(work))
 
-    async def failed(self, run: LineRun, work: Work, failure: PlatformFailure, part: int = 0) -> None:
+    async def failed(
+        self, run: LineRun, work: Work, failure: PlatformFailure, part: int = 0, *, fetched: bool = False
+    ) -> None:
         """Report that it failed for good."""
         if run.key.lane == DESK_LANE:
             await self.done(run, work)
             return
-        await self.report(run, work, Failed(**self.base(work), failure=failure, part=part))
+        await self.report(run, work, Failed(**self.base(work), failure=failure, part=part, fetched=fetched))
 
     # ------------------------------------------------------------------------------------- attempts
 
@@ -183,16 +185,22 @@ class Tools:
             raise Refused(problem.failure) from None
 
     async def attempt(
-        self, run: LineRun, works: Sequence[Work], call: Callable[[], Awaitable[T]], part: int = 0
+        self,
+        run: LineRun,
+        works: Sequence[Work],
+        call: Callable[[], Awaitable[T]],
+        part: int = 0,
+        note: str = "",
     ) -> T:
-        """Record the attempt, then make a call that must not be repeated blindly.
+        """Record the attempt (with a `note` for whoever has to find out what came of it), then make a call that must not
+        be repeated blindly.
 
         On a certain failure the mark is closed before `Refused` is raised; on an unknown outcome it stays open.
         Raises `Changed` when one of the actions has ended after all.
         """
         hold, _ = await self.deadline(run)
         run.acting = True
-        tries = await self._mark(hold, run, works, part)
+        tries = await self._mark(hold, run, works, part, note)
         if self._left_s(hold) < self._shortest_call_s():
             # Recording it took so long that the call might outlast the hold.
             await self._close(hold, run, works, tries=tries - 1)
@@ -207,7 +215,7 @@ class Tools:
             run.acting = False
             raise Refused(problem.failure) from None
 
-    async def _mark(self, hold: Hold, run: LineRun, works: Sequence[Work], part: int) -> int:
+    async def _mark(self, hold: Hold, run: LineRun, works: Sequence[Work], part: int, note: str) -> int:
         """Record the attempt, unless that was done a moment ago, together with the action; the how-manieth it is.
         Raises `Changed`.
         """
@@ -218,7 +226,7 @@ class Tools:
             first.mark = begun
             return begun.tries
         tries = first.mark.tries + 1 if first.mark.part == part else 1
-        mark = Mark(at=now, tries=tries, open=True, part=part)
+        mark = Mark(at=now, tries=tries, open=True, part=part, note=note)
         if not await self.performer.store.mark(hold, run.key.unit, _ids(works), pack_mark(mark)):
             await self.performer.read_again(run)
             raise Changed
@@ -231,7 +239,7 @@ class Tools:
         it has to be looked up.
         """
         first = works[0].mark
-        closed = Mark(at=first.at, tries=tries, open=False, part=first.part)
+        closed = Mark(at=first.at, tries=tries, open=False, part=first.part, note=first.note)
         for work in works:
             work.mark = closed
         with contextlib.suppress(StoreUnavailableError):

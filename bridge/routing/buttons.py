@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from bridge import commands
 from bridge.events import ButtonPressed, CardReacted, CommandGiven, DeskEvent
 from bridge.journal import VerdictNoted
@@ -22,6 +24,9 @@ from bridge.routing.turn import Turn
 DELIVERY = frozenset({"retry", "resend", "arrived"})
 """Buttons of notices about messages that failed, or of unknown fate; their token is the message."""
 
+FETCH = "fetch"
+"""The button of a notice in place of a contact's file; its token is the message."""
+
 
 def given(turn: Turn, event: CommandGiven) -> None:
     """A slash command, menu entry or submitted modal."""
@@ -35,7 +40,7 @@ def pressed(turn: Turn, event: ButtonPressed) -> None:
     conversation = _conversation(turn, event)
     if conversation is None:
         return
-    if event.button in choices.BUTTONS | DELIVERY | {"undo_hold"}:
+    if event.button in choices.BUTTONS | DELIVERY | {"undo_hold", FETCH}:
         _answered(turn, conversation, event)
         return
     line = f"{event.button} {event.value}" if event.value else event.button
@@ -61,6 +66,8 @@ def _answered(turn: Turn, conversation: Conversation, event: ButtonPressed) -> N
         choices.press(turn, conversation, agent, event.author, event.button, event.token)
     elif event.button in DELIVERY:
         _delivery(turn, conversation, event, agent)
+    elif event.button == FETCH:
+        _fetch(turn, conversation, event, agent)
     else:
         _undo_hold(turn, conversation, event, agent)
 
@@ -94,6 +101,22 @@ def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed, agen
         if outbound.resume(turn, home, record, event.author):
             _note_verdict(turn, turn.record(record.id) or record, event, agent)
             turn.answer(conversation, event.author, texts.sending_again())
+
+
+def _fetch(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:
+    """Show a contact's file after all, below what was said since."""
+    record = turn.record(MessageId(event.token or ""))
+    home = turn.conversation(record.conversation) if record is not None else None
+    if record is None or record.file is None or home is None:
+        turn.answer(conversation, event.author, texts.file_forgotten())
+    elif record.fate is not Fate.FAILED:
+        turn.answer(conversation, event.author, texts.nothing_to_retry())
+    else:
+        _note_verdict(turn, record, event, agent)
+        turn.keep(replace(record, fate=Fate.PENDING))
+        turn.ensure_thread(turn.fresh(home))
+        turn.add(turn.relay(home, record.id, texts.contact_name(turn.contact), record.file))
+        turn.answer(conversation, event.author, texts.fetching_again())
 
 
 def _note_verdict(turn: Turn, record: MessageRecord, event: ButtonPressed, agent: Agent) -> None:

@@ -16,7 +16,7 @@ from bridge.actions import (
     Send,
     UpdateCard,
 )
-from bridge.content import described
+from bridge.content import Attachment, described
 from bridge.errors import Failure, FailureKind
 from bridge.events import (
     DeliveryChanged,
@@ -184,7 +184,7 @@ def failed(turn: Turn, event: Failed) -> None:
         case OpenThread():
             _open_failed(turn, action, event.failure)
         case Relay() | PostNotice():
-            _post_failed(turn, action, event.failure)
+            _post_failed(turn, action, event)
         case UpdateCard():
             _card_failed(turn, action, event.failure)
         case Answer():
@@ -232,8 +232,8 @@ def _open_failed(turn: Turn, action: OpenThread, failure: Failure) -> None:
         turn.alert(conversation, texts.stuck_alert(conversation.number, failure.words))
 
 
-def _post_failed(turn: Turn, action: Relay | PostNotice, failure: Failure) -> None:
-    conversation = turn.conversation(action.conversation)
+def _post_failed(turn: Turn, action: Relay | PostNotice, event: Failed) -> None:
+    conversation, failure = turn.conversation(action.conversation), event.failure
     if conversation is None:
         turn.end(action.id)
         return
@@ -242,20 +242,32 @@ def _post_failed(turn: Turn, action: Relay | PostNotice, failure: Failure) -> No
         turn.ignore("kept pending")
         return
     if isinstance(action, Relay):
-        # In its stead and in its turn, in words that nothing can be wrong with.
-        body = texts.not_shown(action.author, described(action.content), failure.words)
-        turn.replaced[action.id] = PostNotice(
-            id=action.id,
-            seq=action.seq,
-            contact=action.contact,
-            inbox=action.inbox,
-            conversation=action.conversation,
-            body=body,
-            message=action.message,
-        )
+        turn.replaced[action.id] = _instead(turn, action, event)
         return
     turn.end(action.id)
     turn.alert(conversation, texts.not_posted(conversation.number, action.body, failure.words))
+
+
+def _instead(turn: Turn, action: Relay, event: Failed) -> PostNotice:
+    """In its stead and in its turn, in words that nothing can be wrong with. A file can be fetched again."""
+    said, why = described(action.content), event.failure.words
+    file = action.content if isinstance(action.content, Attachment) and action.content.media else None
+    record = turn.record(action.message)
+    if file is not None and record is not None:
+        turn.keep(replace(record, fate=Fate.FAILED, file=file))
+    return PostNotice(
+        id=action.id,
+        seq=action.seq,
+        contact=action.contact,
+        inbox=action.inbox,
+        conversation=action.conversation,
+        body=texts.not_shown(action.author, said, why)
+        if file is None
+        else texts.no_file(action.author, said, why),
+        message=action.message,
+        buttons=() if file is None else (texts.fetch_button(action.message),),
+        file=file if event.fetched else None,
+    )
 
 
 def _card_failed(turn: Turn, action: UpdateCard, failure: Failure) -> None:

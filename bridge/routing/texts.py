@@ -375,6 +375,15 @@ def not_shown(author: str, body: Document, reason: str) -> Document:
     )
 
 
+def no_file(author: str, body: Document, reason: str) -> Document:
+    """In place of a contact's file that could not be shown."""
+    # What happened is said by the platform's side in a sentence; it has its own end.
+    why = f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
+    return compact(
+        (*say("{author} sent a file that could not be shown here. {why}\n", author=author, why=why), *body)
+    )
+
+
 def not_posted(number: int, body: Document, reason: str) -> Document:
     """An alert in place of a notice that the desk refused."""
     return say(
@@ -393,6 +402,11 @@ def nothing_to_retry() -> Document:
 def forgotten() -> Document:
     """A button for a message whose record has expired."""
     return text("This message is too old to be sent again. Post its text anew.")
+
+
+def file_forgotten() -> Document:
+    """A button for a file whose record has expired."""
+    return text("This message is too old for its file to be fetched again. Ask the contact to send it again.")
 
 
 def sending_again() -> Document:
@@ -702,6 +716,16 @@ def undo_button(token: Token) -> Button:
 def retry_button(message: str) -> Button:
     """Sends a failed message again."""
     return Button(name="retry", label="Retry", token=Token(message), style="primary")
+
+
+def fetch_button(message: str) -> Button:
+    """Fetches a contact's file again."""
+    return Button(name="fetch", label="Retry", token=Token(message), style="primary")
+
+
+def fetching_again() -> Document:
+    """A file is fetched again."""
+    return text("The file is being fetched again.")
 
 
 def uncertain_buttons(message: str) -> tuple[Button, ...]:

@@ -42,7 +42,7 @@ _FATES = {
     Fate.FAILED: "Failed",
     Fate.UNCERTAIN: "Nobody can tell whether it arrived",
 }
-_VERDICTS = {"retry": "Retry", "resend": "Resend", "arrived": "It arrived"}
+_VERDICTS = {"retry": "Retry", "resend": "Resend", "arrived": "It arrived", "fetch": "Retry"}
 
 
 class Committed(Struct, frozen=True, kw_only=True):

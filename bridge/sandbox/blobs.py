@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import IO
 
@@ -20,6 +21,8 @@ class Blob:
         self.size = size
         self.sha256 = sha256
         self._file = file
+        if file is not None:
+            weakref.finalize(self, file.close)
 
     @classmethod
     def of(cls, data: bytes) -> "Blob":
@@ -42,6 +45,8 @@ class Blob:
         async for chunk in chunks:
             size += len(chunk)
             if size > most:
+                if file is not None:
+                    file.close()
                 return None
             digest.update(chunk)
             if file is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -136,6 +137,11 @@ class WhatsAppSettings(Section):
     )
     api_version: Annotated[str, Field(pattern=r"^v\d+\.\d+$")] = Field(
         default="v26.0", description="the Graph API's version"
+    )
+    media_hosts: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        default=("lookaside.fbsbx.com",),
+        description="the hosts, beside the API's own, from which contacts' files are fetched with the access token",
+        examples=[["lookaside.fbsbx.com"]],
     )
     portfolio: Annotated[str, Field(pattern=r"^[\w-]+$")] = Field(
         default="default",
@@ -338,9 +344,35 @@ class WebSettings(Section):
         default="127.0.0.1", description="the address to listen on; 0.0.0.0 for all"
     )
     port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on; 0 picks a free one")
+    public_url: Annotated[str, AfterValidator(_address)] | None = Field(
+        default=None,
+        description="the address under which browsers reach this server; with it agents get links to files",
+        examples=["https://threadline.example.com"],
+    )
     # WhatsApp: webhook bodies reach 3 MB.
     max_body_bytes: int = Field(
         default=3 * 1024 * 1024, ge=65_536, le=64 * 1024 * 1024, description="the largest body that is read"
+    )
+
+
+class MediaSettings(Section):
+    """Files that contacts send: how large, how many at once, where they are kept on their way."""
+
+    # WhatsApp: contacts' files have up to 100 MB.
+    max_mb: int = Field(default=100, ge=1, le=1000, description="the largest file that is taken, in MB")
+    transfers: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="files on their way at once; each takes max_mb on the disk at most",
+    )
+    directory: Path | None = Field(
+        default=None,
+        description="where files are kept on their way, on a real disk; the system's directory for temporary files",
+        examples=["/var/lib/threadline"],
+    )
+    link_days: float = Field(
+        default=7.0, gt=0, le=30, description="days for which a link to a file is good; needs web.public_url"
     )
 
 
@@ -445,6 +477,7 @@ class Settings(BaseSettings):
     )
     agents: AgentSettings = AgentSettings()
     web: WebSettings = WebSettings()
+    media: MediaSettings = MediaSettings()
     pace: PaceSettings = PaceSettings()
     engine: EngineSettings = EngineSettings()
     log: LogSettings = LogSettings()

@@ -141,13 +141,13 @@ async def test_a_message_that_whatsapp_does_not_let_us_read_says_so(shop: Shop) 
         ("sticker", {"id": "1", "mime_type": "image/webp", "sha256": "x"}, "Sticker"),
     ],
 )
-async def test_what_cannot_be_shown_yet_is_named(
+async def test_a_file_that_cannot_be_had_is_named(
     shop: Shop, kind: str, content: dict[str, object], what: str
 ) -> None:
-    """Files: what came, and the words that came with it."""
+    """Ids that lead nowhere: what came, and the words that came with it."""
     talk = await shop.talk()
     await talk.customer.sends(kind, content)
-    post = await talk.thread_shows("cannot be shown here yet")
+    post = await talk.thread_shows("could not be shown here")
     assert what in shown(post)
 
 

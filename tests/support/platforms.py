@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.adapters.base import Bucket, Capabilities, Fitted, Marker, Quoted
-from bridge.content import described
+from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Fitted, Marker, Quoted
+from bridge.content import Attachment, described
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.markup import bare
+from bridge.media.spool import Spooled
 from bridge.model import ActionId, Agent, CardView, InboxId, Place, Post, Receipt, ThreadRef
 
 T = TypeVar("T")
@@ -134,6 +135,10 @@ class FakeDesk(Platform):
         self.cards: dict[str, list[CardView]] = {}
         self.receipts: list[tuple[str, Receipt]] = []
         self.told: list[str] = []
+        self.uploads: dict[str, str] = {}
+        """Names of the files that were brought, by what the desk calls them."""
+        self.shown: dict[str, list[Post]] = {}
+        """The posts that show a file."""
         self.gone: set[str] = set()
         """Threads that were deleted."""
         self._bucket = (per_s, burst)
@@ -189,6 +194,34 @@ class FakeDesk(Platform):
             return len(self.posts) < before
 
         return await self._act("remove", post.id, effect)
+
+    async def upload(self, file: Spooled, name: str, content: Attachment) -> str:
+        def effect() -> str:
+            self._ids += 1
+            self.uploads[f"f{self._ids}"] = name
+            return f"f{self._ids}"
+
+        return await self._act("upload", name, effect)
+
+    async def show_file(self, place: Place, relay: Relay, file: str, quoted: Quoted = NOT_KNOWN) -> None:
+        def effect() -> Post | None:
+            marker = Marker(
+                actions=(relay.id,),
+                contact=relay.contact,
+                conversation=relay.conversation,
+                inbox=relay.inbox,
+            )
+            name = self.uploads[file]
+            self.shown.setdefault(file, []).append(self._post(place, name, marker))
+            return None
+
+        await self._act("show_file", self.uploads.get(file, file), effect)
+
+    async def find_file(self, place: Place, file: str) -> Post | None:
+        return await self._act("find_file", file, lambda: next(iter(self.shown.get(file, [])), None))
+
+    async def drop_file(self, file: str) -> None:
+        await self._act("drop_file", file, lambda: self.uploads.pop(file, None))
 
     def mergeable(self, relays: Sequence[Relay]) -> int:
         return min(len(relays), self._merges)
@@ -261,6 +294,14 @@ class FakeChannel(Platform):
             return f"out-{send.message}-{part}-{len(self.sent)}"
 
         return await self._act("send", text, effect)
+
+    async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:
+        async def bytes_of() -> AsyncIterator[bytes]:
+            yield attachment.media.encode()
+
+        await self._act("fetch", attachment.media, lambda: "")
+        await into.take(bytes_of())
+        return attachment.mime
 
     async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
         await self._act("mark_read", platform_id, lambda: self.read.append(platform_id))

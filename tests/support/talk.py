@@ -118,6 +118,11 @@ class Shop(Stack):
         ):
             return answer.status
 
+    async def gets(self, url: str) -> tuple[int, dict[str, str], bytes]:
+        """GET as a browser does; status, headers and body."""
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status, dict(answer.headers), await answer.read()
+
     async def delivers(self, *items: dict[str, Any], customers: tuple[Customer, ...] = ()) -> int:
         """POST a signed body with hand-made messages of the first business number; the HTTP status."""
         number = next(iter(self.sandbox.config.whatsapp.numbers))

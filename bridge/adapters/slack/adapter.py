@@ -6,17 +6,22 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay
-from bridge.adapters.base import Bucket, Capabilities, Marker, Quoted
+from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Marker, Quoted
 from bridge.adapters.http import HttpClient
-from bridge.adapters.slack import panel, posts
+from bridge.adapters.slack import errors, panel, posts
 from bridge.adapters.slack.caller import Caller
+from bridge.adapters.slack.files import SlackFiles
 from bridge.adapters.slack.ids import DESK, fresh_url, slack_user, time_ts
 from bridge.adapters.slack.roster import People, Profiles, RosterReader
+from bridge.adapters.streaming import Streams
+from bridge.content import Attachment
 from bridge.errors import Failure, FailureKind, PlatformError
+from bridge.media.spool import Spooled
 from bridge.model import (
     ActionId,
     Agent,
@@ -99,14 +104,18 @@ class SlackDesk:
         posts_burst: int = 1,
         roster: Callable[[], Roster] = Roster,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        streams: Streams | None = None,
     ) -> None:
         """Nothing is called before the first use.
 
-        `http` is shared and closed by its owner; the members of `channels` are agents of that inbox. `roster` is
+        `http` and `streams` are shared and closed by their owner; the members of `channels` are agents of that inbox. `roster` is
         the latest snapshot of the people, whichever process read it: a contact who is called like one is marked.
         """
         self.caller = Caller(http, base_url=api_url, token=bot_token, timeout_s=timeout_s)
         self.profiles = Profiles(self.caller)
+        # The API's own host is the operator's word, so it may well be a private one.
+        self.streams = streams or Streams({urlsplit(api_url).hostname or ""})
+        self._files = SlackFiles(self.caller, self.streams, api_url)
         self._roster = RosterReader(self.caller, self.profiles, people or People(), channels or {})
         self._now = now
         self._posts_per_s = posts_per_s
@@ -177,15 +186,41 @@ class SlackDesk:
         args = posts.post_args(
             posts.relay_text(relays), posts.relay_blocks(relays, quotes, pictured=pictured)
         )
-        args |= {
-            "username": panel.username(relays[0].author, self._colleagues()),
-            "icon_emoji": ":speech_balloon:",
-        }
+        args |= self._persona(relays[0].author)
         return await self._post(place.channel, place.thread, args, marker)
 
     def mergeable(self, relays: Sequence[Relay]) -> int:
         """As many as stay readable and within Slack's limits."""
         return posts.mergeable(relays)
+
+    def _persona(self, author: str) -> dict[str, str]:
+        return {"username": panel.username(author, self._colleagues()), "icon_emoji": ":speech_balloon:"}
+
+    async def upload(self, file: Spooled, name: str, content: Attachment) -> str:
+        """Slack's id of the file, which nobody sees yet."""
+        granted = (await self.identity()).scopes
+        if granted and (lacking := sorted({"files:read", "files:write"} - granted)):
+            raise PlatformError(errors.no_file_scopes(lacking))
+        return await self._files.upload(file, name, content)
+
+    async def show_file(self, place: Place, relay: Relay, file: str, quoted: Quoted = NOT_KNOWN) -> None:
+        """Ask for the message that shows an uploaded file; it appears some time later."""
+        if not isinstance(relay.content, Attachment):
+            raise TypeError(relay.content)
+        await self._files.show(place, relay, quoted, file, self._persona(relay.author))
+        self.saw_answer(place)
+
+    async def find_file(self, place: Place, file: str) -> Post | None:
+        """By the file's id (Slack: files.info)."""
+        return await self._files.find(place, file)
+
+    async def close(self) -> None:
+        """Close the connections for files."""
+        await self.streams.aclose()
+
+    async def drop_file(self, file: str) -> None:
+        """Delete an upload (Slack: files.delete)."""
+        await self._files.delete(file)
 
     async def notice(self, place: Place, notice: PostNotice, marker: Marker) -> Post:
         """A post of the bot itself, with the person it is for mentioned first."""

@@ -20,7 +20,7 @@ from bridge.adapters.http import Answer, BrokenError, HttpClient, SlowError, Uns
 from bridge.adapters.slack import errors
 from bridge.errors import PlatformError
 
-_NOT_REPEATABLE = frozenset({"chat.postMessage"})
+_NOT_REPEATABLE = frozenset({"chat.postMessage", "files.completeUploadExternal"})
 # Slack takes JSON for methods that write and forms everywhere (Slack: Web API, POST bodies).
 _JSON_METHODS = frozenset({"reactions.add", "conversations.open"})
 _JSON_FAMILIES = ("chat.", "views.")

@@ -47,7 +47,7 @@ def content_blocks(content: Content) -> list[Block]:  # noqa: PLR0911 - one case
         case Location():
             return [*_rich(described(content)), _map(content)]
         case Attachment():
-            unseen = context(plain("The file itself cannot be shown here yet.", CONTEXT_LIMIT))
+            unseen = context(plain("WhatsApp names no file that could be shown.", CONTEXT_LIMIT))
             return [*_rich(described(content)), unseen]
         case Tapped():
             return [*_rich(described(content)), context(plain("Tapped, not typed", CONTEXT_LIMIT))]

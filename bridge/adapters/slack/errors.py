@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.errors import Failure, FailureKind, PlatformError
@@ -134,11 +134,40 @@ CODES: Mapping[str, tuple[FailureKind, str]] = {
     "too_many_emoji": (_K.NEVER, "There are too many reactions on the post."),
     "too_many_reactions": (_K.NEVER, "There are too many reactions on the post."),
     "not_reactable": (_K.NEVER, "The post takes no reactions."),
+    "storage_limit_reached": (_K.NEVER, "The workspace's storage for files is full."),
+    "file_uploads_disabled": (_K.NEVER, "The workspace's settings do not allow files."),
+    "file_uploads_except_images_disabled": (_K.NEVER, "The workspace's settings allow pictures only."),
+    "file_type_not_allowed": (_K.NEVER, "The workspace's settings do not allow this type of file."),
+    "blocked_file_type": (_K.NEVER, "The workspace's settings do not allow this type of file."),
+    "file_upload_size_restricted": (_K.NEVER, "Slack takes no file of this size here."),
+    "malware_detected": (_K.NEVER, "Slack found malware in the file."),
+    "file_not_found": (_K.NEVER, "Slack does not have the file any more."),
+    "file_deleted": (_K.NEVER, "Slack does not have the file any more."),
+    "file_update_failed": (_K.UNKNOWN, _BUSY),
     "expired_trigger_id": (_K.NEVER, "That took too long for Slack. Please try again."),
     "exchanged_trigger_id": (_K.NEVER, "Slack used this click already. Please try again."),
     "invalid_trigger_id": (_K.NEVER, "Slack does not know this click any more. Please try again."),
 }
 """Every code that we know, with its class and words; `{bot}` and `{needed}` are filled in."""
+
+NO_FILES = frozenset({"missing_scope", "no_permission", "not_allowed_token_type", "access_denied"})
+"""Answers that stop everything elsewhere; where a file is concerned they only say that there can be no files."""
+
+
+def no_place_for_file() -> Failure:
+    """Slack's answer names no place of its own to put the bytes."""
+    return Failure(kind=_K.NEVER, code="no_upload_url", words="Slack named no place for the file.")
+
+
+def no_file_scopes(lacking: Sequence[str]) -> Failure:
+    """Without them a file could not be shown, or it could not be told whether it is."""
+    words = CODES["missing_scope"][1].replace("{needed}", ", ".join(lacking))
+    return Failure(kind=_K.NEVER, code="missing_scope", words=words)
+
+
+def file_not_taken(code: str) -> Failure:
+    """The bytes did not get there. Without them nothing is shown, so they can be brought again."""
+    return Failure(kind=_K.LIMITED, code=code, words="Slack did not take the file's bytes.")
 
 
 def refused(

@@ -58,8 +58,8 @@ def relay_blocks(
     for relay in relays:
         if relay.marks.referral:
             blocks.extend(referral_blocks(relay.marks.referral, pictured=pictured))
-        if hints := _hints(relay, quotes.get(relay.id, NOT_KNOWN)):
-            blocks.append(context(*hints))
+        if said_of_it := hints(relay, quotes.get(relay.id, NOT_KNOWN)):
+            blocks.append(context(*said_of_it))
         blocks.extend(content_blocks(relay.content))
     return blocks
 
@@ -69,19 +69,20 @@ def has_pictures(relays: Sequence[Relay]) -> bool:
     return any(has_picture(relay.marks.referral) for relay in relays)
 
 
-def _hints(relay: Relay, quoted: Quoted) -> list[Block]:
-    hints: list[Block] = []
+def hints(relay: Relay, quoted: Quoted) -> list[Block]:
+    """What has to be known of a message beside what it says, as elements of a context block."""
+    found: list[Block] = []
     if relay.sent_at is not None:
-        hints.append(mrkdwn(f"Written {instant(relay.sent_at)}", CONTEXT_LIMIT))
-    hints += mark_elements(relay.marks)
+        found.append(mrkdwn(f"Written {instant(relay.sent_at)}", CONTEXT_LIMIT))
+    found += mark_elements(relay.marks)
     if relay.quoted is not None:
         words = cut(one_line(quoted.words), _QUOTE_SHOWN)
         whose = "Answers their own" if quoted.own else "Answers"
         shown = f"{whose}: {words}" if words else "Answers a message that is older than what is known here"
-        hints.append(plain(shown, CONTEXT_LIMIT))
+        found.append(plain(shown, CONTEXT_LIMIT))
         if quoted.url:
-            hints.append(mrkdwn(link(quoted.url, "Show it"), CONTEXT_LIMIT))
-    return hints
+            found.append(mrkdwn(link(quoted.url, "Show it"), CONTEXT_LIMIT))
+    return found
 
 
 def relay_text(relays: Sequence[Relay]) -> str:

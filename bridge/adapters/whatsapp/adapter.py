@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import msgspec
 import orjson
 
 from bridge.actions import Send
 from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef
+from bridge.adapters.streaming import Streams
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.caller import GraphCaller
 from bridge.adapters.whatsapp.check import check_number, check_webhook
 from bridge.adapters.whatsapp.format import TEXT_LIMIT, compose
 from bridge.adapters.whatsapp.ids import recipient
+from bridge.adapters.whatsapp.media import MEDIA_HOSTS, MediaFetcher
 from bridge.adapters.whatsapp.numbers import Number
+from bridge.content import Attachment
 from bridge.errors import Finding, PlatformError
+from bridge.media.spool import Spooled
 from bridge.model import InboxId
 
 THROUGHPUT_PER_S = 80.0
@@ -55,8 +60,12 @@ class WhatsAppChannel:
         pair_per_s: float = PAIR_PER_S,
         pair_burst: int = PAIR_BURST,
         timeout_s: float = 20.0,
+        media_hosts: Collection[str] = MEDIA_HOSTS,
     ) -> None:
         self._caller = GraphCaller(api_url, api_version, timeout_s)
+        # The API's own host is the operator's word, so it may well be a private one.
+        self._streams = Streams({urlsplit(api_url).hostname or ""})
+        self._media = MediaFetcher(self._caller, self._streams, api_url, media_hosts)
         self._numbers = {number.inbox: number for number in numbers}
         self._throughput_per_s = throughput_per_s
         self._pair_per_s = pair_per_s
@@ -73,6 +82,7 @@ class WhatsAppChannel:
     async def close(self) -> None:
         """Close the connections."""
         await self._caller.close()
+        await self._streams.aclose()
 
     def fitted(self, send: Send) -> Fitted:
         """The texts, in order, that `send` becomes: WhatsApp markup, at most 4,096 characters each."""
@@ -115,6 +125,10 @@ class WhatsAppChannel:
             return _decode_accepted(answer).messages[0].id
         except (msgspec.DecodeError, UnicodeError, IndexError) as error:
             raise PlatformError(errors.unreadable_answer()) from error
+
+    async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:
+        """Fetch a file that a contact sent to this inbox. Raises `PlatformError`. WhatsApp: media."""
+        return await self._media.fetch(self._number(inbox), attachment, into)
 
     async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
         """Show the contact that we read up to this message. Raises `PlatformError`. WhatsApp: messages."""

@@ -259,6 +259,70 @@ def of_status(codes: list[int]) -> Failure:
     return Failure(kind=_NEVER, code="failed", words="WhatsApp could not deliver it and does not say why.")
 
 
+def of_media(failure: Failure) -> Failure:
+    """What a refusal means where a file was asked for: an id that is not known is the file's trouble, not the number's."""
+    if failure.code in {"100", "100/33", "131009", "131052", "http_404"}:
+        return media_gone()
+    return failure
+
+
+def media_gone() -> Failure:
+    """The file's id leads nowhere, or belongs to another number."""
+    return Failure(
+        kind=_NEVER,
+        code="media_gone",
+        words="WhatsApp does not have this file (any more): it keeps files for 7 days. Ask the contact to send it again.",
+    )
+
+
+def media_too_large(most_bytes: int) -> Failure:
+    """More bytes than are taken."""
+    most = f"{most_bytes / (1024 * 1024):g} MB"
+    return Failure(
+        kind=_NEVER,
+        code="media_too_large",
+        words=f"The file is larger than {most}. Ask the contact for a smaller one, or for a link to it.",
+    )
+
+
+def media_empty() -> Failure:
+    """No bytes at all."""
+    words = "WhatsApp gave an empty file. Try again, or ask the contact to send it again."
+    return Failure(kind=_LIMITED, code="media_empty", words=words)
+
+
+def media_page() -> Failure:
+    """A web page came, as where somebody has to log in."""
+    words = "WhatsApp gave a web page instead of the file. Try again; tell an administrator if it persists."
+    return Failure(kind=_LIMITED, code="media_page", words=words)
+
+
+def media_not(kind: str, found: str | None) -> Failure:
+    """The bytes are not what they are said to be."""
+    shown = f"looks like {found}" if found else "looks like nothing we know"
+    words = f"What came is no {kind} file: it {shown}. Ask the contact to send it as a document."
+    return Failure(kind=_NEVER, code="media_type", words=words)
+
+
+def media_elsewhere() -> Failure:
+    """The file's address is none of WhatsApp's, so the token must not go there."""
+    words = "The file's address is not one of WhatsApp's, so it is not opened. Tell an administrator (whatsapp.media_hosts)."
+    return Failure(kind=_NEVER, code="media_elsewhere", words=words)
+
+
+def media_slow() -> Failure:
+    """The bytes trickle."""
+    words = "WhatsApp delivered the file too slowly. Try again later."
+    return Failure(kind=_NEVER, code="media_slow", words=words)
+
+
+def media_broken() -> Failure:
+    """Fewer or more bytes than announced, an address that dies at once, an answer that cannot be read."""
+    return Failure(
+        kind=_RETRY, code="media_broken", words="WhatsApp did not give the whole file. Try again later."
+    )
+
+
 def misaddressed() -> Failure:
     """We could not even make the request."""
     words = "We know no number or WhatsApp id to send to. Wait until the contact writes again."

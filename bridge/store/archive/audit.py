@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.ledger import Sent, Shown, Twice, Undecided
@@ -44,6 +44,7 @@ class Audit:
     async def inbound(self) -> AsyncIterator[list[Shown]]:
         """The contacts' messages with their posts, in the order in which they were decided; some rows at a time."""
         shows = and_(posts.c.message == messages.c.id, posts.c.ours.is_(True))
+        fetched = exists().where(verdicts.c.message == messages.c.id, verdicts.c.verdict == "fetch")
         wanted = (
             select(
                 messages.c.id,
@@ -53,6 +54,7 @@ class Audit:
                 posts.c.desk + ":" + posts.c.channel,
                 posts.c.post,
                 posts.c.at,
+                fetched,
             )
             .select_from(messages.outerjoin(posts, shows))
             .where(self._said(Direction.INBOUND))
