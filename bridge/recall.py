@@ -7,6 +7,7 @@ what is known.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -26,6 +27,7 @@ from bridge.model import (
     lane_of,
     message_id,
 )
+from bridge.store import records
 from bridge.store.base import History, LaneStore
 
 ARCHIVE_S = 0.3
@@ -33,7 +35,6 @@ ARCHIVE_S = 0.3
 
 log = structlog.get_logger(__name__)
 
-_record = msgspec.msgpack.Decoder(MessageRecord)
 _line = msgspec.msgpack.Decoder(Recent)
 
 
@@ -49,20 +50,21 @@ class Recall:
         """What is known of a message of, or to, `contact` or one that was joined into it."""
         everybody: tuple[ContactId, ...] = (contact.id, *contact.joined)
         for lane in dict.fromkeys(lane_of(one) for one in everybody):
-            found = await self._live(lane, reference)
+            units = [one for one in everybody if lane_of(one) == lane]
+            found = await self._live(lane, units, reference)
             if found is not None:
                 return found
         return await self._archived(contact.id, reference)
 
-    async def _live(self, lane: LaneId, reference: Reference) -> Recalled | None:
+    async def _live(self, lane: LaneId, units: Sequence[ContactId], reference: Reference) -> Recalled | None:
         own = message_id(lane, reference.cause)
-        records = await self._store.message_records(lane, [own], [reference.platform_id])
-        if not records:
+        found = await self._store.message_records(lane, units, [own], [reference.platform_id])
+        if not found:
             return None
-        name = own if own in records else next(iter(records))
-        record = _record.decode(records[name])
+        name = own if own in found else MessageId(next(iter(found)))
+        record = records.unpack(name, found[name])
         return Recalled(
-            message=MessageId(name),
+            message=name,
             conversation=record.conversation,
             direction=record.direction,
             words=bare(record.draft.body) if record.draft else await self._words(lane, record),
