@@ -83,7 +83,13 @@ class Streams:
             await session.close()
 
     def _open(self, url: str) -> aiohttp.ClientSession:
-        host = urlsplit(url).hostname or ""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise UnsentError("no address") from None
+        host = parts.hostname or ""
+        if parts.scheme not in {"http", "https"} or not host:
+            raise UnsentError("no address")
         # An address in figures is never looked up, so the resolver would not see it.
         if host not in self._trusted and _is_private(host):
             raise PrivateError("a private address")

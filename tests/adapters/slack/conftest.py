@@ -61,6 +61,7 @@ async def make_rig(session: aiohttp.ClientSession, http: HttpClient) -> AsyncIte
     yield make
     for rig in rigs:
         await rig.arrivals.stop()
+        await rig.desk.close()
         await rig.sandbox.stop()
     for runner in runners:
         await runner.cleanup()
