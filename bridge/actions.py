@@ -153,6 +153,19 @@ class UpdateCard(ContactAction, frozen=True, kw_only=True):
     version: int
 
 
+class ShowReaction(ContactAction, frozen=True, kw_only=True):
+    """Show the contact's reaction where the message stands, in place of the one `before`. Result: `Done`, or `Failed`
+    where the desk has no such emoji or nothing is known of the message.
+    """
+
+    line = Line.DECORATION
+    repeat = Repeat.SAFE
+    about: Reference
+    emoji: str
+    """Empty: taken off."""
+    before: str = ""
+
+
 class ShowReceipt(ContactAction, frozen=True, kw_only=True):
     """Show the fate of a staff message on its post. Coalesced per post: the furthest wins. Result: `Done`."""
 
@@ -296,6 +309,7 @@ AnyAction = (
     | Send
     | MarkRead
     | UpdateCard
+    | ShowReaction
     | ShowReceipt
     | Answer
     | ShowTrace

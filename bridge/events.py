@@ -70,6 +70,17 @@ class MessageReceived(ContactEvent, frozen=True, kw_only=True):
     """To or from a contact that was joined into another: whether it is known there; see `routing.joins.asks`."""
 
 
+class ContactReacted(ContactEvent, frozen=True, kw_only=True):
+    """The contact put an emoji on a message, in place of any other of theirs, or took it off."""
+
+    inbox: InboxId
+    about: Reference
+    emoji: str
+    """Unicode, without variation selectors; empty: taken off."""
+    sent_at: datetime
+    """The platform's time."""
+
+
 class ContactChanged(ContactEvent, frozen=True, kw_only=True):
     """The platform told us of a new number or id of the contact."""
 
@@ -367,6 +378,7 @@ class DeskDone(Event, frozen=True, kw_only=True):
 
 ContactLaneEvent = (
     MessageReceived
+    | ContactReacted
     | ContactChanged
     | ContactsJoined
     | JoinProposed

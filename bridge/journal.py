@@ -98,6 +98,15 @@ class PartFate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Empty while the platform has given none."""
 
 
+class ReactionNoted(Fact, frozen=True, kw_only=True):
+    """The contact put an emoji on a message, or took it off."""
+
+    platform_id: str
+    """Of the message."""
+    emoji: str
+    """Empty: taken off."""
+
+
 class DeliveryNoted(Fact, frozen=True, kw_only=True):
     """There is news of an outbound message: `fate` is that of the whole, `parts` are those that it changed for."""
 
@@ -270,6 +279,7 @@ AnyFact = (
     | MessageNoted
     | PostNoted
     | ThreadNoted
+    | ReactionNoted
     | DeliveryNoted
     | VerdictNoted
     | DroppedNoted

@@ -322,6 +322,18 @@ class Conversation(Struct, frozen=True, kw_only=True):
     """Staff messages whose delivery failed and that nobody dealt with yet."""
 
 
+class Reaction(Struct, frozen=True, kw_only=True, array_like=True):
+    """The contact's reaction to one of the platform's messages, by that one's id."""
+
+    platform_id: str
+    emoji: str
+    """Unicode, without variation selectors; empty: taken back."""
+    at: datetime
+    """When, as the platform says: an older one that arrives later changes nothing."""
+
+
+REACTIONS_KEPT = 20
+"""Messages whose reactions a contact's state remembers, so that they can be taken off again."""
 ENDED_KEPT = 5
 """Replaced conversations that a contact's state still holds."""
 FORMER_KEPT = 5
@@ -347,6 +359,8 @@ class Contact(Struct, frozen=True, kw_only=True):
     """Set when this contact was joined into another: its events are forwarded there."""
     joined: dict[ContactId, datetime] = {}
     """The contacts that were joined into this one lately, and when."""
+    reactions: tuple[Reaction, ...] = ()
+    """The latest, in order of their arrival."""
     seq: int = 0
     """Counts this contact's actions; gives them their order."""
     resting: datetime | None = None

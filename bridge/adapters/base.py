@@ -151,6 +151,11 @@ class Desk(Protocol):
     async def show_receipt(self, post: Post, receipt: Receipt) -> None:
         """Show a fate on a staff post. Repeatable; success when it is there already."""
 
+    async def react(self, post: Post, emoji: str, *, on: bool) -> bool:
+        """Put a contact's emoji on a post, or take it off; repeatable. False: it cannot stand there, because the desk has
+        no such emoji or gives it a meaning of its own.
+        """
+
     async def answer(self, answer: Answer) -> None:
         """Tell one person something in place; by direct message where that cannot be done and `must_arrive`."""
 

@@ -20,6 +20,7 @@ from bridge.actions import (
     Relay,
     Send,
     ShowMode,
+    ShowReaction,
     ShowReceipt,
     ShowTrace,
     UpdateCard,
@@ -74,6 +75,8 @@ class Acts:
                 await self._decoration.mark_read(run, work, action)
             case UpdateCard() as action:
                 await self._decoration.update_card(run, work, action)
+            case ShowReaction() as action:
+                await self._decoration.show_reaction(run, work, action)
             case ShowReceipt() as action:
                 await self._decoration.show_receipt(run, work, action)
             case Answer() | DirectMessage() | Alert() as action:

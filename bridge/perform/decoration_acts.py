@@ -6,12 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from bridge.actions import AnyAction, MarkRead, ShowReceipt, UpdateCard
+from msgspec.structs import replace
+
+from bridge.actions import AnyAction, MarkRead, ShowReaction, ShowReceipt, UpdateCard
 from bridge.errors import Failure, FailureKind
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
 
 MOST_TRIES = 5
+
+
+_NOWHERE = Failure(kind=FailureKind.NEVER, code="no_reaction", words="")
+"""A reaction cannot be shown on its message, whose words it carries as far as they are known."""
 
 
 class DecorationActs:
@@ -58,6 +64,31 @@ class DecorationActs:
         else:
             self._tools.metrics.send(desk.name, "show_receipt", "ok")
             await self._tools.done(run, work)
+
+    async def show_reaction(self, run: LineRun, work: Work, action: ShowReaction) -> None:
+        """Put the contact's emoji where the message stands, after taking off the one before."""
+        contact = await self._tools.state(run)
+        found = await self._tools.performer.recall.find(contact, action.about)
+        words = found.words if found is not None else ""
+        post = found.posts[0] if found is not None and found.posts else None
+        desk = self._tools.performer.desks.get(post.desk) if post is not None else None
+        if post is None or desk is None:
+            await self._tools.failed(run, work, replace(_NOWHERE, words=words))
+            return
+        try:
+            taken = True
+            if action.before:
+                taken = await self._tools.call(run, lambda: desk.react(post, action.before, on=False))
+            if action.emoji:
+                taken = await self._tools.call(run, lambda: desk.react(post, action.emoji, on=True))
+        except Refused as refused:
+            await self._refused(run, work, desk.name, refused.failure)
+        else:
+            self._tools.metrics.send(desk.name, "show_reaction", "ok" if taken else "told")
+            if taken:
+                await self._tools.done(run, work)
+            else:
+                await self._tools.failed(run, work, replace(_NOWHERE, words=words))
 
     async def mark_read(self, run: LineRun, work: Work, action: MarkRead) -> None:
         """Tell the contact that we read it; one more or less does no harm."""

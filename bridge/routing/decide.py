@@ -16,6 +16,7 @@ from bridge.events import (
     ContactIdle,
     ContactLaneEvent,
     ContactMerged,
+    ContactReacted,
     ContactsJoined,
     DeliveryChanged,
     Done,
@@ -46,6 +47,7 @@ from bridge.routing import (
     inbound,
     joins,
     outbound,
+    reactions,
     rest,
     results,
     staff,
@@ -90,6 +92,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
     match event:
         case MessageReceived():
             inbound.received(turn, event)
+        case ContactReacted():
+            reactions.reacted(turn, event)
         case ContactChanged():
             inbound.changed(turn, event)
         case ContactsJoined():

@@ -31,6 +31,7 @@ from bridge.events import (
 )
 from bridge.journal import AliasesNoted
 from bridge.model import (
+    REACTIONS_KEPT,
     Contact,
     ContactId,
     Conversation,
@@ -146,6 +147,7 @@ def merged(turn: Turn, event: ContactMerged) -> None:
         phone=own.phone or loser.phone,
         address=own.address or loser.address,
         aliases=own.aliases + new,
+        reactions=(loser.reactions + own.reactions)[-REACTIONS_KEPT:],
         joined=_lately(turn.now, own.joined | loser.joined | {loser.id: turn.now}),
     )
     left = {inbox: one for inbox, one in loser.conversations.items() if one.status is Status.ACTIVE}

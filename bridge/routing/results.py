@@ -14,6 +14,7 @@ from bridge.actions import (
     PostNotice,
     Relay,
     Send,
+    ShowReaction,
     UpdateCard,
 )
 from bridge.content import Attachment, described
@@ -31,7 +32,7 @@ from bridge.events import (
 )
 from bridge.journal import DeliveryNoted, PartFate, PostNoted, ThreadNoted
 from bridge.model import Fate, MessageRecord
-from bridge.routing import forgetting, lifecycle, outbound, texts
+from bridge.routing import forgetting, lifecycle, outbound, reactions, texts
 from bridge.routing.turn import Turn
 
 FATES = {
@@ -187,6 +188,8 @@ def failed(turn: Turn, event: Failed) -> None:
             _post_failed(turn, action, event)
         case UpdateCard():
             _card_failed(turn, action, event.failure)
+        case ShowReaction():
+            reactions.not_shown(turn, action, event)
         case Answer():
             _answer_failed(turn, action, event.failure)
         case Emit() | MoveAliases():

@@ -109,6 +109,15 @@ def changed(contact: Contact, what: str) -> Document:
     return say("*{name}*: {what}", name=contact_name(contact), what=what or "the number or id changed")
 
 
+def reacted(contact: Contact, emoji: str, words: str = "") -> Document:
+    """A reaction that cannot be shown on its message: `words` are those of the message, where they are known."""
+    name = contact_name(contact)
+    what = f"“{excerpt((Text(words),))}”" if words else "an earlier message"
+    if not emoji:
+        return say("{name} took back their reaction to {what}.", name=name, what=what)
+    return say("{name} reacted with {emoji} to {what}.", name=name, emoji=emoji, what=what)
+
+
 def joined(number: int) -> Document:
     """First words in a conversation that goes on from one of a contact that was joined into this one."""
     return say(

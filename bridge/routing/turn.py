@@ -26,6 +26,7 @@ from bridge.actions import (
     PostNotice,
     Relay,
     Send,
+    ShowReaction,
     ShowReceipt,
     ShowTrace,
     UpdateCard,
@@ -55,6 +56,7 @@ from bridge.model import (
     Post,
     Receipt,
     Recent,
+    Reference,
     Role,
     Token,
     conversation_number,
@@ -351,6 +353,10 @@ class Turn:
     def update_card(self, conversation: Conversation) -> None:
         """Have the card rendered anew."""
         self.add(UpdateCard(**self._head(conversation), version=conversation.card_version))
+
+    def show_reaction(self, conversation: Conversation, about: Reference, emoji: str, before: str) -> None:
+        """Show the contact's reaction in place of the one before."""
+        self.add(ShowReaction(**self._head(conversation), about=about, emoji=emoji, before=before))
 
     def receipt(
         self, inbox: InboxId, conversation: ConversationId, post: Post | None, receipt: Receipt

@@ -342,6 +342,23 @@ async def test_a_customer_who_quotes_themselves_is_shown_so(shop: Shop) -> None:
     assert "older than what is known here" in shown(await talk.thread_shows("That one"))
 
 
+async def test_a_reaction_stands_on_our_message_and_leaves_with_the_customer(shop: Shop) -> None:
+    """One emoji takes the place of another; an emoji that is a receipt here is told of in the thread."""
+    talk = await shop.talk(assignee="ben")
+    asked = await talk.staff("ben", "Red or blue?")
+    await talk.hears("Red or blue?")
+    heard = talk.customer.inbox[0].id
+    await talk.customer.reacts(heard, "👍🏽")
+    await talk.receipt(asked, "+1::skin-tone-4")
+    await talk.customer.reacts(heard, "❤️")
+    await talk.receipt(asked, "heart")
+    await until(lambda: "+1::skin-tone-4" not in talk.receipts(asked), 10, "the first reaction to go")
+    await talk.customer.reacts(heard, None)
+    await until(lambda: "heart" not in talk.receipts(asked), 10, "the second reaction to go")
+    await talk.customer.reacts(heard, "👀")
+    await talk.thread_shows("reacted with 👀 to “Red or blue?”")
+
+
 async def test_thirty_customers_at_once_all_get_a_thread(shop: Shop) -> None:
     """Several shards at work: everybody's words stand in a thread of their own."""
     people = [shop.newcomer("Guest") for _ in range(30)]

@@ -233,6 +233,9 @@ class FakeDesk(Platform):
     async def update_card(self, card: Post, view: CardView) -> None:
         await self._act("update_card", card.id, lambda: self.cards.setdefault(card.id, []).append(view))
 
+    async def react(self, post: Post, emoji: str, *, on: bool) -> bool:
+        return await self._act("react", emoji, lambda: on or bool(post))
+
     async def show_receipt(self, post: Post, receipt: Receipt) -> None:
         await self._act("show_receipt", post.id, lambda: self.receipts.append((post.id, receipt)))
 

@@ -15,6 +15,7 @@ from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Marker, Quoted
 from bridge.adapters.http import HttpClient
 from bridge.adapters.slack import errors, panel, posts
 from bridge.adapters.slack.caller import Caller
+from bridge.adapters.slack.emoji import to_name
 from bridge.adapters.slack.files import SlackFiles
 from bridge.adapters.slack.ids import DESK, fresh_url, slack_user, time_ts
 from bridge.adapters.slack.roster import People, Profiles, RosterReader
@@ -58,6 +59,8 @@ _HARMLESS_REACTIONS = frozenset(
         "thread_locked",
     }
 )
+_RECEIPT_NAMES = frozenset(RECEIPTS.values())
+_UNREACTABLE = (_HARMLESS_REACTIONS - {"already_reacted"}) | {"invalid_name"}
 _REFUSED_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "invalid_attachments"})
 _EPHEMERAL_FALLS_BACK = frozenset({FailureKind.NEVER, FailureKind.GONE, FailureKind.STOP})
 _TOKEN_CODES = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
@@ -248,6 +251,23 @@ class SlackDesk:
         except PlatformError as error:
             if error.failure.code not in _HARMLESS_REACTIONS:
                 raise
+
+    async def react(self, post: Post, emoji: str, *, on: bool) -> bool:
+        """As the bot's own reaction: a bot cannot react for somebody else. Receipts are reactions of the bot, too, so their
+        emoji cannot stand for a contact's.
+        """
+        name = to_name(emoji)
+        if name is None or name in _RECEIPT_NAMES:
+            return False
+        args = {"channel": post.channel, "timestamp": post.id, "name": name}
+        try:
+            await self.caller.call("reactions.add" if on else "reactions.remove", args)
+        except PlatformError as error:
+            if error.failure.code not in {"already_reacted", "no_reaction"}:
+                if error.failure.code in _UNREACTABLE:
+                    return False
+                raise
+        return True
 
     # ------------------------------------------------------------------------------------------ answers
 

@@ -10,7 +10,15 @@ from decimal import Decimal
 from bridge.adapters.whatsapp.format import from_whatsapp
 from bridge.adapters.whatsapp.ids import is_message_id, message_event
 from bridge.adapters.whatsapp.wire import Card as WireCard
-from bridge.adapters.whatsapp.wire import CardAddress, Context, Interactive, Media, Message, WireCall
+from bridge.adapters.whatsapp.wire import (
+    CardAddress,
+    Context,
+    Interactive,
+    Media,
+    Message,
+    Reaction,
+    WireCall,
+)
 from bridge.adapters.whatsapp.wire import Location as Spot
 from bridge.adapters.whatsapp.wire import Order as Basket
 from bridge.adapters.whatsapp.wire import Referral as Origin
@@ -36,7 +44,7 @@ from bridge.content import (
 )
 from bridge.model import Reference
 
-UNUSED = frozenset({"reaction", "request_welcome"})
+UNUSED = frozenset({"request_welcome"})
 """Types that neither open a conversation nor renew the window and that nothing is shown of (yet)."""
 
 _KNOWN = frozenset(
@@ -50,6 +58,7 @@ _KNOWN = frozenset(
         "interactive",
         "location",
         "order",
+        "reaction",
         "revoke",
         "sticker",
         "text",
@@ -63,6 +72,8 @@ _NAMELESS = frozenset({"", "errors", "text", "unknown", "unsupported"})
 _WORDS_LIMIT = 4096
 """Characters of any words that come with something other than text. WhatsApp itself allows 1024 in most places."""
 _NAME_LIMIT = 256
+_EMOJI_LIMIT = 40
+"""Code points; a family with skin tones has some fifteen."""
 _MOST_CARDS = 257
 """WhatsApp: contact cards in one message."""
 _MOST_DETAILS = 30
@@ -302,6 +313,11 @@ def _referral(origin: Origin) -> Referral:
 def quoted_of(message: Message) -> Reference | None:
     """The message that it answers."""
     return reference(message.context.id) if message.context else None
+
+
+def emoji_of(reaction: Reaction) -> str:
+    """The emoji as neighbours compare it; empty where the reaction was taken off."""
+    return (reaction.emoji or "").replace("\ufe0f", "").strip()[:_EMOJI_LIMIT]
 
 
 def reference(wamid: str | None) -> Reference | None:

@@ -19,7 +19,7 @@ from bridge.adapters.whatsapp.ids import (
 )
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.whose import Draft
-from bridge.events import ContactChanged, DeliveryChanged, MessageReceived
+from bridge.events import ContactChanged, ContactReacted, DeliveryChanged, MessageReceived
 from bridge.model import EventId, digest
 
 
@@ -131,8 +131,7 @@ class Reader:
             elif message.type in content.UNUSED:
                 self._odd(Oddity.UNUSED_TYPE, message.type)
             else:
-                read = self._change if message.type == "system" and message.system else self._message
-                draft = read(number, message, senders.party_of(message, value.contacts), now)
+                draft = self._reader(message)(number, message, senders.party_of(message, value.contacts), now)
                 if draft:
                     yield draft
         for call in value.calls:
@@ -144,6 +143,38 @@ class Reader:
             changed = self._id_update(number, update, now)
             if changed:
                 yield changed
+
+    def _reader(
+        self, message: wire.Message
+    ) -> Callable[[Number, wire.Message, wire.Party | None, datetime], Draft | None]:
+        if message.type == "system" and message.system:
+            return self._change
+        if message.type == "reaction":
+            return self._reaction
+        return self._message
+
+    def _reaction(
+        self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime
+    ) -> Draft | None:
+        """It makes no contact: who reacts to something of ours is known."""
+        about = content.reference(message.reaction.message_id) if message.reaction else None
+        if message.reaction is None or about is None:
+            self._odd(Oddity.MALFORMED, "messages.reaction")
+            return None
+        aliases = senders.sender_of(message, party).aliases(number.portfolio)
+        if not aliases:
+            self._odd(Oddity.NO_SENDER, message.type)
+            return None
+        make = partial(
+            ContactReacted,
+            id=message_event(message.id),
+            at=now,
+            inbox=number.inbox,
+            about=about,
+            emoji=content.emoji_of(message.reaction),
+            sent_at=content.instant(message.timestamp, now),
+        )
+        return Draft(make, message.id, aliases, None, partial(self._odd, Oddity.UNUSED_TYPE, message.type))
 
     def _message(
         self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime

@@ -223,6 +223,13 @@ class System(Wire, frozen=True):
     previous_parent_user_id: str | None = None
 
 
+class Reaction(Wire, frozen=True):
+    """`messages[].reaction`. Without `emoji`, or with an empty one, it was taken off."""
+
+    message_id: str
+    emoji: str | None = None
+
+
 class Context(Wire, frozen=True):
     """`messages[].context`. A forwarded message has no `id`."""
 
@@ -280,6 +287,7 @@ class Message(Wire, frozen=True):
     button: Button | None = None
     order: Order | None = None
     system: System | None = None
+    reaction: Reaction | None = None
     edit: Edit | None = None
 
 

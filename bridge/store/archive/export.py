@@ -37,6 +37,7 @@ _CHANGES: dict[str, tuple[Table, tuple[str, ...]]] = {
     "priority": (tables.priority_changes, ("before", "after", "by")),
     "tags": (tables.tag_changes, ("added", "removed", "by")),
     "command": (tables.commands, ("command", "args", "by", "account")),
+    "reaction": (tables.reactions, ("platform_id", "emoji")),
     "verdict": (tables.verdicts, ("message", "verdict", "part", "by", "account")),
 }
 """Kinds of lines about what was done to a conversation: the table, and the columns that a line repeats."""

@@ -29,6 +29,7 @@ from bridge.journal import (
     PostNoted,
     PriorityNoted,
     PruningNoted,
+    ReactionNoted,
     StatusNoted,
     TagsNoted,
     ThreadNoted,
@@ -292,6 +293,14 @@ class _Projector:
             account=fact.account,
         )
 
+    def reaction_noted(self, seq: int, at: int, fact: ReactionNoted) -> None:
+        self._log(
+            "reactions",
+            *(seq, at, fact),
+            platform_id=storable(fact.platform_id),
+            emoji=storable(fact.emoji),
+        )
+
     def dropped_noted(self, seq: int, at: int, fact: DroppedNoted) -> None:
         self._log(
             "dropped",
@@ -511,6 +520,7 @@ _HANDLERS: dict[type[AnyFact], Callable[[_Projector, int, int, Any], None]] = {
     PostNoted: _Projector.posted,
     PriorityNoted: _Projector.priority_noted,
     PruningNoted: _Projector.pruning_noted,
+    ReactionNoted: _Projector.reaction_noted,
     StatusNoted: _Projector.status_noted,
     TagsNoted: _Projector.tags_noted,
     ThreadNoted: _Projector.thread_noted,

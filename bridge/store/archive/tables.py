@@ -333,6 +333,19 @@ verdicts = Table(
     Index(None, "message"),
 )
 
+reactions = Table(
+    "reactions",  # what contacts put on messages, and took off
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=False),
+    Column("conversation", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("inbox", Text, nullable=False),
+    Column("platform_id", Text, nullable=False),  # of the message
+    Column("emoji", Text, nullable=False),  # empty: taken off
+    Column("at", BigInteger, nullable=False),
+    Index(None, "conversation"),
+)
+
 dropped = Table(
     "dropped",  # dead letters that an operator dropped
     metadata,
@@ -392,7 +405,17 @@ def said_by(contacts: Sequence[str]) -> ColumnElement[bool]:
 
 PROJECTIONS: tuple[Table, ...] = (
     *(contacts, contact_states, aliases, conversations, threads, episodes, messages, deliveries, posts),
-    *(assignments, status_changes, priority_changes, tag_changes, tags, commands, verdicts, dropped),
+    *(
+        assignments,
+        status_changes,
+        priority_changes,
+        tag_changes,
+        tags,
+        commands,
+        verdicts,
+        reactions,
+        dropped,
+    ),
     *(pruned, forgotten),
 )
 """What `rebuild` empties and makes anew from the journal, in an order in which a reader finds what it refers to."""

@@ -15,7 +15,7 @@ from bridge.adapters.whatsapp.arrive import signature
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.content import NO_MARKS, Forwarded, described, kind_of
 from bridge.errors import FailureKind
-from bridge.events import ContactChanged, ContactsJoined, DeliveryChanged, MessageReceived
+from bridge.events import ContactChanged, ContactReacted, ContactsJoined, DeliveryChanged, MessageReceived
 from bridge.markup import plain
 from bridge.model import ContactId, InboxId, MessageId, contact_id, lane_of
 from tests.adapters.whatsapp.support import (
@@ -115,9 +115,6 @@ COUNTED = {
     "unknown_type.json": ["unknown_type"],
     "value_errors.json": ["reported_error"],
     "interactive_without_body.json": ["reported_error"],
-    "reaction_add.json": ["unused_type"],
-    "reaction_remove.json": ["unused_type"],
-    "reaction_remove_empty.json": ["unused_type"],
     "request_welcome.json": ["unused_type"],
     "smb_echo_text.json": ["unused_field"],
     "history_chunk.json": ["unused_field"],
@@ -144,6 +141,29 @@ async def test_every_documented_body_is_accepted_and_says_what_the_contact_wrote
             assert hook.counted == COUNTED[name]
         elif name in RECEIVED:
             assert hook.counted == []
+
+
+@pytest.mark.parametrize(
+    "name, emoji",
+    [("reaction_add.json", "👍🏽"), ("reaction_remove.json", ""), ("reaction_remove_empty.json", "")],
+)
+async def test_a_reaction_says_what_it_is_about(name: str, emoji: str) -> None:
+    """Of somebody we know; both ways of taking it off are one."""
+    async with Hook() as hook:
+        await hook.post(fixture("text.json"))
+        await hook.post(fixture(name))
+        event = hook.inlet.events[-1]
+        assert isinstance(event, ContactReacted)
+        assert event.about.platform_id.startswith("wamid.")
+        assert event.emoji == emoji
+
+
+async def test_a_reaction_makes_no_contact() -> None:
+    """Whoever reacts to something of ours is known; anybody else is counted."""
+    async with Hook() as hook:
+        await hook.post(fixture("reaction_add.json"))
+        assert not hook.inlet.events
+        assert hook.counted == ["unused_type"]
 
 
 async def test_a_text_carries_all_that_is_known_of_its_sender() -> None:

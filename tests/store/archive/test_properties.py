@@ -31,6 +31,7 @@ from bridge.journal import (
     PartFate,
     PostNoted,
     PriorityNoted,
+    ReactionNoted,
     StatusNoted,
     TagsNoted,
     ThreadNoted,
@@ -90,6 +91,7 @@ KINDS: list[tuple[type[Fact], dict[str, st.SearchStrategy[Any]]]] = [
             "post": st.none() | posts,
         },
     ),
+    (ReactionNoted, {"platform_id": some(["w1", "w2"]), "emoji": texts}),
     (PostNoted, {"post": posts, "message": st.none() | messages}),
     (
         ThreadNoted,
