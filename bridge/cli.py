@@ -171,7 +171,7 @@ def bench(
         list[str] | None,
         typer.Option(
             "--only",
-            help="One part: relay, replies, stalls, limits, memory, rest, lookups or archive; may be repeated.",
+            help="One part: relay, acks, replies, stalls, limits, memory, rest, lookups or archive; may be repeated.",
         ),
     ] = None,
     large: Annotated[  # noqa: FBT002 - a flag of the command line

@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bridge.bench import Load, Options, archiving, bench, lookups, platforms
+from bridge.bench import Load, Options, acks, archiving, bench, lookups, platforms
 from bridge.bench.conversations import late
 from bridge.bench.http1 import Framing, Line, request, response
 from bridge.bench.load import Outcome, Webhook, judge, webhooks
 from bridge.bench.memory import kind_of
 from bridge.bench.platforms import REFERENCE, Notes
 from bridge.bench.processes import Child, ChildError, cpu_s, free_port
-from bridge.bench.report import Figures, percentile, report
+from bridge.bench.report import Figures, percentile, report, table
 from tests.support.waiting import until
 
 SMALL = Load(messages=100, rate=100, rate_s=0.5, contacts=20, lines=4, drain_s=20)
@@ -218,6 +218,20 @@ async def test_replies_go_out_and_figures_are_written(tmp_path: Path) -> None:
     assert replies["figures"]["lost, doubled or out of order"] == 0
     assert "Slack's event answered at capacity: p50, p99 (ms)" in replies["figures"]
     assert set(written) == {"conditions", "replies"}
+    assert children() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+async def test_every_webhook_that_is_answered_is_kept() -> None:
+    """The web role alone beside the bare ingress: no event is missing in Redis, and both cost something."""
+    before, out = children(), io.StringIO()
+    section = await acks.measure(SMALL.messages, SMALL.contacts, SMALL.lines, runs=1)
+    Console(file=out, width=80).print(table(section))
+    figures = {row.name: row.value for row in section.rows}
+    assert figures["refused, or answered and not kept"] == 0
+    assert not section.failed
+    assert figures["Threadline answered: p50"]
+    assert "the webhook's answer alone (100 webhooks)" in out.getvalue()
     assert children() == before
 
 

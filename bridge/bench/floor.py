@@ -1,6 +1,7 @@
 """The least that carries a message safely: verify, parse, one durable append, 200; then one post, in order.
 
-In a process of its own: `python -m bridge.bench.floor PORT PLATFORMS_PORT REDIS_PORT SECRET LIFE_S`. No
+In a process of its own: `python -m bridge.bench.floor PORT PLATFORMS_PORT REDIS_PORT SECRET LIFE_S [ingress]`; as an
+`ingress` it answers and carries nothing on. No
 deduplication, no retries, no pace, no cards, no records, no metrics; it stands for what nobody can do without.
 """
 
@@ -131,7 +132,9 @@ def _lane(contact: str) -> str:
     return f"{{s{zlib.crc32(contact.encode()) % SHARDS}}}:in"
 
 
-async def serve(port: int, platforms: int, redis_port: int, secret: str, life_s: float) -> None:
+async def serve(
+    port: int, platforms: int, redis_port: int, secret: str, life_s: float, *, carries: bool
+) -> None:
     """Run for `life_s` seconds on 127.0.0.1."""
     redis = JoinedRedis(f"redis://127.0.0.1:{redis_port}/0")
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as session:
@@ -140,7 +143,7 @@ async def serve(port: int, platforms: int, redis_port: int, secret: str, life_s:
         app.router.add_post("/webhooks/whatsapp", floor.webhook)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        consuming = asyncio.create_task(floor.consume())
+        consuming = asyncio.create_task(floor.consume() if carries else asyncio.sleep(life_s))
         await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
         await asyncio.wait([consuming], timeout=life_s)
         if consuming.done():
@@ -150,4 +153,6 @@ async def serve(port: int, platforms: int, redis_port: int, secret: str, life_s:
 if __name__ == "__main__":
     from bridge.bench.processes import run_role
 
-    run_role(serve(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], float(sys.argv[5])))
+    port, platforms, redis_port = map(int, sys.argv[1:4])
+    carries = "ingress" not in sys.argv[6:]
+    run_role(serve(port, platforms, redis_port, sys.argv[4], float(sys.argv[5]), carries=carries))

@@ -138,6 +138,24 @@ def replied(reference: str, contact: int, thread: str, stamp: str, secret: str) 
     return Webhook(reference, contact, request(DESK_PATH, body, **headers))
 
 
+async def acknowledged(port: int, load: Sequence[Webhook], lines: int) -> Outcome:
+    """Send all of `load` as fast as it is answered, and wait for no more than the answers."""
+    opened = [await Line.open(port) for _ in range(lines)]
+    outcome = Outcome(sent=len(load))
+    shares: list[list[tuple[int, Webhook]]] = [[] for _ in opened]
+    for place, webhook in enumerate(load):
+        shares[webhook.contact % lines].append((place, webhook))
+    try:
+        await asyncio.gather(
+            *(_send(line, share, 0, None, outcome) for line, share in zip(opened, shares, strict=True))
+        )
+    finally:
+        for line in opened:
+            line.close()
+    outcome.acks.sort()
+    return outcome
+
+
 async def drive(
     port: int, platforms: int, load: Sequence[Webhook], *, lines: int, rate: float | None, drain_s: float
 ) -> Outcome:

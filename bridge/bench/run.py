@@ -15,12 +15,13 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from bridge.bench import acks as acks_part
 from bridge.bench import archiving, limits, lookups, memory, pairs, replies, rest, stalls
 from bridge.bench.processes import ChildError
 from bridge.bench.report import Figures, Section, report, table
 from bridge.embedded import EmbeddedError
 
-PARTS = ("relay", "replies", "stalls", "limits", "memory", "rest", "lookups", "archive")
+PARTS = ("relay", "acks", "replies", "stalls", "limits", "memory", "rest", "lookups", "archive")
 """What can be measured, in the order in which it is."""
 
 
@@ -90,7 +91,9 @@ def _end_when_told() -> None:
 
 def _sections(options: Options) -> list[tuple[str, Callable[[], Awaitable[Section]]]]:
     given = options.load
+    acks = (given.messages, min(given.contacts, given.messages), given.lines, options.runs)
     return [
+        ("acks", lambda: acks_part.measure(*acks)),
         ("replies", lambda: replies.measure(given.messages // 4, min(given.contacts, 300), given.lines)),
         ("stalls", lambda: stalls.measure(given.rate_s)),
         ("limits", lambda: limits.burst(1_000)),

@@ -80,9 +80,11 @@ def _field(info: bytes, name: bytes) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def standing(subject: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[Stand]:
-    """Start everything for one measurement and end it again; `subject` is `floor` or `bridge`, `settings` are more of
-    the bridge's, by the name of their variable. Raises `ChildError`, `EmbeddedError`.
+async def standing(
+    subject: str, settings: Mapping[str, str] | None = None, *, works: bool = True
+) -> AsyncIterator[Stand]:
+    """Start everything for one measurement and end it again; `subject` is `floor`, `ingress` (the floor's webhook alone) or `bridge`, `settings` are more of
+    the bridge's, by the name of their variable. Without a worker among its roles (`works` false) it is never ready, and need not be. Raises `ChildError`, `EmbeddedError`.
     """
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="threadline-bench-")))
@@ -101,7 +103,7 @@ async def standing(subject: str, settings: Mapping[str, str] | None = None) -> A
         tried = await _start_subject(subject, folder, platforms.port, valkey.port, settings or {})
         stack.push_async_callback(tried.stop)
         await tried.listening()
-        if subject != "floor":
+        if subject == "bridge" and works:
             await _ready(tried)
         yield Stand(tried, valkey, platforms, redis)
 
@@ -110,8 +112,10 @@ async def _start_subject(
     subject: str, folder: Path, platforms: int, redis: int, settings: Mapping[str, str]
 ) -> Child:
     port = free_port()
-    if subject == "floor":
-        words = (str(port), str(platforms), str(redis), SECRET, f"{LIFE_S:g}")
+    if subject != "bridge":
+        words = [str(port), str(platforms), str(redis), SECRET, f"{LIFE_S:g}"]
+        if subject == "ingress":
+            words.append(subject)
         return await Child.start(subject, ("bridge.bench.floor", *words), port, folder, _environment())
     mine = bridge_environment(port, platforms, redis) | {
         f"THREADLINE_{name}": value for name, value in settings.items()
