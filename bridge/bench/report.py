@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -74,16 +75,16 @@ class Section:
         return {"title": self.title, "figures": named}
 
 
-def table(section: Section) -> Table:
-    """A section for people."""
-    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), title=section.title, title_justify="left")
+def table(section: Section) -> Group:
+    """A section for people. Its title may be wider than its figures: a table's own would be broken at their width."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     shown.add_column("")
     shown.add_column("", justify="right")
     shown.add_column("")
     for row in section.rows:
         value = "-" if row.value is None else f"{row.value:.{row.digits}f}"
         shown.add_row(row.name, value, row.unit)
-    return shown
+    return Group(Text(section.title, style="italic"), shown)
 
 
 def percentile(ordered: Sequence[int], share: float) -> float | None:
