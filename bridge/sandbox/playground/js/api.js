@@ -43,6 +43,12 @@ export function post(path, body = {}) {
   return call(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
+/** Send the bytes of a file. */
+export function upload(path, body, type) {
+  const headers = { "Content-Type": type || "application/octet-stream" };
+  return call(path, { method: "POST", headers, body });
+}
+
 const ADVICE = {
   dispatch_failed: "No app is connected to this workspace. Start the bridge (threadline demo does) and try again.",
   operation_timeout: "The app did not answer within three seconds. It may be busy; look at its log and try again.",

@@ -2,6 +2,7 @@
 
 import { act, post, toast } from "./api.js";
 import { announce, arrowKeys, avatar, h, icon, iconButton, reconcile } from "./dom.js";
+import { fileOfMessage, sendFiles, sendVoice } from "./files.js";
 import { onEnter, grow } from "./typing.js";
 import { keepBottom } from "./scroll.js";
 import { changed, chatOf, numberOf, store, ui } from "./store.js";
@@ -67,7 +68,11 @@ function build(customer) {
   const off = h("p", { class: "off-note", hidden: true }, "This phone is off: answers wait until it is on again.");
   const quote = h("div", { class: "quote-bar", hidden: true, testid: "quote-bar" });
   const view = h("div", { class: "chat-scroll" }, empty, list, typing);
-  const form = h("form", { class: "chat-form" }, area, iconButton("send", "Send", { type: "submit", class: "round primary", testid: "chat-send" }));
+  const files = h("input", { type: "file", multiple: true, hidden: true, "aria-label": "Files to attach", testid: "chat-files" });
+  files.addEventListener("change", () => attach(customer.id, area, files));
+  const clip = iconButton("clip", "Attach files", { testid: "chat-attach", onclick: () => files.click() });
+  const voice = iconButton("mic", "Send a voice message (a stub)", { testid: "chat-voice", onclick: () => sendVoice(customer.id, taken(customer.id)) });
+  const form = h("form", { class: "chat-form" }, files, clip, area, voice, iconButton("send", "Send", { type: "submit", class: "round primary", testid: "chat-send" }));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     send(customer.id, area);
@@ -179,6 +184,7 @@ function bubble(message, quoted, signs, customer) {
   const own = !message.from_business;
   const business = store.numbers.find((one) => one.phone_number_id === message.number_id)?.verified_name || "Business";
   const who = own ? customer.name : business;
+  const file = fileOfMessage(message);
   return h(
     "div",
     {
@@ -195,7 +201,8 @@ function bubble(message, quoted, signs, customer) {
       h("span", { class: "unseen" }, `${who}: `),
       quoted && h("div", { class: "quoted" }, h("strong", {}, quoted.from_business ? business : "You"), h("span", {}, words(quoted))),
       message.quoted_id && !quoted && h("div", { class: "quoted" }, h("span", {}, "An older message")),
-      h("div", { class: `bubble-words ${message.text ? "" : "quiet"}` }, words(message)),
+      file,
+      (message.text || !file) && h("div", { class: `bubble-words ${message.text ? "" : "quiet"}` }, words(message)),
       h("div", { class: "bubble-foot" }, h("time", { title: fullTime(message.at) }, clockTime(message.at)), own && ticks(message)),
       signs.length > 0 && h("div", { class: "bubble-signs", testid: "bubble-reactions" }, signs.join(" ")),
     ),
@@ -231,6 +238,24 @@ function tellNew(chat, customer) {
   const last = chat.messages.at(-1);
   if (last && newest && last.id !== newest && last.from_business) announce(`To ${customer.name}: ${words(last)}`);
   newest = last?.id || "none";
+}
+
+/** Where the next message goes and what it answers; the quote is used up. */
+function taken(customerId) {
+  const found = { number: numberOf(customerId), quote: ui.quote || "" };
+  ui.quote = null;
+  changed();
+  return found;
+}
+
+async function attach(customerId, area, input) {
+  const chosen = [...input.files];
+  const caption = area.value.trim();
+  input.value = "";
+  area.value = "";
+  area.dispatchEvent(new Event("input"));
+  const sent = await sendFiles(customerId, chosen, { caption, ...taken(customerId) });
+  if (!sent && !area.value) area.value = caption;
 }
 
 async function send(customerId, area) {

@@ -5,6 +5,7 @@ import { attachments, blocks, onlyYou } from "./blocks.js";
 import { confirm, editText } from "./dialog.js";
 import { avatar, h, iconButton } from "./dom.js";
 import { glyph, searchEmoji, shownEmoji } from "./emoji.js";
+import { filesOfPost } from "./files.js";
 import { mrkdwn, unescape } from "./mrkdwn.js";
 import { openMenu, openPicker } from "./popup.js";
 import { authorOf, changed, me, nameOf, store, ui } from "./store.js";
@@ -74,6 +75,7 @@ function body(message, channel) {
   if (message.subtype === "tombstone") return h("p", { class: "quiet" }, "This message was deleted.");
   const scene = sceneOf(channel, message.ts);
   const words = message.blocks?.length ? blocks(message.blocks, scene) : h("div", { class: "words" }, mrkdwn(message.text || ""));
+  if (message.files?.length) return [message.blocks?.length || message.text ? words : null, filesOfPost(message.files)];
   return [words, message.attachments ? attachments(message.attachments, scene) : null];
 }
 
