@@ -100,6 +100,22 @@ class Relay(ContactAction, frozen=True, kw_only=True):
     """The message that it answers; what is known of that is looked up when the turn comes."""
 
 
+class Amend(ContactAction, frozen=True, kw_only=True):
+    """Say on the post of a contact's message what became of it; its old words stay. Result: `Posted`, or `Failed` where it
+    stands nowhere that is known, or its post cannot take it.
+    """
+
+    line = Line.THREAD
+    repeat = Repeat.SAFE
+    message: MessageId
+    """That of the change itself."""
+    about: Reference
+    author: str
+    content: Content | None
+    """What it says now; None: deleted."""
+    sent_at: datetime
+
+
 class PostNotice(ContactAction, frozen=True, kw_only=True):
     """A post of ours in the thread, for all staff: something failed, was moved, needs a hand. Result: `Posted`."""
 
@@ -305,6 +321,7 @@ class ShowMode(Action, frozen=True, kw_only=True):
 AnyAction = (
     OpenThread
     | Relay
+    | Amend
     | PostNotice
     | Send
     | MarkRead

@@ -70,6 +70,17 @@ class MessageReceived(ContactEvent, frozen=True, kw_only=True):
     """To or from a contact that was joined into another: whether it is known there; see `routing.joins.asks`."""
 
 
+class ContactAmended(ContactEvent, frozen=True, kw_only=True):
+    """The contact edited a message of theirs, or deleted it for everybody."""
+
+    inbox: InboxId
+    about: Reference
+    content: Content | None
+    """What it says now; None: deleted."""
+    sent_at: datetime
+    """The platform's time."""
+
+
 class ContactReacted(ContactEvent, frozen=True, kw_only=True):
     """The contact put an emoji on a message, in place of any other of theirs, or took it off."""
 
@@ -378,6 +389,7 @@ class DeskDone(Event, frozen=True, kw_only=True):
 
 ContactLaneEvent = (
     MessageReceived
+    | ContactAmended
     | ContactReacted
     | ContactChanged
     | ContactsJoined

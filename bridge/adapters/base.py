@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
+from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
 from bridge.content import Attachment
 from bridge.events import AnyEvent
 from bridge.media.spool import Spooled
@@ -150,6 +150,11 @@ class Desk(Protocol):
 
     async def show_receipt(self, post: Post, receipt: Receipt) -> None:
         """Show a fate on a staff post. Repeatable; success when it is there already."""
+
+    async def amend(self, post: Post, thread: Place | None, amend: Amend, was: str) -> bool:
+        """Say on a post of ours that shows a contact's message what became of that, beside what stands there; `was` are
+        its old words. Repeatable. False: the post cannot take it.
+        """
 
     async def react(self, post: Post, emoji: str, *, on: bool) -> bool:
         """Put a contact's emoji on a post, or take it off; repeatable. False: it cannot stand there, because the desk has

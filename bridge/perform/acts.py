@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from bridge.actions import (
     Alert,
+    Amend,
     Answer,
     AnyAction,
     DirectMessage,
@@ -67,6 +68,8 @@ class Acts:
                 await self._files.show(run, work, action, file)
             case Relay() as action:
                 await self._thread.relay(run, work, action)
+            case Amend() as action:
+                await self._thread.amend(run, work, action)
             case PostNotice() as action:
                 await self._thread.notice(run, work, action)
             case Send() as action:

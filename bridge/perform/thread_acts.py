@@ -9,7 +9,7 @@ from typing import TypeVar
 import structlog
 from msgspec.structs import replace
 
-from bridge.actions import AnyAction, ContactAction, OpenThread, PostNotice, Relay
+from bridge.actions import Amend, AnyAction, ContactAction, OpenThread, PostNotice, Relay
 from bridge.adapters.base import NOT_KNOWN, Desk, Marker, Quoted
 from bridge.content import Attachment
 from bridge.errors import Failure, FailureKind, FenceLostError
@@ -155,6 +155,34 @@ class ThreadActs:
         _ = performer.spawn(
             take_back(performer.store, desk, run.key.lane, run.key.unit, messages, post, every_s=every_s)
         )
+
+    async def amend(self, run: LineRun, work: Work, action: Amend) -> None:
+        """Say on a post what became of the contact's message that it shows."""
+        contact = await self._tools.state(run)
+        found = await self._tools.performer.recall.find(contact, action.about)
+        post = found.posts[-1] if found is not None and found.posts else None
+        desk = self._tools.performer.desks.get(post.desk) if post is not None else None
+        was = found.words if found is not None else ""
+        nowhere = Failure(kind=FailureKind.NEVER, code="not_amended", words=was)
+        if found is None or post is None or desk is None:
+            await self._tools.failed(run, work, nowhere)
+            return
+        shown_in = contact.conversation(found.conversation)
+        thread = shown_in.thread if shown_in is not None else None
+        try:
+            taken = await self._tools.call(run, lambda: desk.amend(post, thread, action, was))
+        except Refused as refused:
+            if refused.failure.kind in {FailureKind.GONE, FailureKind.NEVER}:
+                await self._tools.failed(run, work, nowhere)
+            else:
+                spot = Place(desk=post.desk, channel=post.channel)
+                await self.refused(run, work, desk, spot, refused.failure)
+            return
+        if taken:
+            await self._tools.report(run, work, Posted(**self._tools.base(work), post=post))
+        else:
+            await self._tools.failed(run, work, nowhere)
+        self._tools.metrics.send(desk.name, "amend", "ok" if taken else "told")
 
     async def notice(self, run: LineRun, work: Work, action: PostNotice) -> None:
         """Post something of ours."""

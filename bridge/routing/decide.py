@@ -9,6 +9,7 @@ from bridge.events import (
     ButtonPressed,
     CardReacted,
     CommandGiven,
+    ContactAmended,
     ContactArchived,
     ContactChanged,
     ContactFetched,
@@ -40,6 +41,7 @@ from bridge.events import (
 )
 from bridge.model import Contact, MessageId, lane_of, message_id
 from bridge.routing import (
+    amends,
     buttons,
     choices,
     consequences,
@@ -92,6 +94,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
     match event:
         case MessageReceived():
             inbound.received(turn, event)
+        case ContactAmended():
+            amends.amended(turn, event)
         case ContactReacted():
             reactions.reacted(turn, event)
         case ContactChanged():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from bridge.actions import (
+    Amend,
     Answer,
     AnyAction,
     Emit,
@@ -32,7 +33,7 @@ from bridge.events import (
 )
 from bridge.journal import DeliveryNoted, PartFate, PostNoted, ThreadNoted
 from bridge.model import Fate, MessageRecord
-from bridge.routing import forgetting, lifecycle, outbound, reactions, texts
+from bridge.routing import amends, forgetting, lifecycle, outbound, reactions, texts
 from bridge.routing.turn import Turn
 
 FATES = {
@@ -64,7 +65,7 @@ def posted(turn: Turn, event: Posted) -> None:
     """Something stands on the desk; a contact's message is found by its post from now on."""
     turn.end(event.action)
     action = turn.context.action
-    if not isinstance(action, Relay | PostNotice) or event.post is None:
+    if not isinstance(action, Relay | PostNotice | Amend) or event.post is None:
         return
     message = action.message
     stamp = turn.stamp(action.inbox, action.conversation)
@@ -188,6 +189,8 @@ def failed(turn: Turn, event: Failed) -> None:
             _post_failed(turn, action, event)
         case UpdateCard():
             _card_failed(turn, action, event.failure)
+        case Amend():
+            amends.not_amended(turn, action, event)
         case ShowReaction():
             reactions.not_shown(turn, action, event)
         case Answer():

@@ -109,6 +109,14 @@ def changed(contact: Contact, what: str) -> Document:
     return say("*{name}*: {what}", name=contact_name(contact), what=what or "the number or id changed")
 
 
+def amended(author: str, now: Document | None, before: str = "") -> Document:
+    """The contact edited (`now`) or deleted a message that said `before`, as far as that is known."""
+    which = f"“{excerpt((Text(before),))}”" if before else "an earlier message"
+    if now is None:
+        return say("{author} deleted {which}.", author=author, which=which)
+    return compact((*say("{author} edited {which}. It reads now:\n", author=author, which=which), *now))
+
+
 def reacted(contact: Contact, emoji: str, words: str = "") -> Document:
     """A reaction that cannot be shown on its message: `words` are those of the message, where they are known."""
     name = contact_name(contact)

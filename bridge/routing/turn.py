@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from bridge import events
 from bridge.actions import (
     Alert,
+    Amend,
     Answer,
     AnyAction,
     DirectMessage,
@@ -301,6 +302,21 @@ class Turn:
             message=message,
             author=author,
             content=content,
+        )
+
+    def amend(
+        self, conversation: Conversation, message: MessageId, author: str, event: events.ContactAmended
+    ) -> None:
+        """Say on the post of a contact's message what became of it."""
+        self.add(
+            Amend(
+                **self._head(conversation),
+                message=message,
+                about=event.about,
+                author=author,
+                content=event.content,
+                sent_at=event.sent_at,
+            )
         )
 
     def notice(

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge import actions, events
-from bridge.actions import Emit, PostNotice, Relay, Send
+from bridge.actions import Amend, Emit, PostNotice, Relay, Send
 from bridge.events import MessageReceived
 from bridge.instants import micros
 from bridge.ledger import Undecided, UnderWay
@@ -37,7 +37,7 @@ async def look(redis: Redis, lanes: Sequence[LaneId]) -> UnderWay:
     for lane in lanes:
         async for action in _pending(redis, lane):
             match action:
-                case Relay(message=message) | PostNotice(message=str(message)):
+                case Relay(message=message) | Amend(message=message) | PostNotice(message=str(message)):
                     showing.add(MessageId(message))
                 case Send(message=message):
                     sending.add(message)

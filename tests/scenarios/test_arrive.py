@@ -359,6 +359,32 @@ async def test_a_reaction_stands_on_our_message_and_leaves_with_the_customer(sho
     await talk.thread_shows("reacted with 👀 to “Red or blue?”")
 
 
+async def test_what_a_customer_edits_or_deletes_is_marked_and_stays_readable(shop: Shop) -> None:
+    """On the post itself, for numbers that WhatsApp tells of it; nothing new is posted."""
+    talk = await shop.talk()
+    wrote = await talk.customer.writes("My order is 4471")
+    post = await talk.thread_shows("My order is 4471")
+    await talk.customer.edits(wrote.id, "My order is *4417*")
+    await talk.thread_shows("Edited by the customer: My order is 4471")
+    await talk.customer.deletes(wrote.id)
+    marked = await talk.thread_shows("Deleted by the customer")
+    assert marked.ts == post.ts
+    assert marked.username == talk.customer.name
+    for words in ("My order is 4471", "4417", "Edited by", "Deleted by"):
+        assert words in shown(marked)
+    await talk.customer_writes("The end")
+    assert len(talk.thread) == 3
+
+
+async def test_a_number_that_does_not_hear_of_edits_says_that_something_came(shop: Shop) -> None:
+    """WhatsApp passes the words of an edit on to coexistence numbers alone."""
+    talk = await shop.talk(inbox="sales")
+    wrote = await talk.customer.writes("My order is 4471", number_id=SALES_NUMBER)
+    await talk.thread_shows("My order is 4471")
+    await talk.customer.edits(wrote.id, "My order is 4417")
+    await talk.thread_shows("cannot be shown here (edit)")
+
+
 async def test_thirty_customers_at_once_all_get_a_thread(shop: Shop) -> None:
     """Several shards at work: everybody's words stand in a thread of their own."""
     people = [shop.newcomer("Guest") for _ in range(30)]

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay, Send
+from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
 from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Fitted, Marker, Quoted
 from bridge.content import Attachment, described
 from bridge.errors import Failure, FailureKind, PlatformError
@@ -232,6 +232,9 @@ class FakeDesk(Platform):
 
     async def update_card(self, card: Post, view: CardView) -> None:
         await self._act("update_card", card.id, lambda: self.cards.setdefault(card.id, []).append(view))
+
+    async def amend(self, post: Post, thread: Place | None, amend: Amend, was: str) -> bool:
+        return await self._act("amend", was, lambda: True)
 
     async def react(self, post: Post, emoji: str, *, on: bool) -> bool:
         return await self._act("react", emoji, lambda: on or bool(post))

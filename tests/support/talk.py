@@ -335,6 +335,7 @@ async def open_shop(
 
 def wide(config: SandboxConfig) -> None:
     """Give the sandbox a number and a channel for every one of `INBOXES`."""
+    config.whatsapp.numbers[0].coexistence = True
     people = ["ben", "carla", "dana", "gil"]
     for at, (name, number) in enumerate(list(INBOXES.items())[2:], 2):
         config.slack.channels.append(ChannelConfig(f"C0{name.upper()}1", name, private=True, members=people))

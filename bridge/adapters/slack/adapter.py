@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from bridge.actions import Alert, Answer, DirectMessage, PostNotice, Relay
+from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay
 from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Marker, Quoted
 from bridge.adapters.http import HttpClient
 from bridge.adapters.slack import errors, panel, posts
@@ -251,6 +251,23 @@ class SlackDesk:
         except PlatformError as error:
             if error.failure.code not in _HARMLESS_REACTIONS:
                 raise
+
+    async def amend(self, post: Post, thread: Place | None, amend: Amend, was: str) -> bool:
+        """The post as Slack has it, with more blocks: whoever made it may have shown several messages in it."""
+        here = thread.thread if thread is not None and thread.channel == post.channel else None
+        args = {"channel": post.channel, "ts": here or post.id, "oldest": post.id, "latest": post.id}
+        answer = await self.caller.call("conversations.replies", args | {"inclusive": True, "limit": 2})
+        found = next((one for one in answer.get("messages") or [] if one.get("ts") == post.id), None)
+        identity = await self.identity()
+        if found is None or not identity.wrote(found):
+            return False
+        blocks = posts.amended_blocks(found.get("blocks") or [], amend, was)
+        if blocks is None:
+            return False
+        text = panel.cut(str(found.get("text") or "…"), panel.TEXT_LIMIT)
+        new = {"text": text, "blocks": blocks, "parse": "none", "link_names": False}
+        await self.caller.call("chat.update", {"channel": post.channel, "ts": post.id, **new})
+        return True
 
     async def react(self, post: Post, emoji: str, *, on: bool) -> bool:
         """As the bot's own reaction: a bot cannot react for somebody else. Receipts are reactions of the bot, too, so their

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bridge.actions import Relay
+from bridge.actions import Amend, Relay
 from bridge.adapters.base import NOT_KNOWN, Marker, Quoted
 from bridge.adapters.slack.contents import content_blocks, has_picture, mark_elements, referral_blocks
 from bridge.adapters.slack.format import MAX_POST, escape, fallback, sections, to_slack_text
@@ -83,6 +83,21 @@ def hints(relay: Relay, quoted: Quoted) -> list[Block]:
         if quoted.url:
             found.append(mrkdwn(link(quoted.url, "Show it"), CONTEXT_LIMIT))
     return found
+
+
+def amended_blocks(old: Sequence[Block], amend: Amend, was: str) -> list[Block] | None:
+    """The blocks of a post that shows a contact's message, with what became of that below them. The same again where it
+    says so already; None where there is no room.
+    """
+    name = f"tl_amend_{short(amend.id)}"[:255]
+    if any(block.get("block_id") == name for block in old):
+        return list(old)
+    words = cut(one_line(was), _QUOTE_SHOWN)
+    what = "Deleted by the customer" if amend.content is None else "Edited by the customer"
+    which = plain(f"{what}: {words}" if words else what, CONTEXT_LIMIT)
+    below = context(which, mrkdwn(instant(amend.sent_at), CONTEXT_LIMIT), block_id=name)
+    new = [*old, below, *(content_blocks(amend.content) if amend.content is not None else ())]
+    return new if old and len(new) <= _MOST_BLOCKS else None
 
 
 def relay_text(relays: Sequence[Relay]) -> str:

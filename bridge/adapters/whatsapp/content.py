@@ -121,15 +121,23 @@ def _unreadable(message: Message) -> tuple[str, str]:
     if kind in _NAMELESS:
         kind = (message.unsupported.type if message.unsupported else None) or ""
         kind = "unsupported" if kind in _NAMELESS else kind
-    return _words(kind, _NAME_LIMIT), _edited(message)
+    return _words(kind, _NAME_LIMIT), ""
 
 
-def _edited(message: Message) -> str:
-    if not message.edit or not message.edit.message:
-        return ""
-    new = message.edit.message
+def amended_of(message: Message) -> tuple[Reference, Content | None] | None:
+    """The message that an `edit` or `revoke` is about, and what it says now (None: deleted). None where that is not said.
+
+    WhatsApp tells of new words only: of a text, or a caption.
+    """
+    if message.type == "revoke":
+        about = reference(message.revoke.original_message_id) if message.revoke else None
+        return (about, None) if about is not None else None
+    about = reference(message.edit.original_message_id) if message.edit else None
+    new = message.edit.message if message.edit else None
+    if about is None or new is None:
+        return None
     media = new.image or new.video or new.document
-    return _words(new.text.body if new.text else media.caption if media else None)
+    return about, Words(from_whatsapp(_words(new.text.body if new.text else media.caption if media else "")))
 
 
 def is_known(kind: str) -> bool:

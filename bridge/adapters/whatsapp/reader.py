@@ -19,7 +19,7 @@ from bridge.adapters.whatsapp.ids import (
 )
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.whose import Draft
-from bridge.events import ContactChanged, ContactReacted, DeliveryChanged, MessageReceived
+from bridge.events import ContactAmended, ContactChanged, ContactReacted, DeliveryChanged, MessageReceived
 from bridge.model import EventId, digest
 
 
@@ -151,7 +151,30 @@ class Reader:
             return self._change
         if message.type == "reaction":
             return self._reaction
+        if content.amended_of(message) is not None:
+            return self._amended
         return self._message
+
+    def _amended(
+        self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime
+    ) -> Draft | None:
+        """Only numbers that the phone app uses, too, hear of it (coexistence). It makes no contact."""
+        found = content.amended_of(message)
+        aliases = senders.sender_of(message, party).aliases(number.portfolio)
+        if found is None or not aliases:
+            self._odd(Oddity.NO_SENDER, message.type)
+            return None
+        about, said = found
+        make = partial(
+            ContactAmended,
+            id=message_event(message.id),
+            at=now,
+            inbox=number.inbox,
+            about=about,
+            content=said,
+            sent_at=content.instant(message.timestamp, now),
+        )
+        return Draft(make, message.id, aliases, None, partial(self._odd, Oddity.UNUSED_TYPE, message.type))
 
     def _reaction(
         self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime

@@ -255,6 +255,12 @@ class Edit(Wire, frozen=True):
     message: Edited | None = None
 
 
+class Revoke(Wire, frozen=True):
+    """`messages[].revoke`."""
+
+    original_message_id: str | None = None
+
+
 class Problem(Wire, frozen=True):
     """One of any `errors[]`. `error_data` is an object or a string."""
 
@@ -289,6 +295,7 @@ class Message(Wire, frozen=True):
     system: System | None = None
     reaction: Reaction | None = None
     edit: Edit | None = None
+    revoke: Revoke | None = None
 
 
 class Status(Wire, frozen=True):

@@ -19,6 +19,8 @@ class NumberConfig:
     country_code: str = "1"
     quality_rating: Literal["GREEN", "YELLOW", "RED", "UNKNOWN"] = "GREEN"
     allowed_recipients: list[str] | None = None
+    coexistence: bool = False
+    """It is used in the phone app, too: only then webhooks tell of what customers edit and delete."""
 
 
 @dataclass

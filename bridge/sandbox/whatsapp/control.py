@@ -12,6 +12,8 @@ POST /control/whatsapp/customers/ID/attach    the body is the file, its `Content
                                                kind?, filename?, caption?, flag? (voice, animated: 1), reply_to?,
                                                number_id?
 GET  /control/whatsapp/media/ID                the bytes of a file
+POST /control/whatsapp/customers/ID/edit      {message_id, text}
+POST /control/whatsapp/customers/ID/delete    {message_id}
 POST /control/whatsapp/customers/ID/react     {message_id, emoji?, number_id?}; without emoji: taken back
 POST /control/whatsapp/customers/ID/read      {number_id?}; open: the same and stays open
 POST /control/whatsapp/customers/ID/leave     {}; offline, online: the phone
@@ -54,6 +56,8 @@ class WhatsAppControl:
         verbs: Mapping[str, Verb] = {
             "messages": _messages,
             "call": _call,
+            "edit": _edit,
+            "delete": _delete,
             "attach": _attach,
             "react": _react,
             "read": _read,
@@ -199,6 +203,19 @@ async def _attach(customer: Customer, request: web.Request) -> dict[str, Any]:
         number_id=query.get("number_id") or None,
     )
     return {"message": message.shown()}
+
+
+async def _edit(customer: Customer, request: web.Request) -> dict[str, Any]:
+    body = await read_object(request, "message_id", "text")
+    message_id, text = (take(body, name, str, required=True) for name in ("message_id", "text"))
+    message = await customer.edits(message_id, text)
+    return {"message": message.shown()}
+
+
+async def _delete(customer: Customer, request: web.Request) -> dict[str, Any]:
+    body = await read_object(request, "message_id")
+    await customer.deletes(take(body, "message_id", str, required=True))
+    return {}
 
 
 async def _react(customer: Customer, request: web.Request) -> dict[str, Any]:

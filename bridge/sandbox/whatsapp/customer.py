@@ -19,7 +19,7 @@ ANSWER_PATIENCE_S = 2.0
 
 SHOWN_PER_CHAT = 200
 
-NOT_OPENING = frozenset({"reaction", "system"})
+NOT_OPENING = frozenset({"edit", "reaction", "revoke", "system"})
 """Types that do not open or renew the service window (for reactions Meta does not say; taken as no)."""
 
 
@@ -164,6 +164,42 @@ class Customer:
         }
         content = {key: value for key, value in content.items() if value is not None}
         return await self.sends(kind, content, reply_to=reply_to, number_id=number.id)
+
+    async def edits(self, message_id: str, text: str) -> Message:
+        """Change the words of an own text within 15 minutes. A number without coexistence hears only that something came.
+
+        Raises `ValueError` where the app would not let them.
+        """
+        old = self._own(message_id, 900.0)
+        if old.type != "text" or not 1 <= len(text) <= 4_096:
+            raise ValueError("only texts can be edited here, to 1 to 4096 characters")
+        if not self._world.numbers[old.number_id].config.coexistence:
+            return await self.sends(
+                "unsupported", None, number_id=old.number_id, extra={"unsupported": {"type": "edit"}}
+            )
+        new = {"type": "text", "text": {"body": text}}
+        old.content = {"body": text}
+        return await self.sends(
+            "edit", {"original_message_id": old.id, "message": new}, number_id=old.number_id
+        )
+
+    async def deletes(self, message_id: str) -> None:
+        """Take an own message back within two days. A number without coexistence does not hear of it.
+
+        Raises `ValueError` where the app would not let them.
+        """
+        old = self._own(message_id, 172_800.0)
+        old.content = {}
+        if self._world.numbers[old.number_id].config.coexistence:
+            await self.sends("revoke", {"original_message_id": old.id}, number_id=old.number_id)
+
+    def _own(self, message_id: str, within_s: float) -> Message:
+        old = self._world.message(message_id)
+        if old is None or old.from_business or old.customer != self.id:
+            raise ValueError(f"{message_id} is no message of {self.id}")
+        if self._world.clock.now() - old.at > within_s:
+            raise ValueError(f"{message_id} is older than the app allows")
+        return old
 
     async def reacts(self, message_id: str, emoji: str | None, number_id: str | None = None) -> Message:
         """React to a message; None takes the reaction back (the `emoji` key is then absent)."""

@@ -15,7 +15,14 @@ from bridge.adapters.whatsapp.arrive import signature
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.content import NO_MARKS, Forwarded, described, kind_of
 from bridge.errors import FailureKind
-from bridge.events import ContactChanged, ContactReacted, ContactsJoined, DeliveryChanged, MessageReceived
+from bridge.events import (
+    ContactAmended,
+    ContactChanged,
+    ContactReacted,
+    ContactsJoined,
+    DeliveryChanged,
+    MessageReceived,
+)
 from bridge.markup import plain
 from bridge.model import ContactId, InboxId, MessageId, contact_id, lane_of
 from tests.adapters.whatsapp.support import (
@@ -57,15 +64,6 @@ RECEIVED = {
     ],
     "document.json": [("document", "Document: fatura março nº 12.pdf\nSegue a fatura")],
     "document_hostile_filename.json": [("document", "Document: ../../etc/passwd\u202efdp.exe")],
-    "edit_text.json": [
-        (
-            "edit",
-            (
-                "sent something that cannot be shown here (edit). It came with the text:\n"
-                "Hi! My parcel still hasn’t arrived, order #4417 (typo fixed)"
-            ),
-        )
-    ],
     "group_text.json": [("text", "hello group")],
     "image.json": [("image", "Picture\nBox was like this")],
     "image_no_caption_no_url.json": [("image", "Picture")],
@@ -88,7 +86,6 @@ RECEIVED = {
             "Order\n2 × sku-blue-07 at 19.90 EUR\n1 × sku-red-01 at 5.00 EUR\nTotal: 44.80 EUR\nplease gift-wrap",
         )
     ],
-    "revoke.json": [("revoke", "sent something that cannot be shown here (revoke)")],
     "sticker_animated.json": [("sticker", "Sticker")],
     "sticker_static.json": [("sticker", "Sticker")],
     "text.json": [("text", "Hi! My parcel still hasn’t arrived 📦 order #4471")],
@@ -156,6 +153,25 @@ async def test_a_reaction_says_what_it_is_about(name: str, emoji: str) -> None:
         assert isinstance(event, ContactReacted)
         assert event.about.platform_id.startswith("wamid.")
         assert event.emoji == emoji
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("edit_text.json", "Hi! My parcel still hasn’t arrived, order #4417 (typo fixed)"),
+        ("revoke.json", None),
+    ],
+)
+async def test_an_edit_and_a_deletion_say_what_they_are_about(name: str, words: str | None) -> None:
+    """Of somebody we know; the message is named as its own event would be."""
+    async with Hook() as hook:
+        await hook.post(fixture("text.json"))
+        first = hook.inlet.events[0]
+        await hook.post(fixture(name))
+        event = hook.inlet.events[-1]
+        assert isinstance(event, ContactAmended)
+        assert event.about.cause == first.id
+        assert (plain(described(event.content)) if event.content is not None else None) == words
 
 
 async def test_a_reaction_makes_no_contact() -> None:
