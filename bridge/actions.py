@@ -114,6 +114,8 @@ class Amend(ContactAction, frozen=True, kw_only=True):
     content: Content | None
     """What it says now; None: deleted."""
     sent_at: datetime
+    ours: bool = False
+    """Not the contact did, but a colleague."""
 
 
 class PostNotice(ContactAction, frozen=True, kw_only=True):

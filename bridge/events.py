@@ -79,6 +79,18 @@ class ContactAmended(ContactEvent, frozen=True, kw_only=True):
     """What it says now; None: deleted."""
     sent_at: datetime
     """The platform's time."""
+    ours: bool = False
+    """A colleague did, in the platform's own app, to a message that was written there."""
+
+
+class AnsweredElsewhere(ContactEvent, frozen=True, kw_only=True):
+    """A colleague wrote to the contact without us, in the platform's own app."""
+
+    inbox: InboxId
+    platform_id: str
+    content: Content
+    sent_at: datetime
+    """The platform's time."""
 
 
 class ContactReacted(ContactEvent, frozen=True, kw_only=True):
@@ -390,6 +402,7 @@ class DeskDone(Event, frozen=True, kw_only=True):
 ContactLaneEvent = (
     MessageReceived
     | ContactAmended
+    | AnsweredElsewhere
     | ContactReacted
     | ContactChanged
     | ContactsJoined

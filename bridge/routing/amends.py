@@ -22,16 +22,18 @@ def amended(turn: Turn, event: ContactAmended) -> None:
         turn.ignore("no conversation")
         return
     message = message_id(turn.lane, event.id)
-    author = texts.contact_name(turn.contact)
+    author = texts.PHONE.capitalize() if event.ours else texts.contact_name(turn.contact)
+    direction = Direction.OUTBOUND if event.ours else Direction.INBOUND
     turn.amend(conversation, message, author, event)
     said = texts.amended(author, described(event.content) if event.content is not None else None)
-    turn.remember(conversation.id, Direction.INBOUND, author, texts.excerpt(said, RECENT_LIMIT), message)
+    turn.remember(conversation.id, direction, author, texts.excerpt(said, RECENT_LIMIT), message)
     turn.fact(
         MessageNoted(
             **turn.stamp(conversation.inbox, conversation.id),
             message=message,
-            direction=Direction.INBOUND,
+            direction=direction,
             body=said,
+            internal=event.ours,
             kind=DELETED if event.content is None else EDITED,
             sent_at=event.sent_at,
             content=None if isinstance(event.content, Words) else event.content,

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from bridge.actions import AnyAction, PostNotice, Relay, Send
 from bridge.events import (
+    AnsweredElsewhere,
     ButtonPressed,
     CardReacted,
     CommandGiven,
@@ -45,6 +46,7 @@ from bridge.routing import (
     buttons,
     choices,
     consequences,
+    elsewhere,
     forgetting,
     inbound,
     joins,
@@ -61,12 +63,14 @@ from bridge.routing.turn import Turn
 __all__ = ["decide", "decide_desk", "needs"]
 
 
-def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:
+def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:  # noqa: PLR0911 - one case per kind
     """The message records that deciding on `event` takes. For a `Result`, `action` is what it answers."""
     match event:
         case DeliveryChanged():
             messages = (event.message,) if event.message else ()
             return Needs(messages=messages, platform_ids=(event.platform_id,))
+        case AnsweredElsewhere():
+            return Needs(platform_ids=(event.platform_id,))
         case StaffEdited() | StaffDeleted():
             return Needs(messages=(message_id(lane_of(event.contact), event.cause),))
         case ButtonPressed(token=str(token)) if event.button in buttons.DELIVERY | {buttons.FETCH}:
@@ -96,6 +100,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             inbound.received(turn, event)
         case ContactAmended():
             amends.amended(turn, event)
+        case AnsweredElsewhere():
+            elsewhere.answered(turn, event)
         case ContactReacted():
             reactions.reacted(turn, event)
         case ContactChanged():

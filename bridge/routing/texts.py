@@ -109,6 +109,15 @@ def changed(contact: Contact, what: str) -> Document:
     return say("*{name}*: {what}", name=contact_name(contact), what=what or "the number or id changed")
 
 
+PHONE = "a colleague, on the phone"
+"""Whose words they are that were written in the platform's app: it does not say."""
+
+
+def via_phone(body: Document) -> Document:
+    """What a colleague wrote to the contact in the platform's own app."""
+    return compact((*say("*Via phone*, to the contact: "), *body))
+
+
 def amended(author: str, now: Document | None, before: str = "") -> Document:
     """The contact edited (`now`) or deleted a message that said `before`, as far as that is known."""
     which = f"“{excerpt((Text(before),))}”" if before else "an earlier message"

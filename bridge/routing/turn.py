@@ -316,6 +316,7 @@ class Turn:
                 author=author,
                 content=event.content,
                 sent_at=event.sent_at,
+                ours=event.ours,
             )
         )
 
@@ -325,8 +326,9 @@ class Turn:
         body: Document,
         buttons: tuple[Button, ...] = (),
         mention: DeskUser | None = None,
+        message: MessageId | None = None,
     ) -> None:
-        """A post of ours in the thread; a thread is asked for when there is none."""
+        """A post of ours in the thread; a thread is asked for when there is none. `message`: what it shows."""
         self.ensure_thread(self.fresh(conversation))
         self.add(
             PostNotice(
@@ -334,6 +336,7 @@ class Turn:
                 body=body,
                 buttons=buttons,
                 mention=mention,
+                message=message,
             )
         )
 

@@ -385,6 +385,21 @@ async def test_a_number_that_does_not_hear_of_edits_says_that_something_came(sho
     await talk.thread_shows("cannot be shown here (edit)")
 
 
+async def test_what_a_colleague_types_on_the_phone_is_in_the_thread_and_never_sent(shop: Shop) -> None:
+    """It answers the customer, who can quote and react to it like to anything of ours."""
+    talk = await shop.talk()
+    await talk.card_shows("Waiting since")
+    echo = await talk.customer.hears_from_app("It ships today")
+    post = await talk.thread_shows("It ships today")
+    assert "Via phone" in shown(post)
+    await talk.card_shows_not("Waiting since")
+    await talk.customer.reacts(echo.id, "👍")
+    await talk.receipt(post.ts, "+1")
+    await talk.customer.writes("Great", reply_to=echo.id)
+    assert "Answers: It ships today" in shown(await talk.thread_shows("Great"))
+    await talk.heard_nothing_but("It ships today")
+
+
 async def test_thirty_customers_at_once_all_get_a_thread(shop: Shop) -> None:
     """Several shards at work: everybody's words stand in a thread of their own."""
     people = [shop.newcomer("Guest") for _ in range(30)]

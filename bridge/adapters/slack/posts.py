@@ -93,7 +93,8 @@ def amended_blocks(old: Sequence[Block], amend: Amend, was: str) -> list[Block] 
     if any(block.get("block_id") == name for block in old):
         return list(old)
     words = cut(one_line(was), _QUOTE_SHOWN)
-    what = "Deleted by the customer" if amend.content is None else "Edited by the customer"
+    who = "on the phone" if amend.ours else "by the customer"
+    what = f"Deleted {who}" if amend.content is None else f"Edited {who}"
     which = plain(f"{what}: {words}" if words else what, CONTEXT_LIMIT)
     below = context(which, mrkdwn(instant(amend.sent_at), CONTEXT_LIMIT), block_id=name)
     new = [*old, below, *(content_blocks(amend.content) if amend.content is not None else ())]

@@ -19,7 +19,14 @@ from bridge.adapters.whatsapp.ids import (
 )
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.whose import Draft
-from bridge.events import ContactAmended, ContactChanged, ContactReacted, DeliveryChanged, MessageReceived
+from bridge.events import (
+    AnsweredElsewhere,
+    ContactAmended,
+    ContactChanged,
+    ContactReacted,
+    DeliveryChanged,
+    MessageReceived,
+)
 from bridge.model import EventId, digest
 
 
@@ -45,6 +52,8 @@ class Oddity(enum.StrEnum):
     UNKNOWN_STATUS = "unknown_status"
     UNMATCHED_STATUS = "unmatched_status"
     """A status of a message that was not sent by us, to somebody we do not know."""
+    UNMATCHED_ECHO = "unmatched_echo"
+    """Something that a colleague wrote in the phone app to somebody we do not know, or that says nothing."""
     REPORTED_ERROR = "reported_error"
     """An error that WhatsApp reports about the number and not about a message."""
 
@@ -70,7 +79,6 @@ _UNUSED_FIELDS = frozenset(
         "phone_number_quality_update",
         "security",
         "smb_app_state_sync",
-        "smb_message_echoes",
         "template_category_update",
         "user_preferences",
     }
@@ -134,6 +142,10 @@ class Reader:
                 draft = self._reader(message)(number, message, senders.party_of(message, value.contacts), now)
                 if draft:
                     yield draft
+        for echo in value.message_echoes:
+            seen = self._echo(number, echo, now)
+            if seen:
+                yield seen
         for call in value.calls:
             caller = wire.Message(id=call.id, sender=call.sender, from_user_id=call.from_user_id)
             called = self._call(number, call, senders.party_of(caller, value.contacts), now)
@@ -175,6 +187,28 @@ class Reader:
             sent_at=content.instant(message.timestamp, now),
         )
         return Draft(make, message.id, aliases, None, partial(self._odd, Oddity.UNUSED_TYPE, message.type))
+
+    def _echo(self, number: Number, echo: wire.Message, now: datetime) -> Draft | None:
+        """A colleague wrote in the phone app (coexistence): `to` is the customer. It makes no contact."""
+        if not is_message_id(echo.id):
+            self._odd(Oddity.MALFORMED, "message_echoes.id")
+            return None
+        aliases = Identity(user_id(echo.to_user_id), phone_digits(echo.to)).aliases(number.portfolio)
+        unmatched = partial(self._odd, Oddity.UNMATCHED_ECHO, echo.type)
+        if not aliases or echo.type == "reaction":
+            unmatched()
+            return None
+        sent_at = content.instant(echo.timestamp, now)
+        amended = content.amended_of(echo)
+        make: Callable[..., ContactAmended | AnsweredElsewhere]
+        if amended is not None:
+            about, said = amended
+            make = partial(ContactAmended, about=about, content=said, ours=True, sent_at=sent_at)
+        else:
+            said = content.content_of(echo)
+            make = partial(AnsweredElsewhere, platform_id=echo.id, content=said, sent_at=sent_at)
+        make = partial(make, id=message_event(echo.id), at=now, inbox=number.inbox)
+        return Draft(make, echo.id, aliases, None, unmatched)
 
     def _reaction(
         self, number: Number, message: wire.Message, party: wire.Party | None, now: datetime

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-READ = frozenset({"calls", "messages", "user_id_update"})
+READ = frozenset({"calls", "messages", "smb_message_echoes", "user_id_update"})
 """The fields of changes whose values are read."""
 OBJECT = "whatsapp_business_account"
 """The `object` of every body that concerns WhatsApp."""
@@ -275,6 +275,8 @@ class Message(Wire, frozen=True):
     sender: str | None = msgspec.field(name="from", default=None)
     from_user_id: str | None = None
     from_parent_user_id: str | None = None
+    to: str | None = None
+    to_user_id: str | None = None
     timestamp: str | int | float | None = None
     group_id: str | None = None
     context: Context | None = None
@@ -355,6 +357,7 @@ class Value(Wire, frozen=True):
     errors: list[Problem] = []
     user_id_update: list[UserIdUpdate] = []
     calls: list[WireCall] = []
+    message_echoes: list[Message] = []
 
 
 class Change(Wire, frozen=True):
@@ -477,18 +480,19 @@ class _Salvage:
             Value(
                 metadata=self._one(value.get("metadata"), Metadata, "metadata"),
                 contacts=self._items(value, "contacts", Party),
-                messages=self._messages(value),
+                messages=self._messages(value, "messages"),
                 statuses=self._items(value, "statuses", Status),
                 errors=self._items(value, "errors", Problem),
                 user_id_update=self._items(value, "user_id_update", UserIdUpdate),
                 calls=self._items(value, "calls", WireCall),
+                message_echoes=self._messages(value, "message_echoes"),
             ),
         )
 
-    def _messages(self, value: dict[str, Any]) -> list[Message]:
+    def _messages(self, value: dict[str, Any], key: str) -> list[Message]:
         found = []
-        for item in self._list(value, "messages"):
-            message = self._one(item, Message, "messages")
+        for item in self._list(value, key):
+            message = self._one(item, Message, key)
             if message is None:
                 message = _bare(item)
             if message:

@@ -12,6 +12,7 @@ POST /control/whatsapp/customers/ID/attach    the body is the file, its `Content
                                                kind?, filename?, caption?, flag? (voice, animated: 1), reply_to?,
                                                number_id?
 GET  /control/whatsapp/media/ID                the bytes of a file
+POST /control/whatsapp/customers/ID/hear      {text, number_id?}: a colleague writes in the business's phone app
 POST /control/whatsapp/customers/ID/edit      {message_id, text}
 POST /control/whatsapp/customers/ID/delete    {message_id}
 POST /control/whatsapp/customers/ID/react     {message_id, emoji?, number_id?}; without emoji: taken back
@@ -56,6 +57,7 @@ class WhatsAppControl:
         verbs: Mapping[str, Verb] = {
             "messages": _messages,
             "call": _call,
+            "hear": _hear,
             "edit": _edit,
             "delete": _delete,
             "attach": _attach,
@@ -202,6 +204,13 @@ async def _attach(customer: Customer, request: web.Request) -> dict[str, Any]:
         reply_to=query.get("reply_to") or None,
         number_id=query.get("number_id") or None,
     )
+    return {"message": message.shown()}
+
+
+async def _hear(customer: Customer, request: web.Request) -> dict[str, Any]:
+    body = await read_object(request, "text", "number_id")
+    text = take(body, "text", str, required=True)
+    message = await customer.hears_from_app(text, take(body, "number_id", str))
     return {"message": message.shown()}
 
 

@@ -165,6 +165,42 @@ class Customer:
         content = {key: value for key, value in content.items() if value is not None}
         return await self.sends(kind, content, reply_to=reply_to, number_id=number.id)
 
+    async def hears_from_app(self, text: str, number_id: str | None = None) -> Message:
+        """A colleague writes to this person in the business's phone app; `ValueError` where the number has none."""
+        number = self._number(number_id)
+        if not number.config.coexistence:
+            raise ValueError(f"{number.id} is used through the API alone (coexistence is off)")
+        message = Message(
+            id=new_message_id(self.wa_id, from_business=True),
+            number_id=number.id,
+            customer=self.id,
+            from_business=True,
+            type="text",
+            content={"body": text},
+            at=self._world.clock.now(),
+            status="sent",
+        )
+        self._world.keep(message)
+        self.chat(number.id).messages.append(message)
+        message.status = "delivered"
+        self.inbox.append(message)
+        self._world.feed.publish("whatsapp.received", message=message.shown())
+        item = wire.echo(
+            message.id,
+            "text",
+            message.content,
+            timestamp=message.at,
+            sender=number.digits,
+            wa_id=self.shown_wa_id,
+            user_id=self.shown_user_id,
+        )
+        contacts = (self.contact(with_username=True),)
+        update = wire.Update(number.config.waba_id, number.metadata, "message_echoes", item, contacts)
+        delivery = self._world.webhook.post(update)
+        if delivery is not None:
+            await delivery.tried_within(ANSWER_PATIENCE_S)
+        return message
+
     async def edits(self, message_id: str, text: str) -> Message:
         """Change the words of an own text within 15 minutes. A number without coexistence hears only that something came.
 

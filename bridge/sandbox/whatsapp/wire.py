@@ -13,9 +13,13 @@ class Update:
 
     waba_id: str
     metadata: dict[str, str]
-    kind: Literal["messages", "statuses", "calls"]
+    kind: Literal["messages", "statuses", "calls", "message_echoes"]
     item: dict[str, Any]
     contacts: tuple[dict[str, Any], ...] = ()
+
+
+_FIELDS = {"calls": "calls", "message_echoes": "smb_message_echoes"}
+"""The field of changes that bring these; `messages` for all others."""
 
 
 def envelope(updates: Sequence[Update]) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def envelope(updates: Sequence[Update]) -> dict[str, Any]:
         changes = entries[-1]["changes"]
         if last is None or not _same_change(last, update):
             value = {"messaging_product": "whatsapp", "metadata": update.metadata}
-            changes.append({"value": value, "field": "calls" if update.kind == "calls" else "messages"})
+            changes.append({"value": value, "field": _FIELDS.get(update.kind, "messages")})
         _add(changes[-1]["value"], update)
         last = update
     return {"object": "whatsapp_business_account", "entry": entries}
@@ -98,6 +102,22 @@ def call(  # one argument per field of the wire
     """An element of `calls` about a call of a customer (webhooks/reference/calls)."""
     item = {"id": call_id, "from": wa_id, "from_user_id": user_id, "to": to, "event": event}
     item |= {"timestamp": str(int(timestamp)), "direction": "USER_INITIATED"}
+    return {key: value for key, value in item.items() if value is not None}
+
+
+def echo(  # one argument per field of the wire
+    message_id: str,
+    kind: str,
+    content: object,
+    *,
+    timestamp: float,
+    sender: str,
+    wa_id: str | None,
+    user_id: str | None,
+) -> dict[str, Any]:
+    """An element of `message_echoes`: written in the business's phone app to a customer."""
+    item: dict[str, Any] = {"from": sender, "to": wa_id, "to_user_id": user_id, "id": message_id}
+    item |= {"timestamp": str(int(timestamp)), "type": kind, kind: content}
     return {key: value for key, value in item.items() if value is not None}
 
 

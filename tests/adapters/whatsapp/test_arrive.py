@@ -16,6 +16,7 @@ from bridge.adapters.whatsapp.numbers import Number
 from bridge.content import NO_MARKS, Forwarded, described, kind_of
 from bridge.errors import FailureKind
 from bridge.events import (
+    AnsweredElsewhere,
     ContactAmended,
     ContactChanged,
     ContactReacted,
@@ -113,7 +114,7 @@ COUNTED = {
     "value_errors.json": ["reported_error"],
     "interactive_without_body.json": ["reported_error"],
     "request_welcome.json": ["unused_type"],
-    "smb_echo_text.json": ["unused_field"],
+    "smb_echo_text.json": ["unmatched_echo"],
     "history_chunk.json": ["unused_field"],
     "batch_mixed.json": ["unused_field"],
     "user_actions.json": [],
@@ -172,6 +173,29 @@ async def test_an_edit_and_a_deletion_say_what_they_are_about(name: str, words: 
         assert isinstance(event, ContactAmended)
         assert event.about.cause == first.id
         assert (plain(described(event.content)) if event.content is not None else None) == words
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("smb_echo_text.json", "Answered from my phone: it ships today"),
+        ("smb_echo_image.json", "Picture\nlabel"),
+        ("smb_echo_edit.json", "It ships tomorrow"),
+        ("smb_echo_revoke.json", None),
+    ],
+)
+async def test_what_a_colleague_typed_on_the_phone_is_about_the_customer(
+    name: str, words: str | None
+) -> None:
+    """Whose message it was written to is known; it is never theirs."""
+    async with Hook() as hook:
+        await hook.post(fixture("text.json"))
+        await hook.post(fixture(name))
+        event = hook.inlet.events[-1]
+        assert isinstance(event, AnsweredElsewhere | ContactAmended)
+        assert event.contact == hook.inlet.placed[0].unit
+        assert (plain(described(event.content)) if event.content is not None else None) == words
+        assert not isinstance(event, ContactAmended) or event.ours
 
 
 async def test_a_reaction_makes_no_contact() -> None:
