@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from tests.support.playground import SUPPORT, Stage
 from tests.support.waiting import until
@@ -21,8 +21,8 @@ async def test_a_customer_attaches_files_and_sees_them(stage: Stage) -> None:
     await stage.at("chat-text").fill("The box")
     await stage.at("chat-files").set_input_files(
         [
-            {"name": "box.png", "mimeType": "image/png", "buffer": PIXEL},
-            {"name": "offer.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"},
+            FilePayload(name="box.png", mimeType="image/png", buffer=PIXEL),
+            FilePayload(name="offer.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4"),
         ]
     )
     await expect(stage.at("bubble-own")).to_have_count(2)
@@ -50,7 +50,7 @@ async def test_a_voice_message_and_an_animated_sticker(stage: Stage) -> None:
     await expect(stage.at("file-sound")).to_contain_text("Voice message")
     moving = b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\x02" + bytes(9)
     await stage.at("chat-files").set_input_files(
-        [{"name": "hi.webp", "mimeType": "image/webp", "buffer": moving}]
+        [FilePayload(name="hi.webp", mimeType="image/webp", buffer=moving)]
     )
     await until(lambda: len(stage.endpoint.messages()) == 2)
     voice, sticker = stage.endpoint.messages()

@@ -1,0 +1,124 @@
+"""A contact's file on its way through the performer: fetched and uploaded freely, shown at most once, in its turn."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.content import Attachment, MediaKind
+from bridge.errors import FailureKind
+from bridge.model import Fate, MessageRecord
+from bridge.perform.file_acts import FETCH_TRIES, SHOW_TRIES
+from bridge.store import keys
+from tests.perform.test_failures import talking
+from tests.support.platforms import NO_ANSWER, failure
+from tests.support.workers import Town, contact_of
+
+ANA = contact_of(1)
+FILE = Attachment(kind=MediaKind.DOCUMENT, media="the-bytes", mime="application/pdf", name="offer.pdf")
+
+
+async def sends_a_file(town: Town, then: str = "after it") -> MessageRecord:
+    """Ana sends a file and some words; the file's record once all is done."""
+    event = replace(town.received(ANA, ""), content=FILE)
+    await town.append(ANA, event, town.received(ANA, then))
+    await town.settled(30)
+    return await town.record(event)
+
+
+def said(town: Town) -> list[str]:
+    """What stands in the thread, cut short."""
+    return [one[:9] for one in town.desk.words()]
+
+
+async def test_a_file_is_fetched_uploaded_and_shown(town: Town) -> None:
+    """Once each; the record knows the post; what was said after it stands below it."""
+    await talking(town)
+    record = await sends_a_file(town)
+    assert said(town) == ["hello", "offer.pdf", "after it"]
+    assert [town.desk.count(one) for one in ("upload", "show_file")] == [1, 1]
+    assert town.channel.count("fetch") == 1
+    assert len(record.posts) == 1
+    assert town.desk.count("find") == 0, "files are not looked for by marker"
+
+
+@pytest.mark.parametrize("kind", ["fetch", "upload", "show_file"])
+@pytest.mark.parametrize("trouble", [FailureKind.RETRY, FailureKind.LIMITED])
+async def test_what_passes_is_waited_for(town: Town, kind: str, trouble: FailureKind) -> None:
+    """Refused twice, then done; shown once, in its turn."""
+    await talking(town)
+    platform = town.channel if kind == "fetch" else town.desk
+    platform.fault(kind, problem=failure(trouble), times=2)
+    await sends_a_file(town)
+    assert said(town) == ["hello", "offer.pdf", "after it"]
+    assert platform.count(kind) == 3
+    assert town.desk.count("upload") == (3 if kind == "upload" else 1), "what is uploaded is used again"
+
+
+async def test_waiting_for_the_contacts_platform_has_an_end(town: Town) -> None:
+    """Then the thread goes on with a word in its place."""
+    await talking(town)
+    town.channel.fault("fetch", problem=failure(FailureKind.RETRY), times=100)
+    record = await sends_a_file(town)
+    assert town.channel.count("fetch") == FETCH_TRIES
+    assert record.fate is Fate.FAILED
+    words = town.desk.words()
+    assert "could not be shown" in words[1]
+    assert words[2] == "after it"
+
+
+@pytest.mark.parametrize("trouble", [FailureKind.NEVER, FailureKind.STOP, FailureKind.WAIT])
+async def test_a_file_that_is_refused_for_good_is_not_tried_again(town: Town, trouble: FailureKind) -> None:
+    """Said at once."""
+    await talking(town)
+    town.channel.fault("fetch", problem=failure(trouble))
+    await sends_a_file(town)
+    assert town.channel.count("fetch") == 1
+    assert "could not be shown" in town.desk.words()[1]
+
+
+@pytest.mark.parametrize("effect", [True, False])
+async def test_a_post_of_unknown_outcome_is_looked_for(town: Town, effect: bool) -> None:
+    """Shown: found by what the desk calls the upload. Not shown: that upload goes, and another one is shown."""
+    await talking(town)
+    town.desk.fault("show_file", problem=NO_ANSWER, effect=effect)
+    await sends_a_file(town)
+    assert said(town) == ["hello", "offer.pdf", "after it"]
+    assert town.desk.count("upload") == (1 if effect else 2)
+    assert town.desk.count("drop_file") == (0 if effect else 1)
+
+
+async def test_nothing_else_happens_while_it_is_not_known(town: Town) -> None:
+    """A look-up that fails is made again; the file is not shown a second time meanwhile."""
+    await talking(town)
+    town.desk.fault("find_file", problem=failure(FailureKind.RETRY), times=2)
+    await sends_a_file(town)
+    assert town.desk.count("show_file") == 1
+    assert said(town) == ["hello", "offer.pdf", "after it"]
+
+
+async def test_a_desk_that_never_shows_it_is_given_up_on(town: Town) -> None:
+    """A few uploads, each taken away again, then words."""
+    await talking(town)
+    town.desk.fault("show_file", problem=NO_ANSWER, effect=False, times=100)
+    record = await sends_a_file(town)
+    assert town.desk.count("show_file") == town.desk.count("drop_file") == SHOW_TRIES
+    assert town.desk.uploads == {}
+    assert record.fate is Fate.FAILED
+    assert town.desk.words()[2] == "after it"
+
+
+async def test_a_crash_after_it_was_shown_shows_it_no_second_time(town: Town) -> None:
+    """The next worker finds it by what the mark says."""
+    worker = await talking(town)
+    stall = town.desk.fault("show_file", late=True)
+    event = replace(town.received(ANA, ""), content=FILE)
+    await town.append(ANA, event)
+    await stall.reached.wait()
+    await worker.crash()
+    await town.redis("DEL", keys.WORKERS, *(keys.hold(lane) for lane in town.lanes))
+    await town.worker("w2")
+    await town.settled(30)
+    assert said(town) == ["hello", "offer.pdf"]
+    assert town.desk.count("show_file") == 1
+    assert len((await town.record(event)).posts) == 1
