@@ -27,7 +27,7 @@ async def test_a_conversation_adds_up(own_shop: Shop, capsys: pytest.CaptureFixt
     talk = await own_shop.talk("Hello", assignee="ben")
     await talk.customer_writes("Is anybody there?")
     await talk.customer.sends("location", {"latitude": 41.4, "longitude": 2.2})
-    await talk.thread_shows("cannot be shown here yet")
+    await talk.thread_shows("Open the map")
     await talk.receipt(await talk.staff("ben", "note: a regular"), LOCK)
     await talk.receipt(await talk.staff("ben", "!tag vip"), LOCK)
     await talk.receipt(await talk.staff("ben", "We are."), DELIVERED)
