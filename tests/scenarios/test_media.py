@@ -378,5 +378,21 @@ async def test_a_reaction_and_a_search_find_the_message_of_a_file(shop: Shop) ->
     assert "document" in shown(answer)
 
 
+async def test_later_news_of_a_file_finds_its_post(shop: Shop) -> None:
+    """Deleted, quoted, reacted to: on the post that shows the file, which stays."""
+    talk = await shop.talk()
+    message = await talk.customer.attaches("image", JPEG, "image/jpeg", caption="The box")
+    await files_are_shown(talk, 1)
+    post = file_posts(talk)[0]
+    await talk.customer.writes("This one", reply_to=message.id)
+    answer = await talk.thread_shows("This one")
+    assert "The box" in shown(answer)
+    await talk.customer.reacts(message.id, "👍")
+    await talk.receipt(post.ts, "+1")
+    await talk.customer.deletes(message.id)
+    marked = await talk.thread_shows("Deleted by the customer")
+    assert (marked.ts, len(marked.files)) == (post.ts, 1)
+
+
 def _number(shop: Shop) -> str:
     return shop.sandbox.config.whatsapp.numbers[0].phone_number_id
