@@ -311,6 +311,18 @@ class FindThread(Action, frozen=True, kw_only=True):
     event: bytes
 
 
+class Announce(Action, frozen=True, kw_only=True):
+    """Tell the people with rights of these inboxes, each of their channels once. Seeing it twice after a crash does no
+    harm. Result: `DeskDone`.
+    """
+
+    line = Line.LANES
+    repeat = Repeat.SAFE
+    contact: None = None
+    inboxes: tuple[InboxId, ...]
+    body: Document
+
+
 class ShowMode(Action, frozen=True, kw_only=True):
     """Have the cards of an inbox's open conversations show its new speaking mode. Result: `DeskDone`."""
 
@@ -339,6 +351,7 @@ AnyAction = (
     | ForgetThreads
     | EraseTraces
     | FindThread
+    | Announce
     | ShowMode
 )
 

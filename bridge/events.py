@@ -113,6 +113,8 @@ class ContactChanged(ContactEvent, frozen=True, kw_only=True):
     address: str | None = None
     what: str = ""
     """In plain words, for the thread."""
+    alert: bool = False
+    """The people with rights have to know, too."""
 
 
 class ContactsJoined(ContactEvent, frozen=True, kw_only=True):
@@ -366,6 +368,15 @@ class ModeChosen(Event, frozen=True, kw_only=True):
     mode: str
 
 
+class AccountChanged(Event, frozen=True, kw_only=True):
+    """The contacts' platform says something about our account there that people have to know."""
+
+    inboxes: tuple[InboxId, ...]
+    """Those it concerns."""
+    body: Document
+    """In plain words."""
+
+
 class ConversationNoted(Event, frozen=True, kw_only=True):
     """A shard tells the desk lane what lists and loads have to know of a conversation."""
 
@@ -434,7 +445,9 @@ ContactLaneEvent = (
 )
 """Everything a shard decides on."""
 
-DeskLaneEvent = RosterRead | ModeChosen | ConversationNoted | StaffEventUnplaced | ThreadFound | DeskDone
+DeskLaneEvent = (
+    RosterRead | ModeChosen | AccountChanged | ConversationNoted | StaffEventUnplaced | ThreadFound | DeskDone
+)
 """Everything the desk lane decides on."""
 
 AnyEvent = ContactLaneEvent | DeskLaneEvent

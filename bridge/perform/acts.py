@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from bridge.actions import (
     Alert,
     Amend,
+    Announce,
     Answer,
     AnyAction,
     DirectMessage,
@@ -96,6 +97,8 @@ class Acts:
                 await self._lanes.erase_traces(run, work, action)
             case FindThread() as action:
                 await self._lanes.find_thread(run, work, action)
+            case Announce() as action:
+                await self._lanes.announce(run, work, action)
             case ShowMode() as action:
                 await self._lanes.show_mode(run, work, action)
             case _ as never:

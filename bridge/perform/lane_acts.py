@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import msgspec
 
 from bridge.actions import (
     Alert,
+    Announce,
     Answer,
     DirectMessage,
     Emit,
@@ -21,7 +23,7 @@ from bridge.actions import (
 from bridge.adapters.base import Desk, Marker
 from bridge.errors import FailureKind
 from bridge.events import ModeChanged, ThreadFound, pack
-from bridge.model import Contact, DeskState, EventId, OpenConversation, lane_of
+from bridge.model import Contact, ContactId, ConversationId, DeskState, EventId, OpenConversation, lane_of
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
 from bridge.store.base import Traces
@@ -35,7 +37,7 @@ PASSING = frozenset({FailureKind.RETRY, FailureKind.UNKNOWN, FailureKind.STOP})
 
 class LaneActs:
     """Carries out `Answer`, `ShowTrace`, `DirectMessage`, `Alert`, `Emit`, `MoveAliases`, `ForgetThreads`, `EraseTraces`,
-    `FindThread`, `ShowMode`.
+    `FindThread`, `Announce`, `ShowMode`.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -144,6 +146,37 @@ class LaneActs:
             inbox=ref.inbox if ref else None,
         )
         await self._tools.report(run, work, event)
+
+    async def announce(self, run: LineRun, work: Work, action: Announce) -> None:
+        """Tell the people with rights, once in each of their channels. After a few tries it is dropped, and counted."""
+        policies = self._tools.performer.policies().inboxes
+        known = [policies[one] for one in action.inboxes if one in policies]
+        channels = {(policy.desk, policy.admin_channel or policy.channel): policy.id for policy in known}
+        for (name, channel), inbox in channels.items():
+            desk = self._tools.performer.desks.get(name)
+            if desk is None:
+                continue
+            alert = Alert(
+                id=action.id,
+                seq=action.seq,
+                contact=ContactId(""),
+                inbox=inbox,
+                conversation=ConversationId(""),
+                body=action.body,
+            )
+            try:
+                await self._tools.call(run, functools.partial(_tell, desk, alert, channel))
+            except Refused as refused:
+                failure = refused.failure
+                self._tools.metrics.error(desk.name, failure.kind.value)
+                if failure.kind is FailureKind.RETRY and work.mark.tries < MOST_TRIES:
+                    await self._tools.count(run, work)
+                    await self._tools.back_off(desk.name, work, failure)
+                    return
+                self._tools.metrics.send(desk.name, "Announce", "dropped")
+            else:
+                self._tools.metrics.send(desk.name, "Announce", "ok")
+        await self._tools.done(run, work)
 
     async def show_mode(self, run: LineRun, work: Work, action: ShowMode) -> None:
         """Tell the shards of an inbox's open conversations, once every process knows the new mode."""

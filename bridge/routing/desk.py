@@ -8,8 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from bridge import events
-from bridge.actions import Emit, FindThread, ShowMode
+from bridge.actions import Announce, Emit, FindThread, ShowMode
 from bridge.events import (
+    AccountChanged,
     ConversationNoted,
     DeskDone,
     DeskEvent,
@@ -23,13 +24,15 @@ from bridge.model import ActionId, Agent, DeskState, Mode, Roster, Status, lane_
 from bridge.routing.decision import Context, DeskDecision, Row
 
 
-def decide_desk(state: DeskState, event: DeskLaneEvent, context: Context) -> DeskDecision:  # noqa: ARG001 - as `decide`
+def decide_desk(state: DeskState, event: DeskLaneEvent, context: Context) -> DeskDecision:  # noqa: ARG001, PLR0911 - as `decide`; one case per kind
     """Decide on one event of the desk lane. Pure; never raises for any event that decodes."""
     match event:
         case RosterRead():
             return _roster(state, event)
         case ModeChosen():
             return _mode(state, event)
+        case AccountChanged():
+            return _announce(state, event)
         case ConversationNoted():
             return DeskDecision(state=state, rows=(_row(event),))
         case StaffEventUnplaced():
@@ -80,6 +83,12 @@ def _mode(state: DeskState, event: ModeChosen) -> DeskDecision:
     action = ShowMode(id=ActionId(f"{event.id}/0"), seq=seq, inbox=event.inbox)
     modes = {**state.modes, event.inbox: mode}
     return DeskDecision(state=replace(state, modes=modes, seq=seq), actions=(action,))
+
+
+def _announce(state: DeskState, event: AccountChanged) -> DeskDecision:
+    seq = state.seq + 1
+    action = Announce(id=ActionId(f"{event.id}/0"), seq=seq, inboxes=event.inboxes, body=event.body)
+    return DeskDecision(state=replace(state, seq=seq), actions=(action,))
 
 
 def _row(event: ConversationNoted) -> Row:

@@ -98,6 +98,8 @@ def changed(turn: Turn, event: ContactChanged) -> None:
     current = turn.contact.conversations.get(event.inbox)
     if current is not None and current.status not in lifecycle.OVER:
         turn.notice(current, texts.changed(turn.contact, event.what))
+    if event.alert and current is not None:
+        turn.alert(current, texts.about(current.number, texts.changed(turn.contact, event.what)))
 
 
 def _learn(

@@ -400,6 +400,31 @@ async def test_what_a_colleague_types_on_the_phone_is_in_the_thread_and_never_se
     await talk.heard_nothing_but("It ships today")
 
 
+async def test_what_whatsapp_says_about_the_account_reaches_those_who_can_act(shop: Shop) -> None:
+    """In the inbox's admin channel, or its own where there is none; in plain words, once."""
+    paused = {
+        "event": "PAUSED",
+        "message_template_name": "order_update",
+        "message_template_language": "en-US",
+    }
+    shop.goes_wrong("whatsapp.webhook", "duplicate")
+    await shop.sandbox.whatsapp.account_says("message_template_status_update", paused)
+
+    def told() -> list[str]:
+        words = [shown(one) for one in shop.channel("support").messages]
+        return [one for one in words if "order_update (en_US)" in one]
+
+    await until(told, 10, "the alert")
+    talk = await shop.talk()
+    assert len(told()) == 1
+    stop = {"category": "marketing_messages", "value": "stop", "wa_id": talk.customer.wa_id, "timestamp": 1}
+    number = {"phone_number_id": NUMBER}
+    await shop.sandbox.whatsapp.account_says(
+        "user_preferences", {"metadata": number, "user_preferences": [stop]}
+    )
+    await talk.thread_shows("does not want marketing messages any more")
+
+
 async def test_thirty_customers_at_once_all_get_a_thread(shop: Shop) -> None:
     """Several shards at work: everybody's words stand in a thread of their own."""
     people = [shop.newcomer("Guest") for _ in range(30)]

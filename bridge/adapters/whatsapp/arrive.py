@@ -149,10 +149,11 @@ class WhatsAppWebhook:
         except wire.NotJsonError:
             self._odd(Oddity.NOT_JSON)
             return web.Response(status=400, text="The body is signed but is not JSON.\n")
-        drafts = reader.drafts(reading, self._clock())
+        now = self._clock()
+        drafts, announced = reader.drafts(reading, now), reader.announcements(reading, now)
 
         async def store() -> None:
-            if placed := await settle(self._inlet, drafts):
+            if placed := [*await settle(self._inlet, drafts), *announced]:
                 await self._inlet.append(placed)
 
         try:

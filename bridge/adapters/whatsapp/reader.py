@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
-from bridge.adapters.base import OutboundRef
-from bridge.adapters.whatsapp import content, errors, senders, wire
+from bridge.adapters.base import OutboundRef, Placed
+from bridge.adapters.whatsapp import alerts, content, errors, senders, wire
 from bridge.adapters.whatsapp.ids import (
     Identity,
     is_message_id,
@@ -20,6 +21,7 @@ from bridge.adapters.whatsapp.ids import (
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.whose import Draft
 from bridge.events import (
+    AccountChanged,
     AnsweredElsewhere,
     ContactAmended,
     ContactChanged,
@@ -27,7 +29,7 @@ from bridge.events import (
     DeliveryChanged,
     MessageReceived,
 )
-from bridge.model import EventId, digest
+from bridge.model import DESK_LANE, DESK_UNIT, EventId, InboxId, digest
 
 
 class Oddity(enum.StrEnum):
@@ -62,10 +64,6 @@ Notify = Callable[[Oddity, str], None]
 
 _UNUSED_FIELDS = frozenset(
     {
-        "account_alerts",
-        "account_review_update",
-        "account_update",
-        "business_capability_update",
         "flows",
         "group_lifecycle_update",
         "group_participants_update",
@@ -73,18 +71,12 @@ _UNUSED_FIELDS = frozenset(
         "group_status_update",
         "history",
         "message_template_components_update",
-        "message_template_quality_update",
-        "message_template_status_update",
-        "phone_number_name_update",
-        "phone_number_quality_update",
-        "security",
         "smb_app_state_sync",
-        "template_category_update",
-        "user_preferences",
     }
 )
 """Fields that WhatsApp documents and nothing of ours reads yet."""
 
+_PREFERENCES = "user_preferences"
 _STATUSES = frozenset({"sent", "delivered", "read", "played", "failed"})
 _REF_LIMIT = 100
 
@@ -106,6 +98,9 @@ class Reader:
             return []
         values = list(self._values(reading.changes))
         drafts = [draft for number, value in values for draft in self._of_contacts(number, value, now)]
+        for notice in reading.notices:
+            if notice.field == _PREFERENCES:
+                drafts += self._preferences(notice, now)
         for number, value in values:
             for status in value.statuses:
                 draft = self._status(number, status, now)
@@ -115,9 +110,65 @@ class Reader:
                 self._odd(Oddity.REPORTED_ERROR, f"{problem.code}: {errors.by_code(problem.code).words}")
         return drafts
 
+    def announcements(self, reading: wire.Reading, now: datetime) -> list[Placed]:
+        """What the people with rights have to know of the account."""
+        placed = []
+        for notice in reading.notices if reading.object == wire.OBJECT else ():
+            words = alerts.words_of(notice.field, notice.value)
+            if words is not None:
+                event = AccountChanged(
+                    id=EventId(f"wa:account:{digest(_spelt(notice))}"),
+                    at=now,
+                    inboxes=self._of_account(notice.account),
+                    body=words,
+                )
+                placed.append(Placed(lane=DESK_LANE, unit=DESK_UNIT, event=event))
+        return placed
+
+    def _of_account(self, account: str) -> tuple[InboxId, ...]:
+        """The inboxes of an account; of one that we do not know by its id, all of its app's."""
+        mine = [number.inbox for number in self._numbers.values() if number.waba_id == account]
+        return tuple(mine or (number.inbox for number in self._numbers.values()))
+
+    def _preferences(self, notice: wire.Notice, now: datetime) -> Iterator[Draft]:
+        """Who wants marketing messages, and who no more."""
+        metadata = notice.value.get("metadata")
+        number = (
+            self._numbers.get(str(metadata.get("phone_number_id"))) if isinstance(metadata, dict) else None
+        )
+        said = notice.value.get("user_preferences")
+        if number is None or not isinstance(said, list):
+            self._odd(Oddity.UNKNOWN_NUMBER if number is None else Oddity.MALFORMED, notice.field)
+            return
+        for one in said:
+            what = alerts.preference_of(one) if isinstance(one, dict) else None
+            if what is None:
+                self._odd(Oddity.MALFORMED, "user_preferences")
+                continue
+            bsuid, phone = one.get("user_id"), one.get("wa_id")
+            who = Identity(
+                user_id(bsuid if isinstance(bsuid, str) else None),
+                phone_digits(phone if isinstance(phone, str) else None),
+            )
+            aliases = who.aliases(number.portfolio)
+            make = partial(
+                ContactChanged,
+                id=EventId(f"wa:preference:{digest(_spelt(notice) + repr(one))}"),
+                at=now,
+                inbox=number.inbox,
+                aliases=who.known_as(aliases),
+                what=what,
+                alert=True,
+            )
+            unmatched = partial(self._odd, Oddity.UNUSED_TYPE, notice.field)
+            if aliases:
+                yield Draft(make, notice.field, aliases, None, unmatched)
+
     def _values(self, changes: list[wire.Change]) -> Iterator[tuple[Number, wire.Value]]:
         """The changes that concern our numbers."""
         for change in changes:
+            if change.field in alerts.NOTICED or change.field == _PREFERENCES:
+                continue
             if change.field not in wire.READ:
                 known = change.field in _UNUSED_FIELDS
                 self._odd(Oddity.UNUSED_FIELD if known else Oddity.UNKNOWN_FIELD, change.field)
@@ -378,3 +429,8 @@ class Reader:
             return None
         shard, _, name = ref.contact.partition("-")
         return ref if name and shard.isdigit() and int(shard) < self._shards() else None
+
+
+def _spelt(notice: wire.Notice) -> str:
+    """The same for a repeated delivery, another for the same change at another time."""
+    return "|".join((notice.account, notice.field, notice.at, json.dumps(notice.value, sort_keys=True)))

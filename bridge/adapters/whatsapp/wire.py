@@ -380,11 +380,23 @@ class Body(Wire, frozen=True):
     entry: list[Entry] = []
 
 
+class Notice(Wire, frozen=True):
+    """A change of a field that is not about messages, as it came."""
+
+    account: str
+    field: str
+    value: dict[str, Any]
+    at: str
+    """What tells it from the same one at another time; empty where the body has none."""
+
+
 class Reading(Wire, frozen=True):
     """What a body said. `bad` names the items that could not be read, with where they stood."""
 
     object: str
     changes: list[Change]
+    notices: list[Notice] = []
+    """Changes of other fields than `READ`."""
     bad: tuple[str, ...] = ()
 
 
@@ -404,9 +416,27 @@ def read(body: bytes) -> Reading:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return _Salvage().body(_load(body))
     entries = whole.entry
-    if len(entries) == 1:
-        return Reading(whole.object, entries[0].changes)
-    return Reading(whole.object, [change for entry in entries for change in entry.changes])
+    changes = entries[0].changes if len(entries) == 1 else [one for each in entries for one in each.changes]
+    if all(change.field in READ for change in changes):
+        return Reading(whole.object, changes)
+    return Reading(whole.object, changes, _notices(_load(body)))
+
+
+def _notices(tree: object) -> list[Notice]:
+    """The changes of a parsed body that `READ` does not name, as far as they have a shape at all."""
+    found = []
+    for entry in _objects(tree, "entry"):
+        stamp = entry.get("time")
+        for change in _objects(entry, "changes"):
+            field, value = change.get("field"), change.get("value")
+            if isinstance(field, str) and field not in READ and isinstance(value, dict):
+                found.append(Notice(str(entry.get("id", "")), field, value, str(stamp or "")))
+    return found
+
+
+def _objects(holder: object, key: str) -> list[dict[str, Any]]:
+    items = holder.get(key) if isinstance(holder, dict) else None
+    return [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
 
 
 def _load(body: bytes) -> object:
@@ -463,7 +493,7 @@ class _Salvage:
                 if read_change:
                     changes.append(read_change)
         kind = tree.get("object") if isinstance(tree, dict) else None
-        return Reading(kind if isinstance(kind, str) else "", changes, tuple(self.bad))
+        return Reading(kind if isinstance(kind, str) else "", changes, _notices(tree), tuple(self.bad))
 
     def _change(self, change: dict[str, Any]) -> Change | None:
         field = change.get("field")

@@ -3,6 +3,7 @@
 GET  /control/whatsapp                        numbers, customers with their chats, the webhook and its log
 GET  /control/whatsapp/deliveries             the log in full: each body, each attempt
 POST /control/whatsapp/webhook                {url?, verify_token?}: handshake, then deliver there
+POST /control/whatsapp/account                {field, value, waba_id?}: an account-level webhook
 POST /control/whatsapp/customers              {name, id?, phone?, user_id?, username?, hide_phone?,
                                                read_receipts?}
 GET  /control/whatsapp/customers/ID
@@ -75,6 +76,7 @@ class WhatsAppControl:
             web.post("/control/whatsapp/webhook", guarded(self._webhook)),
             web.get("/control/whatsapp/deliveries", guarded(self._deliveries)),
             web.get("/control/whatsapp/media/{media}", guarded(self._file)),
+            web.post("/control/whatsapp/account", guarded(self._account)),
             web.post("/control/whatsapp/customers", guarded(self._join)),
             web.get(_ONE, guarded(self._show)),
             *(web.post(f"{_ONE}/{name}", guarded(self._perform(verb))) for name, verb in verbs.items()),
@@ -118,6 +120,13 @@ class WhatsAppControl:
         body.setdefault("phone", self._free_phone())
         customer = add_customer(self._world, parse(CustomerConfig, body, "customer"))
         return reply({"ok": True, "customer": customer.shown()}, 201)
+
+    async def _account(self, request: web.Request) -> web.Response:
+        body = await read_object(request, "field", "value", "waba_id")
+        field = take(body, "field", str, required=True)
+        value = take(body, "value", dict, required=True)
+        await self._world.account_says(field, value, take(body, "waba_id", str))
+        return reply({"ok": True})
 
     def _free_handle(self, name: str) -> str:
         stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "customer"

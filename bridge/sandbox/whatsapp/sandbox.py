@@ -65,6 +65,10 @@ class WhatsAppSandbox:
         """The files that customers sent and the business uploaded."""
         return self._world.media
 
+    async def account_says(self, field: str, value: dict[str, Any], waba_id: str | None = None) -> None:
+        """Send a change of an account-level field, such as `message_template_status_update`; see `World.account_says`."""
+        await self._world.account_says(field, value, waba_id)
+
     async def verify_webhook(self) -> bool:
         """The GET handshake with the configured url; True when it was answered as Meta wants."""
         return await self._world.webhook.verify()

@@ -13,7 +13,7 @@ class Update:
 
     waba_id: str
     metadata: dict[str, str]
-    kind: Literal["messages", "statuses", "calls", "message_echoes"]
+    kind: Literal["messages", "statuses", "calls", "message_echoes", "account"]
     item: dict[str, Any]
     contacts: tuple[dict[str, Any], ...] = ()
 
@@ -32,6 +32,12 @@ def envelope(updates: Sequence[Update]) -> dict[str, Any]:
             last = None
         changes = entries[-1]["changes"]
         if last is None or not _same_change(last, update):
+            if update.kind == "account":
+                # Account-level fields name no number: the item holds what the field has for its value.
+                changes.append({"value": update.item["value"], "field": update.item["field"]})
+                entries[-1]["time"] = update.item["time"]
+                last = None
+                continue
             value = {"messaging_product": "whatsapp", "metadata": update.metadata}
             changes.append({"value": value, "field": _FIELDS.get(update.kind, "messages")})
         _add(changes[-1]["value"], update)

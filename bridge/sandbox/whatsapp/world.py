@@ -14,6 +14,7 @@ from bridge.sandbox.whatsapp.ids import spellings
 from bridge.sandbox.whatsapp.limits import PairRate, RateWindow
 from bridge.sandbox.whatsapp.media import Item, Media
 from bridge.sandbox.whatsapp.webhook import Webhook
+from bridge.sandbox.whatsapp.wire import Update
 
 if TYPE_CHECKING:
     from bridge.sandbox.whatsapp.customer import Customer
@@ -149,6 +150,17 @@ class World:
     def media_link(self, item: Item) -> str:
         """A fresh address of a file."""
         return self.media.link(self._base_url(), item)
+
+    async def account_says(self, field: str, value: dict[str, Any], waba_id: str | None = None) -> None:
+        """Send a change of an account-level field to the webhook. Raises `LookupError` for an account that is not here."""
+        accounts = [number.config.waba_id for number in self.numbers.values()]
+        account = waba_id or accounts[0]
+        if account not in accounts:
+            raise LookupError(f"no business number belongs to the account {account!r}")
+        item = {"id": f"{field}", "field": field, "value": value, "time": int(self.clock.now())}
+        delivery = self.webhook.post(Update(account, {}, "account", item))
+        if delivery is not None:
+            await delivery.tried_within(2.0)
 
     def keep(self, message: Message) -> None:
         """Remember a message by its id; the oldest of very many are forgotten."""
