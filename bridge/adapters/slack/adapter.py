@@ -422,16 +422,34 @@ class SlackDesk:
                 return
 
     async def remove(self, post: Post) -> bool:
-        """Delete a post of ours (Slack: chat.delete; a bot cannot delete what people posted). False: it is gone already.
-        Raises `PlatformError`.
+        """Delete a post of ours and the files that it shows, which Slack would keep (Slack: chat.delete, files.delete; a bot
+        cannot delete what people posted). False: it is gone already. Raises `PlatformError`.
         """
+        files = await self._files_of(post)
+        for file in files:
+            await self._files.delete(file)
         try:
             await self.caller.call("chat.delete", {"channel": post.channel, "ts": post.id})
         except PlatformError as problem:
             if problem.failure.kind is FailureKind.GONE:
-                return False
+                # A post that showed nothing but its files went with them.
+                return bool(files)
             raise
         return True
+
+    async def _files_of(self, post: Post) -> list[str]:
+        """Ids of the files that a post of ours shows."""
+        args = {"channel": post.channel, "ts": post.id, "latest": post.id, "inclusive": True, "limit": 1}
+        try:
+            answer = await self.caller.call("conversations.replies", args)
+        except PlatformError as problem:
+            if problem.failure.kind is FailureKind.GONE:
+                return []
+            raise
+        identity = await self.identity()
+        messages = answer.get("messages") or []
+        found = next((one for one in messages if one.get("ts") == post.id and identity.wrote(one)), None)
+        return [str(one["id"]) for one in (found or {}).get("files") or [] if isinstance(one.get("id"), str)]
 
     async def read_roster(self) -> tuple[Agent, ...]:
         """Who works here, with their roles; `roster_problems` says what could not be read."""

@@ -76,6 +76,8 @@ async def test_a_file_is_shown_with_its_words_and_found_by_its_id(rig: Rig) -> N
     assert "The box" in str(shown["blocks"])
     assert rig.sandbox.slack.person("ben").pings == []
     assert await rig.desk.remove(post)
+    assert rig.sandbox.slack.backend.files.get(file) is None, "the file went with its post"
+    assert not await rig.desk.remove(post)
 
 
 async def test_an_upload_that_is_dropped_is_never_shown(rig: Rig) -> None:
