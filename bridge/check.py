@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import Awaitable, Sequence
+from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -70,7 +72,7 @@ async def findings(settings: Settings) -> list[Finding]:
     finally:
         await database.close()
         await redis.aclose()
-    return [*_settings(settings), *(one for group in groups for one in group)]
+    return [*_settings(settings), _media(settings), *(one for group in groups for one in group)]
 
 
 def table(found: Sequence[Finding]) -> Table:
@@ -114,6 +116,22 @@ def _settings(settings: Settings) -> list[Finding]:
         words = f"pace.scale is {settings.pace.scale:g}: the platforms' limits are not kept"
         found.append(Finding.warning("settings.pace", words, "Leave pace.scale at 1 outside of tests."))
     return found
+
+
+def _media(settings: Settings) -> Finding:
+    """Whether files can be kept on their way, and whether there are links to them."""
+    directory = settings.media.directory or Path(tempfile.gettempdir())
+    name = "media.directory"
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as problem:
+        words = f"{directory} takes no files ({problem.strerror or problem})"
+        return Finding.error(
+            name, words, "Without it contacts' files cannot be shown. Choose another directory."
+        )
+    links = "with links" if settings.web.public_url else "without links (web.public_url is not set)"
+    return Finding.ok(name, f"{directory}; {links} to files that the desk refuses")
 
 
 async def _archive(database: Database, redis: Redis) -> Sequence[Finding]:

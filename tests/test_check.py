@@ -115,7 +115,8 @@ async def test_a_sound_set_up_has_nothing_to_mend(rig: Rig) -> None:
         found = await findings(settings)
         assert wrong(found) == wrong(found, Level.WARNING) == {}
         tried = {one.name.partition(".")[0] for one in found}
-        assert tried == {"settings", "redis", "archive", "deployment", "whatsapp", "webhook", "slack"}
+        expected = {"settings", "media", "redis", "archive", "deployment", "whatsapp", "webhook", "slack"}
+        assert tried == expected
         code, text = await printed(settings)
     assert code == 0
     assert "All is well." in text
@@ -287,3 +288,15 @@ async def test_another_server_at_our_address_is_found_out(rig: Rig) -> None:
     async with other, rig.running(environment(WEB__PORT=str(port))) as settings:
         bad = wrong(await findings(settings))
     assert "proxy" in bad["webhook.unsigned"]
+
+
+async def test_a_directory_that_takes_no_files(rig: Rig) -> None:
+    """Contacts' files have to be kept somewhere on their way."""
+
+    def change(_config: SandboxConfig, environment: dict[str, str]) -> None:
+        environment["THREADLINE_MEDIA__DIRECTORY"] = "/nowhere/at/all"
+
+    async with rig.running(change) as settings:
+        found = wrong(await findings(settings))
+    assert list(found) == ["media.directory"]
+    assert "/nowhere/at/all takes no files" in found["media.directory"]
