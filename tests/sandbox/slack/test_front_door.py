@@ -43,7 +43,7 @@ async def test_socket_address_needs_the_app_token(slack: SlackRig) -> None:
     assert body["needed"] == "connections:write"
 
 
-@pytest.mark.parametrize("method", ["no.such.method", "files.getUploadURLExternal", "chat.scheduleMessage"])
+@pytest.mark.parametrize("method", ["no.such.method", "files.list", "chat.scheduleMessage"])
 async def test_unknown_method(slack: SlackRig, method: str) -> None:
     """What the sandbox does not play answers unknown_method."""
     _, body, _ = await _call(slack, method, headers=BOT)
