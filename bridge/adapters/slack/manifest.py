@@ -27,6 +27,7 @@ METHOD_SCOPES: Mapping[str, tuple[str, ...]] = {
     "files.getUploadURLExternal": ("files:write",),
     "files.info": ("files:read",),
     "reactions.add": ("reactions:write",),
+    "reactions.remove": ("reactions:write",),
     "usergroups.users.list": ("usergroups:read",),
     "users.info": ("users:read",),
     "users.lookupByEmail": ("users:read", "users:read.email"),
