@@ -62,7 +62,9 @@ class MessageNoted(Fact, frozen=True, kw_only=True):
     account: DeskUser | None = None
     platform_id: str | None = None
     sent_at: datetime | None = None
-    """Inbound: the platform's time of writing; `at` is when it arrived."""
+    """Of what was written on the contacts' platform, by the contact or by a colleague there: its time of writing; `at` is
+    when it arrived.
+    """
     post: Post | None = None
     """Outbound and internal: the staff post that the words were typed in; None for other doors."""
     content: Content | None = None

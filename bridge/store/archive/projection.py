@@ -470,7 +470,7 @@ class _Projector:
         row.update(news)
         if fact.message not in self._changes.messages:
             self._changes.fates[row["seq"]] = {"of": row["seq"], **news}
-        if fact.fate in ACCEPTED_FATES and row["author"] is not None and not row["internal"]:
+        if fact.fate in ACCEPTED_FATES and _is_a_persons(row) and not row["internal"]:
             self._answered(row, at)
 
     def _answered(self, message: Row, at: int) -> None:
@@ -499,6 +499,11 @@ class _Projector:
         if stamp is not None and row[stamp] is None:
             row[stamp] = at
         self._changes.deliveries[key] = row
+
+
+def _is_a_persons(row: Row) -> bool:
+    """An agent's words, or those that a colleague wrote in the platform's own app: only these have its time."""
+    return row["author"] is not None or row["sent_at"] is not None
 
 
 def _listed(values: Iterable[str]) -> list[str]:

@@ -192,7 +192,7 @@ messages = Table(
     ),  # what it says beyond words, and its marks, packed; none where that is nothing
     Column("platform_id", Text),  # inbound
     Column("at", BigInteger, nullable=False),  # when it arrived, or was decided to go out
-    Column("sent_at", BigInteger),  # inbound: the platform's time of writing
+    Column("sent_at", BigInteger),  # the platform's time of writing, of what was written there
     Column("fate", SmallInteger),  # outbound: `model.Fate` of the whole
     Column("parts", SmallInteger),  # outbound: how many there are, once that is known
     Column("code", Text),  # outbound: why it failed

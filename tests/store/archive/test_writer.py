@@ -145,6 +145,20 @@ def _without_seq(row: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in row.items() if name != "seq"}
 
 
+async def test_what_a_colleague_wrote_on_the_phone_is_an_answer(database: Database, writer: Writer) -> None:
+    """By nobody that is known."""
+    journal = Journal()
+    wrote = journal.answered("it ships today", "3-p", None)
+    part = PartFate(part=0, fate=Fate.ACCEPTED, platform_id="wamid.p")
+    seen = DeliveryNoted(
+        **journal.stamp(), message=MessageId("3-p"), fate=Fate.ACCEPTED, parts=(part,), total=1
+    )
+    facts = [journal.opened(), journal.said("hello?"), replace(wrote, sent_at=wrote.at), seen]
+    await writer.write(journal.entries(*facts))
+    (episode,) = await rows(database, "episodes")
+    assert (episode["first_answer_at"], episode["first_answer_by"]) == (micros(seen.at), None)
+
+
 async def test_an_episode_is_answered_by_whoever_was_accepted_first(
     database: Database, writer: Writer
 ) -> None:
