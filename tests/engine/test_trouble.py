@@ -11,6 +11,7 @@ from bridge.errors import StoreUnavailableError
 from bridge.events import EventBuried, pack, unpack
 from bridge.model import DESK_LANE, EventId, lane_of
 from bridge.store import keys
+from tests.support.crash import CommitCall, commit_args
 from tests.support.redis_proxy import RedisProxy, runs_script
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import until
@@ -127,15 +128,13 @@ async def test_a_commit_of_unknown_outcome_is_acted_on_once(town: Town, redis_ur
         worker = await town.worker(url=proxy.url, hold_s=20.0)
         contains = {"the message": b"OpenThread", "the thread's opening": b"/0", "the post": b"/1"}[what]
         matches = runs_script("commit", keys_contain=LANE.encode())
-        requires = 6
 
         def hit(args: list[bytes]) -> bool:
             if not matches(args):
                 return False
-            rest = args[3 + int(args[2]) :]
             if what == "the message":
-                return any(contains in one for one in rest)
-            return rest[requires].endswith(contains)
+                return any(contains in one for one in commit_args(args))
+            return (CommitCall(args).result_of or b"").endswith(contains)
 
         stop = proxy.stop_at(hit, "after")
         await town.writes(ANA, "hello")
