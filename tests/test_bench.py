@@ -37,6 +37,8 @@ def figures(**changes: float) -> Figures:
         "capacity": 1000.0,
         "cpu_ms": 0.5,
         "redis_cpu_ms": 0.1,
+        "even_cpu_ms": 0.6,
+        "even_redis_cpu_ms": 0.2,
         "calls": 1.0,
         "commands": 9.0,
         "scripts": 2.0,

@@ -39,7 +39,10 @@ async def measure(subject: str, given: Load) -> Figures:
         commands = await stand.commands()
         half_rate = max(10.0, full.per_s / 2)
         half = await _drive(stand, max(1, int(half_rate * given.rate_s)), given, dice, half_rate)
+        begun = stand.clocks()
         even = await _drive(stand, max(1, int(given.rate * given.rate_s)), given, dice, given.rate)
+        ended = stand.clocks()
+    steady = [_per_message(a, b, even.sent) for a, b in zip(begun, ended, strict=True)]
     spent = [_per_message(a, b, given.messages) for a, b in zip(before, after, strict=True)]
     runs = (full, half, even)
     return Figures(
@@ -52,6 +55,8 @@ async def measure(subject: str, given: Load) -> Figures:
         half_relay_ms=(percentile(half.relays, 0.5), percentile(half.relays, 0.99)),
         relay_ms=(percentile(even.relays, 0.5), percentile(even.relays, 0.99)),
         ack_ms=(percentile(even.acks, 0.5), percentile(even.acks, 0.99)),
+        even_cpu_ms=steady[0],
+        even_redis_cpu_ms=steady[1],
         calls=sum(full.calls.values()) / given.messages,
         lost=sum(one.lost for one in runs),
         doubled=sum(one.doubled for one in runs),

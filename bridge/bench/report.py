@@ -33,6 +33,9 @@ class Figures:
     relay_ms: Pair
     """Webhook due to post arrived, at the fixed rate."""
     ack_ms: Pair
+    even_cpu_ms: float | None
+    """Processor time per message at the fixed rate: with fewer messages at a time each costs more, on both sides."""
+    even_redis_cpu_ms: float | None
     calls: float
     """Calls of the platforms per message."""
     lost: int
@@ -121,6 +124,8 @@ def rows(rate: float) -> list[tuple[str, Callable[[Figures], float | None], int]
         ("  p99", lambda one: one.relay_ms[1], 1),
         (f"webhook answered {at_rate}: p50", lambda one: one.ack_ms[0], 1),
         ("  p99", lambda one: one.ack_ms[1], 1),
+        (f"CPU per message {at_rate}", lambda one: one.even_cpu_ms, 3),
+        (f"CPU of Redis per message {at_rate}", lambda one: one.even_redis_cpu_ms, 3),
     ]
 
 
