@@ -25,6 +25,10 @@ class Dated:
             told.clear()
         told.add(key)
 
+    def untell(self, lane: LaneId, key: bytes) -> None:
+        """It was deleted; whatever is written there again has no end yet."""
+        self._told.get(lane, set()).discard(key)
+
     def forget(self, lane: LaneId) -> None:
         """The lane was somebody else's meanwhile, who may have deleted keys."""
         self._told.pop(lane, None)

@@ -199,6 +199,9 @@ class LiveStore:
         """Write a decision, or refuse it as a whole."""
         lane = commit.hold.lane
         places = await self._places(commit, self._clock.now_s())
+        for key in places.dropped:
+            # Before, because an answer may get lost.
+            self._dated.untell(lane, key.encode())
         answer = await self._commit(*arrange(commit, places, self._bounds))
         if answer == _FENCE_LOST:
             raise _lost(commit.hold)

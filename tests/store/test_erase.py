@@ -50,6 +50,8 @@ async def test_message_records_go_with_the_commit(redis: Redis, store: LiveStore
     assert not await store.commit(forgotten)
     assert await store.message_records(LANE, [ANA], many, [f"p{name}" for name in many]) == {"m2": b"new"}
     assert set(await store.message_records(LANE, [BO], [], ["pm0", "pm449"])) == {"m0", "m449"}
+    for key in await redis("KEYS", f"{{{LANE}}}:m:*"):
+        assert await redis("TTL", key) > 0, "the new one ends, too"
 
 
 async def test_only_what_leads_to_the_contact(redis: Redis, store: LiveStore) -> None:
