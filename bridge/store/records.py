@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.content import Attachment
 from bridge.instants import instant, micros
 from bridge.model import (
     ConversationId,
@@ -59,6 +60,7 @@ class _Packed(Struct, frozen=True, array_like=True):
     draft: Draft | None = None
     superseded: tuple[str, ...] = ()
     problem: str = ""
+    file: Attachment | None = None
 
 
 _FIRST_OPTIONAL = 3
@@ -84,6 +86,7 @@ def pack(record: MessageRecord) -> bytes:
         record.draft,
         record.superseded,
         record.problem,
+        record.file,
     ]
     for default in reversed(_DEFAULTS):
         if values[-1] != default:
@@ -114,6 +117,7 @@ def unpack(message: MessageId, data: bytes) -> MessageRecord:
         fate=packed.fate,
         draft=packed.draft,
         problem=packed.problem,
+        file=packed.file,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.content import Attachment, MediaKind
 from bridge.instants import instant
 from bridge.markup import Text
 from bridge.model import (
@@ -50,6 +52,16 @@ drafts = st.builds(
     body=words.map(lambda one: (Text(one),)),
     post=st.none() | posts,
 )
+files = st.builds(
+    Attachment,
+    kind=st.sampled_from(MediaKind),
+    media=words,
+    mime=words,
+    name=words,
+    caption=words.map(lambda one: (Text(one),)),
+    size=st.none() | st.integers(0, 1 << 40),
+    animated=st.booleans(),
+)
 everything = st.builds(
     MessageRecord,
     id=st.builds(
@@ -72,13 +84,41 @@ everything = st.builds(
     fate=st.sampled_from(Fate),
     draft=st.none() | drafts,
     problem=words,
+    file=st.none() | files,
 )
+FULL = MessageRecord(
+    id=MessageId("1-0f"),
+    conversation=ConversationId("1-7"),
+    direction=Direction.OUTBOUND,
+    at=AT,
+    posts=(Post(desk="slack", channel="C1", id="1700000000.000100"),),
+    platform_id=WAMID,
+    parts=(Part(platform_id="p", fate=Fate.READ),),
+    total=3,
+    sending=Sending(action=ActionId("a"), seq=2, first_part=1),
+    superseded=("q",),
+    fate=Fate.FAILED,
+    draft=Draft(
+        message=MessageId("1-0f"), author=AgentId("g"), account=DeskUser("slack:U1"), body=(Text("Hi"),)
+    ),
+    problem="no",
+    file=Attachment(kind=MediaKind.DOCUMENT, media="m", mime="application/pdf", name="offer.pdf", size=7),
+)
+"""No field is as it is made up."""
 
 
 @given(everything)
 def test_a_record_comes_back_as_it_was(record: MessageRecord) -> None:
     """Whatever is left out of it."""
     assert records.unpack(record.id, records.pack(record)) == record
+
+
+@pytest.mark.parametrize("field", MessageRecord.__struct_fields__)
+def test_no_field_is_forgotten(field: str) -> None:
+    """Also one that a later release adds: `FULL` has to have it, and it has to come back."""
+    made_up = {one.name: one.default for one in msgspec.structs.fields(MessageRecord)}
+    assert getattr(FULL, field) != made_up[field]
+    assert getattr(records.unpack(FULL.id, records.pack(FULL)), field) == getattr(FULL, field)
 
 
 @given(st.binary(min_size=1, max_size=800))
