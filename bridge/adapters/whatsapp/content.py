@@ -42,6 +42,7 @@ from bridge.content import (
     Unsupported,
     Words,
 )
+from bridge.markup import clean
 from bridge.model import Reference
 
 UNUSED = frozenset({"request_welcome"})
@@ -78,7 +79,8 @@ _MOST_CARDS = 257
 """WhatsApp: contact cards in one message."""
 _MOST_DETAILS = 30
 _MOST_ROWS = 100
-_MOST_MONEY = Decimal(10) ** 12
+_MONEY_DIGITS = 12
+"""Before the point, at most."""
 _FINEST_MONEY = -6
 _MOST_OF_ONE = 10**9
 _EPOCH_S = 1_230_768_000
@@ -146,7 +148,7 @@ def is_known(kind: str) -> bool:
 
 
 def _words(text: str | None, limit: int = _WORDS_LIMIT) -> str:
-    return text.strip()[:limit] if text else ""
+    return clean(text).strip()[:limit] if text else ""
 
 
 def _attachment(kind: MediaKind, media: Media) -> Attachment:
@@ -270,7 +272,8 @@ def _quantity(number: float | None) -> int:
 
 
 def _price(price: Decimal | None) -> Decimal | None:
-    if price is None or not price.is_finite() or abs(price) >= _MOST_MONEY:
+    # Looked at before anything is reckoned: arithmetic refuses exponents that a number may well be written with.
+    if price is None or not price.is_finite() or price.adjusted() >= _MONEY_DIGITS:
         return None
     exponent = price.as_tuple().exponent
     return price if isinstance(exponent, int) and exponent >= _FINEST_MONEY else round(price, -_FINEST_MONEY)

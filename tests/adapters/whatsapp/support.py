@@ -15,7 +15,7 @@ from bridge.adapters.base import Claim, Placed
 from bridge.adapters.whatsapp.arrive import WhatsAppWebhook, signature
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.errors import StoreUnavailableError
-from bridge.events import AnyEvent
+from bridge.events import AnyEvent, pack
 from bridge.model import (
     AgentId,
     Contact,
@@ -74,6 +74,9 @@ class MemoryInlet:
 
     async def append(self, events: Sequence[Placed]) -> None:
         self._check("append")
+        # Like the real one, which stores nothing of what it cannot pack as a whole.
+        for each in events:
+            pack(each.event)
         self.appends += 1
         self.placed += events
 

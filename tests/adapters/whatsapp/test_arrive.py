@@ -676,6 +676,42 @@ async def test_an_unpaired_surrogate_costs_one_character() -> None:
         assert plain(described(two.content)) == "fine"
 
 
+@pytest.mark.parametrize(
+    "price", ["1e1000001", '"1e1000001"', '"-1e1000001"', '"0e1000001"', '"sNaN"', "1e-1000001"]
+)
+async def test_a_price_beyond_arithmetic_costs_itself_alone(price: str) -> None:
+    """The order is shown, and so are the messages beside it."""
+    body = json.dumps(fixture("order.json")).replace("19.9", price)
+    neighbour = json.dumps(text("wamid.beside"))
+    body = body.replace('"messages": [', f'"messages": [{neighbour}, ')
+    async with Hook() as hook:
+        assert await hook.post(body.encode()) == 200
+        beside, order = hook.inlet.events
+        assert isinstance(order, MessageReceived)
+        shown = plain(described(order.content))
+        assert shown.startswith("Order\n2 × sku-blue-07")
+        assert len(shown) < 200
+        assert "1 × sku-red-01 at 5.00 EUR" in shown
+        assert beside.id == "wa:wamid.beside"
+
+
+async def test_half_a_character_in_a_form_costs_that_character() -> None:
+    """A form's answer is JSON in JSON, so it can hold what the body around it could not."""
+    answer = r'{"note":"x\ud83d","la\udc00bel":["a\ud83d",{"b":"\udfff"}]}'
+    body = fixture("interactive_nfm_reply.json")
+    messages = body["entry"][0]["changes"][0]["value"]["messages"]
+    messages[0]["interactive"]["nfm_reply"]["response_json"] = answer
+    messages.append(text("wamid.beside"))
+    async with Hook() as hook:
+        assert await hook.post(body) == 200
+        form, beside = hook.inlet.events
+        assert isinstance(form, MessageReceived)
+        assert (
+            plain(described(form.content)) == 'Form\nnote: x\ufffd\nla\ufffdbel: ["a\ufffd", {"b": "\ufffd"}]'
+        )
+        assert beside.id == "wa:wamid.beside"
+
+
 async def test_a_thousand_updates_are_one_append_and_one_claim_per_contact() -> None:
     """The largest batch WhatsApp sends keeps its order per contact."""
     async with Hook() as hook:
