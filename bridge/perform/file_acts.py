@@ -24,7 +24,7 @@ from bridge.perform.tools import Refused, Tools
 
 log = structlog.get_logger(__name__)
 
-FETCHING, SHOWING = 0, 1
+FETCHING, SHOWING, UPLOADING = 0, 1, 2
 """Parts of the work, as the attempt's mark counts their tries."""
 FETCH_TRIES = 6
 """With the pauses between them about half a minute, for which the thread waits."""
@@ -131,7 +131,7 @@ class FileActs:
     async def _not_fetched(self, run: LineRun, work: Work, failure: Failure) -> None:
         tools, name = self._tools, self._tools.performer.channel.name
         tools.metrics.error(name, failure.kind.value)
-        await tools.count(run, work)
+        await tools.count(run, work, FETCHING)
         most = tools.options.limited_tries if failure.kind is FailureKind.LIMITED else FETCH_TRIES
         if failure.kind in PASSES and work.mark.tries < most:
             await tools.back_off(name, work, failure)
@@ -145,8 +145,9 @@ class FileActs:
         self, run: LineRun, work: Work, failure: Failure, desk: Desk, place: Place
     ) -> None:
         tools = self._tools
-        if failure.kind is FailureKind.LIMITED:
-            await tools.count(run, work)
+        if failure.kind in PASSES:
+            # Each try fetches all of the file again, so the pauses between them have to grow.
+            await tools.count(run, work, UPLOADING)
         tools.metrics.send(desk.name, "file", "failed")
         await self._thread.refused(run, work, desk, place, failure, fetched=True)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from bridge.actions import Alert, AnyAction, ContactAction
 from bridge.adapters.base import Marker
@@ -249,8 +250,12 @@ class Tools:
         """A look-up showed that the attempt had no effect: it may be made again."""
         work.mark = Mark(at=work.mark.at, tries=work.mark.tries, open=False, part=work.mark.part)
 
-    async def count(self, run: LineRun, work: Work) -> None:
-        """Count a try of something repeatable; also in Redis, because the line may be parked before the next."""
+    async def count(self, run: LineRun, work: Work, part: int | None = None) -> None:
+        """Count a try of something repeatable; also in Redis, because the line may be parked before the next. `part`: of
+        which part of the work, where another than the latest attempt's.
+        """
+        if part is not None and work.mark.part != part:
+            work.mark = replace(work.mark, tries=0, part=part)
         await self._close(self._hold(run), run, [work], tries=work.mark.tries + 1)
 
     async def alarm(self, run: LineRun, work: Work, platform: str, failure: PlatformFailure) -> None:

@@ -7,11 +7,13 @@ from msgspec.structs import replace
 
 from bridge.content import Attachment, MediaKind
 from bridge.errors import FailureKind
-from bridge.model import Fate, MessageRecord
-from bridge.perform.file_acts import FETCH_TRIES, SHOW_TRIES
+from bridge.model import Fate, MessageRecord, lane_of
+from bridge.perform.file_acts import FETCH_TRIES, SHOW_TRIES, UPLOADING
+from bridge.perform.lines import unpack_mark
 from bridge.store import keys
 from tests.perform.test_failures import talking
 from tests.support.platforms import NO_ANSWER, failure
+from tests.support.waiting import until
 from tests.support.workers import Town, contact_of
 
 ANA = contact_of(1)
@@ -53,6 +55,21 @@ async def test_what_passes_is_waited_for(town: Town, kind: str, trouble: Failure
     assert said(town) == ["hello", "offer.pdf", "after it"]
     assert platform.count(kind) == 3
     assert town.desk.count("upload") == (3 if kind == "upload" else 1), "what is uploaded is used again"
+
+
+async def test_pauses_grow_while_the_desk_takes_no_upload(town: Town) -> None:
+    """Each try fetches the whole file again, so it counts, also for whoever comes next."""
+    await talking(town)
+    town.desk.fault("upload", problem=failure(FailureKind.RETRY), times=3)
+    last = town.desk.fault("upload", stall=True)
+    await town.append(ANA, replace(town.received(ANA, ""), content=FILE))
+    await until(last.reached.is_set, 20, "another upload")
+    (pending,) = await town.store.pending(lane_of(ANA), ANA)
+    mark = unpack_mark(pending.mark)
+    assert (mark.tries, mark.part, mark.open) == (3, UPLOADING, False)
+    last.go.set()
+    await town.settled(30)
+    assert said(town) == ["hello", "offer.pdf"]
 
 
 async def test_waiting_for_the_contacts_platform_has_an_end(town: Town) -> None:
