@@ -66,13 +66,21 @@ class ArchiveHistory:
                 deliveries.c.contact.in_(everybody), deliveries.c.platform_id == reference.platform_id
             )
             theirs = set((await connection.execute(sent)).scalars())
-            wanted = select(
-                messages.c.id, messages.c.conversation, messages.c.direction, messages.c.text
-            ).where(messages.c.id.in_(own | theirs))
+            # The id of a contact's own message says nothing of the contact, and the reference comes from outside: what
+            # somebody else of the shard wrote is not theirs to name.
+            wanted = (
+                select(messages.c.id, messages.c.conversation, messages.c.direction, messages.c.text)
+                .where(messages.c.id.in_(own | theirs))
+                .where(messages.c.contact.in_(everybody))
+            )
             found = (await connection.execute(wanted)).first()
             if found is None:
                 return None
-            shown = select(posts.c.desk, posts.c.channel, posts.c.post).where(posts.c.message == found.id)
+            shown = (
+                select(posts.c.desk, posts.c.channel, posts.c.post)
+                .where(posts.c.message == found.id)
+                .where(posts.c.contact.in_(everybody))
+            )
             rows = (await connection.execute(shown.order_by(posts.c.at, posts.c.post))).all()
         return Recalled(
             message=MessageId(found.id),
