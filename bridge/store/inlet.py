@@ -108,8 +108,15 @@ class LiveInlet:
         )
 
     async def known(self, aliases: Sequence[str]) -> ContactId | None:
-        """The contact that the first known alias belongs to."""
-        return next((owner for owner in await self._leads(aliases) if owner is not None), None)
+        """The contact that the first known alias belongs to, as `claim` would say; one round trip where that alias is
+        the first of all.
+        """
+        found = await self._leads(aliases)
+        if not found or found[0] is not None or found.count(None) == len(found):
+            return found[0] if found else None
+        answers = {name: owner for name, owner in zip(aliases, found, strict=True) if owner is not None}
+        passed_on = await self._passed_on(aliases[0], answers)
+        return next((owner for name, owner in answers.items() if name not in passed_on), None)
 
     async def _leads(self, aliases: Sequence[str]) -> list[ContactId | None]:
         names = [keys.alias(name) for name in aliases]

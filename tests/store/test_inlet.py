@@ -119,6 +119,26 @@ async def test_a_number_given_to_somebody_else_does_not_lead_to_its_former_owner
     assert await inlet.known(["bsuid:p:1"]) == former
 
 
+async def test_what_is_about_a_newcomer_is_not_taken_for_the_former_owner_of_the_number(
+    inlet: LiveInlet, redis: Redis, database: Database
+) -> None:
+    """Who has another user id is nobody we know, though the phone still leads to its former owner; without a user id
+    the phone counts, as does one whose owner never had a user id, in whatever spelling.
+    """
+    former = (await inlet.claim(["bsuid:p:1", "phone:p:49"])).contact
+    await settled(redis, former, "bsuid:p:1", "phone:p:49")
+    nameless = (await inlet.claim(["phone:p:50"])).contact
+    await settled(redis, nameless, "phone:p:50")
+    before = everything(database)
+    assert await inlet.known(["bsuid:p:2", "phone:p:49"]) is None
+    assert await inlet.known(["bsuid:p:2", "phone:p:49", "phone:p:50"]) == nameless
+    assert await inlet.known(["bsuid:p:1", "phone:p:49"]) == former
+    assert await inlet.known(["phone:p:49"]) == former
+    assert await inlet.known(["phone:p:049", "phone:p:49"]) == former
+    assert await inlet.known(["bsuid:p:2", "phone:p:50"]) == nameless
+    assert everything(database) == before
+
+
 async def test_aliases_that_the_platform_links_stay_one_person(inlet: LiveInlet, redis: Redis) -> None:
     """A change of number brings a new user id: declared by the platform, it is the same contact."""
     contact = (await inlet.claim(["bsuid:p:1", "phone:p:49"])).contact
