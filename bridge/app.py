@@ -146,7 +146,6 @@ class Bridge:
         self.guard = self._guard()
         self.inlet = CountedInlet(self.redis, self._policies, self.metrics, copies, self.guard.check)
         self.channel = whatsapp_channel(settings)
-        self._spool = media_spool(settings)
         self._links = media_links(settings)
         self.lag = Lag(self.redis, lanes(settings))
         self._http = HttpClient()
@@ -269,7 +268,7 @@ class Bridge:
             self.metrics,
             PerformOptions(send_timeout_s=engine_settings.send_timeout_s),
             recall=Recall(self.store, history),
-            media=Media(self._spool, self._links.make if self._links else _no_link),
+            media=Media(media_spool(self.settings), self._links.make if self._links else _no_link),
             tracer=Tracer(
                 self.store,
                 history,
@@ -390,7 +389,8 @@ class Bridge:
             routes["POST", "/webhooks/whatsapp"] = self._counted(hook.post)
             self.arrivals = self._arrivals(desk, session)
             if self._links is not None:
-                door = MediaDoor(self._links, self.channel.fetch, self._spool, lambda: datetime.now(UTC))
+                spool = media_spool(self.settings)
+                door = MediaDoor(self._links, self.channel.fetch, spool, lambda: datetime.now(UTC))
                 routes["GET", f"{MEDIA_PATH}{{signed}}"] = door.get
             routes["POST", "/webhooks/slack"] = self._counted(self.arrivals.handle)
             await self.arrivals.start()

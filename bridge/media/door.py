@@ -26,6 +26,10 @@ from bridge.model import InboxId
 
 ROOM_S = 20.0
 """How long a request waits for room on the disk."""
+STALLED_S = 30.0
+"""How long a browser may take none of the file; it may be paused, and others wait for its room."""
+WHOLE_S = 900.0
+"""How long it may take for all of it."""
 Fetch = Callable[[InboxId, Attachment, Spooled], Awaitable[str]]
 _SAFE = ("image/", "audio/", "video/")
 _HEADERS = {
@@ -41,13 +45,24 @@ log = structlog.get_logger(__name__)
 
 
 class MediaDoor:
-    """Serves files. `fetch` is the channel's."""
+    """Serves files. `fetch` is the channel's. `spool` is the door's own: what browsers hold up holds up no thread."""
 
-    def __init__(self, links: Links, fetch: Fetch, spool: Spool, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        links: Links,
+        fetch: Fetch,
+        spool: Spool,
+        now: Callable[[], datetime],
+        *,
+        stalled_s: float = STALLED_S,
+        whole_s: float = WHOLE_S,
+    ) -> None:
         self._links = links
         self._fetch = fetch
         self._spool = spool
         self._now = now
+        self._stalled_s = stalled_s
+        self._whole_s = whole_s
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """One request; see the module for the answers."""
@@ -72,10 +87,22 @@ class MediaDoor:
             except OSError:
                 log.exception("media.no_room")
                 return _said(503, "There is no room for the file at the moment. Try again later.")
-            return await _served(request, ticket, file, mime)
+            response = _response(ticket, file, mime)
+            await response.prepare(request)
+            try:
+                async with asyncio.timeout(self._whole_s):
+                    async for chunk in file.chunks():
+                        async with asyncio.timeout(self._stalled_s):
+                            await response.write(chunk)
+            except TimeoutError:
+                log.info("media.not_taken")
+                if request.transport is not None:
+                    # A good end would pass for the whole file, and what is still to be sent would be kept.
+                    request.transport.abort()
+            return response
 
 
-async def _served(request: web.Request, ticket: Ticket, file: Spooled, mime: str) -> web.StreamResponse:
+def _response(ticket: Ticket, file: Spooled, mime: str) -> web.StreamResponse:
     name = safe_name(ticket.name, ticket.kind.value, mime)
     shown = (
         mime
@@ -88,9 +115,6 @@ async def _served(request: web.Request, ticket: Ticket, file: Spooled, mime: str
         headers={**_HEADERS, "Content-Type": shown, "Content-Disposition": disposition}
     )
     response.content_length = file.size
-    await response.prepare(request)
-    async for chunk in file.chunks():
-        await response.write(chunk)
     return response
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
+import aiohttp
 import pytest
 
 from bridge.sandbox.blobs import Blob
@@ -304,6 +306,21 @@ async def test_a_file_that_slack_refuses_is_there_by_a_link(shop: Shop, error: s
     assert headers["Content-Security-Policy"].startswith("sandbox")
     assert headers["Cache-Control"] == "private, no-store"
     await talk.customer_writes("Thank you")
+
+
+async def test_browsers_that_pause_hold_up_no_thread(shop: Shop) -> None:
+    """As many downloads as there is room for stand still; a customer's picture is shown all the same."""
+    talk = await shop.talk()
+    shop.goes_wrong("slack.files.getUploadURLExternal", "error", error="file_uploads_disabled")
+    await talk.customer.attaches("document", PDF + bytes(24 << 20), "application/pdf", filename="Plan.pdf")
+    url = link_of(await talk.thread_shows("do not allow files"))
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession(read_bufsize=4096))
+        for _ in range(shop.settings().media.transfers):
+            answer = await stack.enter_async_context(session.get(url))
+            assert answer.status == 200
+        await talk.customer.attaches("image", JPEG, "image/jpeg")
+        await files_are_shown(talk, 1)
 
 
 async def test_a_link_is_for_one_file_and_ends_with_it(shop: Shop) -> None:
