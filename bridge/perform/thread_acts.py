@@ -310,12 +310,14 @@ class ThreadActs:
         return waited_s
 
     def _mergeable(self, run: LineRun, desk: Desk) -> list[Work]:
-        """The relays, from the head of the line on, that go into one post."""
-        works: list[Work] = []
-        for work in run.waiting()[:MOST_MERGED]:
-            if not isinstance(work.action, Relay) or work.mark.open:
-                break
-            if isinstance(work.action.content, Attachment):
+        """The relays, from the head of the line on, that go into one post: the head in any case."""
+        head, *behind = run.waiting()[:MOST_MERGED]
+        works = [head]
+        if _is_file(head):
+            # One of which there are no bytes is shown in words, and alone, too.
+            return works
+        for work in behind:
+            if not isinstance(work.action, Relay) or work.mark.open or _is_file(work):
                 break
             works.append(work)
         fitting = desk.mergeable([work.action for work in works if isinstance(work.action, Relay)])
@@ -332,6 +334,10 @@ class ThreadActs:
             conversation=action.conversation,
             inbox=action.inbox,
         )
+
+
+def _is_file(work: Work) -> bool:
+    return isinstance(work.action, Relay) and isinstance(work.action.content, Attachment)
 
 
 async def _quote(desk: Desk, place: Place, relay: Relay, found: Recalled) -> Quoted:

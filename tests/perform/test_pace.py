@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from bridge.adapters.base import Bucket
-from bridge.content import described
+from bridge.content import Attachment, MediaKind, described
 from bridge.errors import StoreUnavailableError
 from bridge.markup import bare
 from bridge.perform.pace import Pace
@@ -199,6 +201,27 @@ async def test_messages_share_posts_when_a_channel_is_saturated(town: Town) -> N
     assert all(len(one.words.split("\n")) == len(one.actions) for one in posts)
     assert await town.pending(contact) == 0
     assert worker.metrics.sends["relay", "merged"] == len(merged)
+
+
+async def test_a_file_without_bytes_is_shown_in_a_saturated_channel(town: Town) -> None:
+    """In words, in its turn, in a post of its own."""
+    worker = await town.worker()
+    contact = contact_of(1)
+    await town.writes(contact, "hello")
+    await town.settled()
+    worker.pace.scale = 1.0
+    town.desk._bucket = (3.0, 1)
+    file = Attachment(kind=MediaKind.DOCUMENT, media="", name="offer.pdf")
+    await town.writes(contact, "one")
+    with capture_logs() as logs:
+        await town.append(contact, replace(town.received(contact, ""), content=file))
+        await town.append(contact, replace(town.received(contact, ""), content=file))
+        await town.writes(contact, "two", "three")
+        await town.settled(20)
+    assert [one for one in logs if "exc_info" in one] == []
+    said = bare(described(file))
+    assert town.desk.words() == ["hello", "one", said, said, "two", "three"]
+    assert [len(one.actions) for one in town.desk.posts if one.words == said] == [1, 1]
 
 
 async def test_messages_of_a_shared_post_of_unknown_fate_are_all_found(town: Town) -> None:
