@@ -21,6 +21,7 @@ from bridge.model import Place, Post
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.thread_acts import CUSTOMER, ThreadActs
 from bridge.perform.tools import Refused, Tools
+from bridge.store import records
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,7 @@ class FileActs:
         if spot is None:
             return
         desk, place = spot
+        before = await self._posts(run, action)
         try:
             post = await self._shown(run, work, action, file, desk, place)
         except _Over:
@@ -72,10 +74,17 @@ class FileActs:
         try:
             known = await self._tools.report(run, work, Posted(**self._tools.base(work), post=post))
         except FenceLostError:
-            self._thread.look_after(run, desk, [work], post)
+            self._thread.look_after(run, desk, [work], post, before)
             raise
         if not known:
-            self._thread.look_after(run, desk, [work], post)
+            self._thread.look_after(run, desk, [work], post, before)
+
+    async def _posts(self, run: LineRun, action: Relay) -> tuple[Post, ...]:
+        """What the message has by now: one that is fetched again has the notice that stood for it."""
+        lane, unit = run.key.lane, run.key.unit
+        found = await self._tools.performer.store.message_records(lane, [unit], [action.message], [])
+        data = found.get(action.message)
+        return records.unpack(action.message, data).posts if data is not None else ()
 
     async def _shown(
         self, run: LineRun, work: Work, action: Relay, file: Attachment, desk: Desk, place: Place

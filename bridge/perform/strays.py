@@ -10,7 +10,7 @@ post stays, and the next holder may find it by its marker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 
@@ -35,9 +35,11 @@ async def take_back(
     messages: Sequence[MessageId],
     post: Post,
     *,
+    before: Collection[Post] = (),
     every_s: float = LOOK_EVERY_S,
 ) -> None:
-    """Delete `post`, which shows `messages`, once it is written that other posts show all of them.
+    """Delete `post`, which shows `messages`, once it is written that other posts show all of them. Posts that were written
+    `before` the attempt show something else of them: a notice in a file's stead, say.
 
     Gives up without deleting after `LOOKS` looks. Never raises for a platform or a store that is away.
     """
@@ -48,10 +50,10 @@ async def take_back(
             shown = [
                 records.unpack(message, found[message]).posts for message in messages if message in found
             ]
-            if len(shown) < len(messages) or not all(shown):
-                continue
             if any(post in posts for posts in shown):
                 return
+            if len(shown) < len(messages) or not all(set(posts).difference(before) for posts in shown):
+                continue
             await desk.remove(post)
         except (PlatformError, StoreUnavailableError) as problem:
             log.debug("stray.not_taken_back", problem=str(problem))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -147,13 +147,18 @@ class ThreadActs:
                 quotes[relay.id] = NOT_KNOWN if found is None else await _quote(desk, place, relay, found)
         return quotes
 
-    def look_after(self, run: LineRun, desk: Desk, works: Sequence[Work], post: Post) -> None:
-        """Somebody else has the lane, or has ended the action: they may have shown the message, too."""
+    def look_after(
+        self, run: LineRun, desk: Desk, works: Sequence[Work], post: Post, before: Collection[Post] = ()
+    ) -> None:
+        """Somebody else has the lane, or has ended the action: they may have shown the message, too. `before`: the posts
+        that the message had before the attempt.
+        """
         messages = [one.action.message for one in works if isinstance(one.action, Relay)]
         performer = self._tools.performer
         every_s = max(self._tools.pace.scaled(LOOK_EVERY_S), SHORTEST_LOOK_S)
+        lane, unit = run.key.lane, run.key.unit
         _ = performer.spawn(
-            take_back(performer.store, desk, run.key.lane, run.key.unit, messages, post, every_s=every_s)
+            take_back(performer.store, desk, lane, unit, messages, post, before=before, every_s=every_s)
         )
 
     async def amend(self, run: LineRun, work: Work, action: Amend) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec.structs import replace
 
 from bridge.content import Attachment, MediaKind
 from bridge.errors import FailureKind
-from bridge.model import Fate, MessageRecord, lane_of
+from bridge.events import ButtonPressed
+from bridge.model import EventId, Fate, MessageId, MessageRecord, Token, lane_of, message_id
 from bridge.perform.file_acts import FETCH_TRIES, SHOW_TRIES, UPLOADING
 from bridge.perform.lines import unpack_mark
 from bridge.store import keys
 from tests.perform.test_failures import talking
 from tests.support.platforms import NO_ANSWER, failure
 from tests.support.waiting import until
-from tests.support.workers import Town, contact_of
+from tests.support.workers import BEN, Town, contact_of
 
 ANA = contact_of(1)
 FILE = Attachment(kind=MediaKind.DOCUMENT, media="the-bytes", mime="application/pdf", name="offer.pdf")
@@ -139,3 +142,45 @@ async def test_a_crash_after_it_was_shown_shows_it_no_second_time(town: Town) ->
     assert said(town) == ["hello", "offer.pdf"]
     assert town.desk.count("show_file") == 1
     assert len((await town.record(event)).posts) == 1
+
+
+async def test_a_file_that_was_fetched_again_is_not_taken_back_for_its_notice(town: Town) -> None:
+    """Its worker slept past its hold. The notice that stood for the file shows it no more than nothing does."""
+    worker = await talking(town)
+    town.channel.fault("fetch", problem=failure(FailureKind.NEVER))
+    event = replace(town.received(ANA, ""), content=FILE)
+    await town.append(ANA, event)
+    await town.settled(30)
+    (notice,) = (await town.record(event)).posts
+    late = town.desk.fault("find_file", late=True)
+    await town.append(ANA, await pressed(town, "fetch", message_id(lane_of(ANA), event.id)))
+    await until(late.reached.is_set, 20, "the file to be shown")
+    await town.redis("DEL", keys.hold(lane_of(ANA)))
+    assert await town.store.acquire(lane_of(ANA), "somebody else") is not None
+    await until(lambda: worker.engine.hold(lane_of(ANA)) is None, 20, "the lane to be lost")
+    looked = worker.store.reads
+    late.go.set()
+    await until(lambda: worker.store.reads >= looked + 3, 20, "looks at which post counts")
+    assert not town.desk.count("remove")
+    await town.redis("DEL", keys.hold(lane_of(ANA)))
+    await town.settled(30)
+    assert said(town)[-1] == "offer.pdf"
+    assert not town.desk.count("remove")
+    posts = (await town.record(event)).posts
+    assert posts == (notice, town.desk.posts[-1].post)
+
+
+async def pressed(town: Town, button: str, message: MessageId) -> ButtonPressed:
+    """Ben presses a button under a notice in Ana's thread."""
+    conversation = await town.conversation(ANA)
+    assert conversation.thread is not None
+    return ButtonPressed(
+        id=EventId(f"press:{button}:{message}"),
+        at=datetime.now(UTC),
+        contact=ANA,
+        conversation=conversation.id,
+        author=BEN.accounts[0],
+        place=conversation.thread,
+        button=button,
+        token=Token(message),
+    )
