@@ -30,14 +30,23 @@ FETCHING, SHOWING, UPLOADING = 0, 1, 2
 FETCH_TRIES = 6
 """With the pauses between them about half a minute, for which the thread waits."""
 SHOW_TRIES = 3
-APPEARS_WITHIN_S = 15.0
-"""How long a desk may take to show what it has accepted."""
+APPEARS_WITHIN_S, APPEARS_PER_MB_S, LONGEST_APPEARANCE_S = 15.0, 1.0, 120.0
+"""How long a desk may take to show what it has accepted; the larger, the longer."""
 SHORTEST_APPEARANCE_S = 3.0
 """Whatever waits are scaled to: giving up too soon would mean to upload it again."""
+ANSWERED_WITHIN_S = 300.0
+"""How long a desk may refuse to say what came of a file, or to take it away. After that something is said in its stead: a
+late post beside it is better than a thread that stands still.
+"""
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.5, 2.0
 PASSES = frozenset({FailureKind.RETRY, FailureKind.LIMITED, FailureKind.UNKNOWN})
 NOT_SHOWN = Failure(
     kind=FailureKind.NEVER, code="not_shown", words="the desk took the file several times and never showed it"
+)
+NOT_TOLD = Failure(
+    kind=FailureKind.NEVER,
+    code="not_told",
+    words="the desk took the file and does not tell whether it shows it; it may still appear",
 )
 NO_ROOM = Failure(
     kind=FailureKind.LIMITED,
@@ -95,14 +104,22 @@ class FileActs:
             if post is not None:
                 return post
             await self._start_over(run, work, desk)
-        upload = work.mark.note or await self._bring(run, work, action, file, desk, place)
+        if work.mark.note:
+            upload, size = work.mark.note, work.mark.size
+        else:
+            upload, size = await self._bring(run, work, action, file, desk, place)
         quotes = await self._thread.quotes(run, desk, place, [action])
         quoted = quotes.get(action.id, NOT_KNOWN)
         await self._thread.turn(desk, place.channel, CUSTOMER)
         tools.check(run, work, action)
         try:
             await tools.attempt(
-                run, [work], lambda: desk.show_file(place, action, upload, quoted), SHOWING, note=upload
+                run,
+                [work],
+                lambda: desk.show_file(place, action, upload, quoted),
+                SHOWING,
+                note=upload,
+                size=size,
             )
         except Refused as refused:
             await self._thread.refused(run, work, desk, place, refused.failure, fetched=True)
@@ -117,14 +134,15 @@ class FileActs:
 
     async def _bring(
         self, run: LineRun, work: Work, action: Relay, file: Attachment, desk: Desk, place: Place
-    ) -> str:
-        """Fetch the file and upload it; what the desk calls it. Neither has a fence: nobody sees anything of it."""
+    ) -> tuple[str, int]:
+        """Fetch the file and upload it; what the desk calls it, and its bytes. Neither has a fence: nobody sees anything of it."""
         performer, fetched = self._tools.performer, False
         try:
             async with performer.media.spool.file() as spooled:
                 mime = await performer.channel.fetch(action.inbox, file, spooled)
                 fetched = True
-                return await desk.upload(spooled, safe_name(file.name, file.kind.value, mime), file)
+                upload = await desk.upload(spooled, safe_name(file.name, file.kind.value, mime), file)
+                return upload, spooled.size
         except PlatformError as problem:
             failure = problem.failure
         except OSError:
@@ -166,7 +184,7 @@ class FileActs:
         """The post that shows the upload of the latest attempt; None when it has not appeared in time."""
         tools, upload = self._tools, work.mark.note
         look_s = FIRST_LOOK_S
-        until = work.mark.at + max(tools.pace.scaled(APPEARS_WITHIN_S), SHORTEST_APPEARANCE_S)
+        until = work.mark.at + max(tools.pace.scaled(appears_within_s(work.mark.size)), SHORTEST_APPEARANCE_S)
         while upload:
             # Looked for once more after the time is up: it may have passed while nobody was looking.
             last = tools.performer.now().timestamp() >= until
@@ -182,11 +200,16 @@ class FileActs:
         return None
 
     async def _not_told(self, run: LineRun, work: Work, desk: Desk, failure: Failure) -> NoReturn:
-        """Whether it is shown is not known, so nothing else may happen before it is."""
+        """Whether it is shown is not known, so nothing else may happen before it is, or will never be."""
         tools = self._tools
         tools.metrics.error(desk.name, failure.kind.value)
+        until = work.mark.at + tools.pace.scaled(ANSWERED_WITHIN_S)
         if failure.kind in PASSES:
             await tools.back_off(desk.name, work, failure)
+        elif failure.kind is FailureKind.NEVER and tools.performer.now().timestamp() >= until:
+            tools.metrics.send(desk.name, "file", "failed")
+            tools.close(work)
+            await tools.failed(run, work, NOT_TOLD, fetched=True)
         else:
             await tools.alarm(run, work, desk.name, failure)
             await tools.nap(tools.options.stopped_s)
@@ -206,3 +229,8 @@ class FileActs:
         if mark.tries >= SHOW_TRIES:
             await tools.failed(run, work, NOT_SHOWN, fetched=True)
             raise _Over
+
+
+def appears_within_s(size: int) -> float:
+    """How long a desk may take to show a file of `size` bytes."""
+    return min(APPEARS_WITHIN_S + APPEARS_PER_MB_S * size / 1_000_000, LONGEST_APPEARANCE_S)

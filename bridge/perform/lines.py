@@ -23,6 +23,8 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     part: int = 0
     note: str = ""
     """What the desk calls a file that was uploaded for it."""
+    size: int = 0
+    """That file's bytes."""
 
 
 NO_MARK = Mark(at=0.0, tries=0, open=False)

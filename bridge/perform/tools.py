@@ -192,8 +192,9 @@ class Tools:
         call: Callable[[], Awaitable[T]],
         part: int = 0,
         note: str = "",
+        size: int = 0,
     ) -> T:
-        """Record the attempt (with a `note` for whoever has to find out what came of it), then make a call that must not
+        """Record the attempt (with a `note` for whoever has to find out what came of it, and a file's `size`), then make a call that must not
         be repeated blindly.
 
         On a certain failure the mark is closed before `Refused` is raised; on an unknown outcome it stays open.
@@ -201,7 +202,7 @@ class Tools:
         """
         hold, _ = await self.deadline(run)
         run.acting = True
-        tries = await self._mark(hold, run, works, part, note)
+        tries = await self._mark(hold, run, works, part, note, size)
         if self._left_s(hold) < self._shortest_call_s():
             # Recording it took so long that the call might outlast the hold.
             await self._close(hold, run, works, tries=tries - 1)
@@ -216,7 +217,9 @@ class Tools:
             run.acting = False
             raise Refused(problem.failure) from None
 
-    async def _mark(self, hold: Hold, run: LineRun, works: Sequence[Work], part: int, note: str) -> int:
+    async def _mark(
+        self, hold: Hold, run: LineRun, works: Sequence[Work], part: int, note: str, size: int
+    ) -> int:
         """Record the attempt, unless that was done a moment ago, together with the action; the how-manieth it is.
         Raises `Changed`.
         """
@@ -227,7 +230,7 @@ class Tools:
             first.mark = begun
             return begun.tries
         tries = first.mark.tries + 1 if first.mark.part == part else 1
-        mark = Mark(at=now, tries=tries, open=True, part=part, note=note)
+        mark = Mark(at=now, tries=tries, open=True, part=part, note=note, size=size)
         if not await self.performer.store.mark(hold, run.key.unit, _ids(works), pack_mark(mark)):
             await self.performer.read_again(run)
             raise Changed
@@ -239,8 +242,7 @@ class Tools:
         """The attempt certainly had no effect. Where Redis cannot be told, only a crash makes a difference: then
         it has to be looked up.
         """
-        first = works[0].mark
-        closed = Mark(at=first.at, tries=tries, open=False, part=first.part, note=first.note)
+        closed = replace(works[0].mark, tries=tries, open=False)
         for work in works:
             work.mark = closed
         with contextlib.suppress(StoreUnavailableError):

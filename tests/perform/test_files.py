@@ -11,7 +11,13 @@ from bridge.content import Attachment, MediaKind
 from bridge.errors import FailureKind
 from bridge.events import ButtonPressed
 from bridge.model import EventId, Fate, MessageId, MessageRecord, Token, lane_of, message_id
-from bridge.perform.file_acts import FETCH_TRIES, SHOW_TRIES, UPLOADING
+from bridge.perform.file_acts import (
+    FETCH_TRIES,
+    LONGEST_APPEARANCE_S,
+    SHOW_TRIES,
+    UPLOADING,
+    appears_within_s,
+)
 from bridge.perform.lines import unpack_mark
 from bridge.store import keys
 from tests.perform.test_failures import talking
@@ -126,6 +132,32 @@ async def test_a_desk_that_never_shows_it_is_given_up_on(town: Town) -> None:
     assert town.desk.uploads == {}
     assert record.fate is Fate.FAILED
     assert town.desk.words()[2] == "after it"
+
+
+@pytest.mark.parametrize("kind", ["drop_file", "find_file"])
+async def test_a_desk_that_refuses_to_tell_stops_the_thread_for_a_while_only(town: Town, kind: str) -> None:
+    """Whether the upload will be shown cannot be settled: something is said in its stead, and the thread goes on."""
+    await talking(town)
+    town.desk.fault("show_file", problem=NO_ANSWER, effect=False)
+    town.desk.fault(kind, problem=failure(FailureKind.NEVER), times=1000)
+    record = await sends_a_file(town)
+    assert town.desk.count("show_file") == 1
+    assert record.fate is Fate.FAILED
+    assert "it may still appear" in town.desk.words()[1]
+    assert town.desk.words()[2] == "after it"
+
+
+async def test_an_attempt_knows_how_large_its_file_is(town: Town) -> None:
+    """Larger ones are given longer to appear."""
+    await talking(town)
+    stall = town.desk.fault("show_file", stall=True, effect=True)
+    await town.append(ANA, replace(town.received(ANA, ""), content=FILE))
+    await until(stall.reached.is_set, 20, "the file to be shown")
+    (pending,) = await town.store.pending(lane_of(ANA), ANA)
+    assert unpack_mark(pending.mark).size == len(FILE.media)
+    stall.go.set()
+    await town.settled(30)
+    assert [appears_within_s(size) for size in (0, 40_000_000, 10**9)] == [15.0, 55.0, LONGEST_APPEARANCE_S]
 
 
 async def test_a_crash_after_it_was_shown_shows_it_no_second_time(town: Town) -> None:
