@@ -251,7 +251,9 @@ class Inlet(Protocol):
         """Like `claim`, but never mints or writes."""
 
     async def append(self, events: Sequence[Placed]) -> None:
-        """Store events durably, in order, one round trip per lane. Returns only once they are stored."""
+        """Store events durably, in order, one round trip per lane. Returns only once they are stored. All are packed
+        first: where one cannot be, this raises what `events.pack` does, and none is stored.
+        """
 
     async def thread(self, place: Place) -> ThreadRef | None:
         """What a thread stands for."""

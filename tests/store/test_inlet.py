@@ -184,6 +184,13 @@ async def test_events_are_stored_in_order_per_lane(inlet: LiveInlet, store: Live
         assert {one.unit for one in found} == {"1-a"}
 
 
+async def test_where_one_event_cannot_be_packed_none_is_stored(inlet: LiveInlet, database: Database) -> None:
+    """In no lane: whoever takes it out stores the others once."""
+    with pytest.raises(UnicodeEncodeError):
+        await inlet.append([event("e1", "s1"), event("e2", "s2"), event("\ud83d", "s2")])
+    assert everything(database) == {}
+
+
 async def test_concurrent_appends_do_not_mix_within_one(inlet: LiveInlet, store: LiveStore) -> None:
     """The events of one call stand together; what was appended after an answer stands behind."""
     await asyncio.gather(*[inlet.append([event(f"{n}.{i}") for i in range(5)]) for n in range(20)])

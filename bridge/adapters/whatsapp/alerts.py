@@ -171,7 +171,7 @@ def _account(value: Value) -> tuple[str, str]:
 
 def _restriction(one: object) -> str:
     kind, until = _plain(_text(one, "restriction_type")), _text(one, "expiration")
-    if kind and until.isdigit() and len(until) <= 10:
+    if kind and until.isdecimal() and len(until) <= 10:
         return f"{kind} until {datetime.fromtimestamp(int(until), UTC):%Y-%m-%d %H:%M} UTC"
     return kind
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from aiohttp import web
 
-from bridge.adapters.base import Inlet
+from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.body import UnreadableError, read_body
 from bridge.adapters.whatsapp import wire
+from bridge.adapters.whatsapp.broken import packable
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.reader import Oddity, Reader
 from bridge.adapters.whatsapp.whose import settle
@@ -154,7 +156,7 @@ class WhatsAppWebhook:
 
         async def store() -> None:
             if placed := [*await settle(self._inlet, drafts), *announced]:
-                await self._inlet.append(placed)
+                await self._append(placed)
 
         try:
             await self._order.turn({alias for draft in drafts for alias in draft.aliases}, store)
@@ -166,6 +168,20 @@ class WhatsAppWebhook:
                 text="Could not be stored; please deliver it again.\n",
             )
         return web.Response()
+
+    async def _append(self, placed: Sequence[Placed]) -> None:
+        """Store everything that can be stored at all."""
+        try:
+            await self._inlet.append(placed)
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            # Nothing was stored. One event that cannot be packed may not keep the others out, again and again.
+            good = list(packable(placed, partial(self._odd, Oddity.MALFORMED)))
+            if good == list(placed):
+                raise
+            if good:
+                await self._inlet.append(good)
 
     def _signer(self, header: str | None, raw: bytes) -> Reader | None:
         """The reader for the numbers of the app whose secret signed `raw`."""

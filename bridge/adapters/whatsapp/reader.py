@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from bridge.adapters.base import OutboundRef, Placed
 from bridge.adapters.whatsapp import alerts, content, errors, senders, wire
+from bridge.adapters.whatsapp.broken import bare
 from bridge.adapters.whatsapp.ids import (
     Identity,
     is_message_id,
@@ -43,7 +45,7 @@ class Oddity(enum.StrEnum):
     NOT_JSON = "not_json"
     NOT_STORED = "not_stored"
     MALFORMED = "malformed"
-    """An item that does not fit its description; the others of its body were taken."""
+    """An item that does not fit its description, or breaks its reader; the others of its body were taken."""
     UNKNOWN_OBJECT = "unknown_object"
     UNKNOWN_FIELD = "unknown_field"
     UNUSED_FIELD = "unused_field"
@@ -60,6 +62,7 @@ class Oddity(enum.StrEnum):
     """An error that WhatsApp reports about the number and not about a message."""
 
 
+_T = TypeVar("_T")
 Notify = Callable[[Oddity, str], None]
 
 _UNUSED_FIELDS = frozenset(
@@ -103,27 +106,41 @@ class Reader:
                 drafts += self._preferences(notice, now)
         for number, value in values:
             for status in value.statuses:
-                draft = self._status(number, status, now)
-                if draft:
-                    drafts.append(draft)
+                drafts += self._safely("statuses", partial(self._status, number, status, now))
             for problem in value.errors:
                 self._odd(Oddity.REPORTED_ERROR, f"{problem.code}: {errors.by_code(problem.code).words}")
         return drafts
 
     def announcements(self, reading: wire.Reading, now: datetime) -> list[Placed]:
         """What the people with rights have to know of the account."""
-        placed = []
+        placed: list[Placed] = []
         for notice in reading.notices if reading.object == wire.OBJECT else ():
-            words = alerts.words_of(notice.field, notice.value)
-            if words is not None:
-                event = AccountChanged(
-                    id=EventId(f"wa:account:{digest(_spelt(notice))}"),
-                    at=now,
-                    inboxes=self._of_account(notice.account),
-                    body=words,
-                )
-                placed.append(Placed(lane=DESK_LANE, unit=DESK_UNIT, event=event))
+            placed += self._safely(notice.field, partial(self._announced, notice, now))
         return placed
+
+    def _announced(self, notice: wire.Notice, now: datetime) -> Placed | None:
+        words = alerts.words_of(notice.field, notice.value)
+        if words is None:
+            return None
+        event = AccountChanged(
+            id=EventId(f"wa:account:{digest(_spelt(notice))}"),
+            at=now,
+            inboxes=self._of_account(notice.account),
+            body=words,
+        )
+        return Placed(lane=DESK_LANE, unit=DESK_UNIT, event=event)
+
+    def _safely(self, where: str, *ways: Callable[[], _T | None]) -> Iterator[_T]:
+        """What the first of `ways` to read an item that does not break makes of it, if anything; see `broken`."""
+        for way in ways:
+            try:
+                made = way()
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the others of its body have to go on
+                self._odd(Oddity.MALFORMED, f"{where}: {type(problem).__name__}")
+                continue
+            if made is not None:
+                yield made
+            return
 
     def _of_account(self, account: str) -> tuple[InboxId, ...]:
         """The inboxes of an account; of one that we do not know by its id, all of its app's."""
@@ -141,28 +158,30 @@ class Reader:
             self._odd(Oddity.UNKNOWN_NUMBER if number is None else Oddity.MALFORMED, notice.field)
             return
         for one in said:
-            what = alerts.preference_of(one) if isinstance(one, dict) else None
-            if what is None:
-                self._odd(Oddity.MALFORMED, "user_preferences")
-                continue
-            bsuid, phone = one.get("user_id"), one.get("wa_id")
-            who = Identity(
-                user_id(bsuid if isinstance(bsuid, str) else None),
-                phone_digits(phone if isinstance(phone, str) else None),
-            )
-            aliases = who.aliases(number.portfolio)
-            make = partial(
-                ContactChanged,
-                id=EventId(f"wa:preference:{digest(_spelt(notice) + repr(one))}"),
-                at=now,
-                inbox=number.inbox,
-                aliases=who.known_as(aliases),
-                what=what,
-                alert=True,
-            )
-            unmatched = partial(self._odd, Oddity.UNUSED_TYPE, notice.field)
-            if aliases:
-                yield Draft(make, notice.field, aliases, None, unmatched)
+            yield from self._safely(notice.field, partial(self._preference, number, notice, one, now))
+
+    def _preference(self, number: Number, notice: wire.Notice, one: object, now: datetime) -> Draft | None:
+        what = alerts.preference_of(one) if isinstance(one, dict) else None
+        if what is None or not isinstance(one, dict):
+            self._odd(Oddity.MALFORMED, "user_preferences")
+            return None
+        bsuid, phone = one.get("user_id"), one.get("wa_id")
+        who = Identity(
+            user_id(bsuid if isinstance(bsuid, str) else None),
+            phone_digits(phone if isinstance(phone, str) else None),
+        )
+        aliases = who.aliases(number.portfolio)
+        make = partial(
+            ContactChanged,
+            id=EventId(f"wa:preference:{digest(_spelt(notice) + repr(one))}"),
+            at=now,
+            inbox=number.inbox,
+            aliases=who.known_as(aliases),
+            what=what,
+            alert=True,
+        )
+        unmatched = partial(self._odd, Oddity.UNUSED_TYPE, notice.field)
+        return Draft(make, notice.field, aliases, None, unmatched) if aliases else None
 
     def _values(self, changes: list[wire.Change]) -> Iterator[tuple[Number, wire.Value]]:
         """The changes that concern our numbers."""
@@ -185,27 +204,38 @@ class Reader:
 
     def _of_contacts(self, number: Number, value: wire.Value, now: datetime) -> Iterator[Draft]:
         for message in value.messages:
-            if not is_message_id(message.id):
-                self._odd(Oddity.MALFORMED, "messages.id")
-            elif message.type in content.UNUSED:
-                self._odd(Oddity.UNUSED_TYPE, message.type)
-            else:
-                draft = self._reader(message)(number, message, senders.party_of(message, value.contacts), now)
-                if draft:
-                    yield draft
+            yield from self._safely(
+                "messages",
+                partial(self._said, number, message, value.contacts, now),
+                partial(self._unread, number, message, value.contacts, now),
+            )
         for echo in value.message_echoes:
-            seen = self._echo(number, echo, now)
-            if seen:
-                yield seen
+            yield from self._safely(
+                "message_echoes",
+                partial(self._echo, number, echo, now),
+                partial(self._echo, number, bare(echo), now),
+            )
         for call in value.calls:
-            caller = wire.Message(id=call.id, sender=call.sender, from_user_id=call.from_user_id)
-            called = self._call(number, call, senders.party_of(caller, value.contacts), now)
-            if called:
-                yield called
+            yield from self._safely("calls", partial(self._call, number, call, value.contacts, now))
         for update in value.user_id_update:
-            changed = self._id_update(number, update, now)
-            if changed:
-                yield changed
+            yield from self._safely("user_id_update", partial(self._id_update, number, update, now))
+
+    def _said(
+        self, number: Number, message: wire.Message, parties: Sequence[wire.Party], now: datetime
+    ) -> Draft | None:
+        if not is_message_id(message.id):
+            self._odd(Oddity.MALFORMED, "messages.id")
+            return None
+        if message.type in content.UNUSED:
+            self._odd(Oddity.UNUSED_TYPE, message.type)
+            return None
+        return self._reader(message)(number, message, senders.party_of(message, parties), now)
+
+    def _unread(
+        self, number: Number, message: wire.Message, parties: Sequence[wire.Party], now: datetime
+    ) -> Draft | None:
+        """A message that broke its reader: that it came."""
+        return self._message(number, bare(message), senders.party_of(message, parties), now)
 
     def _reader(
         self, message: wire.Message
@@ -314,7 +344,7 @@ class Reader:
         return Draft(make, message.id, aliases)
 
     def _call(
-        self, number: Number, call: wire.WireCall, party: wire.Party | None, now: datetime
+        self, number: Number, call: wire.WireCall, parties: Sequence[wire.Party], now: datetime
     ) -> Draft | None:
         """The customer calls, or their call ended. Calls of the business are not made from here."""
         said = content.call_of(call)
@@ -322,6 +352,7 @@ class Reader:
             self._odd(Oddity.UNUSED_TYPE, f"calls/{call.event}/{call.direction}")
             return None
         caller = wire.Message(id=call.id, sender=call.sender, from_user_id=call.from_user_id)
+        party = senders.party_of(caller, parties)
         sender = senders.sender_of(caller, party)
         aliases = sender.aliases(number.portfolio)
         if not aliases:

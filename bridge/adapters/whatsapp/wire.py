@@ -413,7 +413,7 @@ def read(body: bytes) -> Reading:
     """Read a webhook body, as much of it as can be read. Raises `NotJsonError`."""
     try:
         whole = _decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except Exception:  # noqa: BLE001 - whatever does not fit as a whole is read item by item
         return _Salvage().body(_load(body))
     entries = whole.entry
     changes = entries[0].changes if len(entries) == 1 else [one for each in entries for one in each.changes]
@@ -538,7 +538,7 @@ class _Salvage:
             return None
         try:
             return msgspec.convert(item, kind)
-        except (msgspec.ValidationError, RecursionError):
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, the other items have to go on
             self.bad.append(where)
             return None
 
@@ -567,6 +567,6 @@ def _bare(item: object) -> Message | None:
     fitting: dict[str, Any] = {}
     for key, name, kind in _PIECES:
         if key in item:
-            with contextlib.suppress(msgspec.ValidationError, RecursionError):
+            with contextlib.suppress(Exception):
                 fitting[name] = msgspec.convert(item[key], kind)
     return Message(**fitting)

@@ -60,7 +60,12 @@ async def test_a_marketing_opt_out_is_the_contacts_and_an_alert() -> None:
 
 @pytest.mark.parametrize("field", sorted(alerts.NOTICED))
 @pytest.mark.parametrize(
-    "value", [{}, {"event": 5, "alert_info": [], "restriction_info": "x", "ban_info": None}]
+    "value",
+    [
+        {},
+        {"event": 5, "alert_info": [], "restriction_info": "x", "ban_info": None},
+        {"restriction_info": [{"restriction_type": "X", "expiration": "²²"}]},
+    ],
 )
 def test_whatever_is_missing_there_are_words(field: str, value: dict[str, object]) -> None:
     """Shapes change; somebody has to look all the same."""

@@ -1,7 +1,9 @@
 """Whatever a signed body holds, the webhook neither breaks nor lets one item cost another."""
 
 import contextlib
+import copy
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -24,7 +26,7 @@ from tests.adapters.whatsapp.support import (
     body_of,
     text,
 )
-from tests.support.mutation import ANYTHING, mutated
+from tests.support.mutation import ANYTHING, mutated, places
 
 NUMBERS: dict[str, Number] = {number.phone_number_id: number for number in (SUPPORT, SALES)}
 TREES = [json.loads((FIXTURES / name).read_bytes()) for name in BODIES]
@@ -86,6 +88,84 @@ async def test_reading_piecewise_gives_the_same(name: str) -> None:
     assert [c for c in whole.changes if c.field in used] == [c for c in piecewise.changes if c.field in used]
     assert [c.field for c in whole.changes] == [c.field for c in piecewise.changes]
     assert piecewise.bad == ("changes",)
+
+
+MARK = "to be replaced"
+SHOWN = frozenset(
+    {"audio", "button", "contacts", "image", "interactive", "location", "order", "sticker", "text", "video"}
+)
+"""Types whose messages are always shown, if only as something unreadable."""
+AWKWARD = [
+    "1e1000001",
+    '"1e1000001"',
+    "-0e999999",
+    "1e-1000001",
+    r'"x\ud83d"',
+    r'"{\"a\":\"\\ud83d\"}"',
+    "NaN",
+    "-" + "9" * 5000,
+]
+"""JSON that Python does not write itself: numbers beyond arithmetic, half characters, these in a text that is JSON."""
+Spot = tuple[dict[str, Any], tuple[Any, ...]]
+SPOTS: list[Spot] = [
+    (item, path)
+    for tree in TREES
+    for change in tree["entry"][0]["changes"]
+    for item in change["value"].get("messages", ())
+    for path in places(item)
+    if path != ("id",)
+]
+"""Each message of the fixtures, with the way to each of its fields."""
+
+
+async def all_the_others_arrive(hook: Hook, spoilt: Sequence[tuple[Spot, str]]) -> None:
+    """Deliver messages with JSON put in at a spot of each, each followed by a good one: 200, the good ones are stored,
+    and so is each of the others that says of itself whose it is.
+    """
+    written = [json.dumps(text("wamid.good0"))]
+    shown = []
+    for at, ((item, path), raw) in enumerate(spoilt, 1):
+        bent = copy.deepcopy(item) | {"id": f"wamid.bent{at}"}
+        holder: Any = bent
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = MARK
+        written += [json.dumps(bent).replace(json.dumps(MARK), raw), json.dumps(text(f"wamid.good{at}"))]
+        if item["type"] in SHOWN and path[0] not in {"from", "from_user_id", "type"}:
+            shown.append(f"wa:wamid.bent{at}")
+    hook.inlet.placed.clear()
+    body = json.dumps(body_of(messages=MARK)).replace(json.dumps(MARK), f"[{','.join(written)}]")
+    assert await hook.post(body.encode()) == 200
+    stored = [event.id for event in hook.inlet.events]
+    for event in hook.inlet.events:
+        assert unpack(pack(event)) == event
+    assert [one for one in stored if "good" in one] == [f"wa:wamid.good{at}" for at in range(len(spoilt) + 1)]
+    assert [one for one in shown if one not in stored] == []
+
+
+@pytest.mark.parametrize("raw", AWKWARD, ids=range(len(AWKWARD)))
+async def test_awkward_json_in_each_field_of_each_message_costs_no_other(raw: str) -> None:
+    """One after the other, in every field of every message of the fixtures."""
+    async with Hook() as hook:
+        for start in range(0, len(SPOTS), 100):
+            await all_the_others_arrive(hook, [(spot, raw) for spot in SPOTS[start : start + 100]])
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(SPOTS), ANYTHING.map(json.dumps)), min_size=1, max_size=12))
+async def test_anything_in_any_field_of_a_message_costs_no_other(spoilt: list[tuple[Spot, str]]) -> None:
+    """Any JSON at all, in some of them."""
+    async with Hook() as hook:
+        await all_the_others_arrive(hook, spoilt)
+
+
+@settings(max_examples=60)
+@given(st.lists(ANYTHING.map(json.dumps), min_size=1, max_size=12))
+async def test_anything_in_a_form_costs_no_other(answers: list[str]) -> None:
+    """Any JSON at all, in the text that a form's answer is."""
+    spot = next(one for one in SPOTS if one[1][-1] == "response_json")
+    async with Hook() as hook:
+        await all_the_others_arrive(hook, [(spot, json.dumps(answer)) for answer in answers])
 
 
 @settings(max_examples=20)
