@@ -43,7 +43,12 @@ class DecorationActs:
         try:
             await self._tools.call(run, lambda: desk.update_card(card, view))
         except Refused as refused:
-            await self._refused(run, work, desk.name, refused.failure)
+            if await self._goes_on(run, work, desk.name, refused.failure):
+                return
+            if refused.failure.kind is FailureKind.GONE:
+                await self._tools.failed(run, work, refused.failure)
+            else:
+                await self._tools.done(run, work)
         else:
             self._tools.metrics.send(desk.name, "update_card", "ok")
             await self._tools.done(run, work)
@@ -57,23 +62,24 @@ class DecorationActs:
         try:
             await self._tools.call(run, lambda: desk.show_receipt(action.post, action.receipt))
         except Refused as refused:
-            if refused.failure.kind is FailureKind.GONE:
+            if not await self._goes_on(run, work, desk.name, refused.failure):
                 await self._tools.done(run, work)
-                return
-            await self._refused(run, work, desk.name, refused.failure)
         else:
             self._tools.metrics.send(desk.name, "show_receipt", "ok")
             await self._tools.done(run, work)
 
     async def show_reaction(self, run: LineRun, work: Work, action: ShowReaction) -> None:
-        """Put the contact's emoji where the message stands, after taking off the one before."""
+        """Put the contact's emoji where the message stands, after taking off the one before. Where that cannot be it is
+        told of: the contact's state has it as shown, so it would be gone.
+        """
         contact = await self._tools.state(run)
         found = await self._tools.performer.recall.find(contact, action.about)
         words = found.words if found is not None else ""
         post = found.posts[0] if found is not None and found.posts else None
         desk = self._tools.performer.desks.get(post.desk) if post is not None else None
+        told = replace(_NOWHERE, words=words)
         if post is None or desk is None:
-            await self._tools.failed(run, work, replace(_NOWHERE, words=words))
+            await self._tools.failed(run, work, told)
             return
         try:
             taken = True
@@ -82,13 +88,14 @@ class DecorationActs:
             if action.emoji:
                 taken = await self._tools.call(run, lambda: desk.react(post, action.emoji, on=True))
         except Refused as refused:
-            await self._refused(run, work, desk.name, refused.failure)
+            if await self._goes_on(run, work, desk.name, refused.failure):
+                return
+            taken = False
+        self._tools.metrics.send(desk.name, "show_reaction", "ok" if taken else "told")
+        if taken:
+            await self._tools.done(run, work)
         else:
-            self._tools.metrics.send(desk.name, "show_reaction", "ok" if taken else "told")
-            if taken:
-                await self._tools.done(run, work)
-            else:
-                await self._tools.failed(run, work, replace(_NOWHERE, words=words))
+            await self._tools.failed(run, work, told)
 
     async def mark_read(self, run: LineRun, work: Work, action: MarkRead) -> None:
         """Tell the contact that we read it; one more or less does no harm."""
@@ -115,21 +122,19 @@ class DecorationActs:
         self._tools.check(run, work, work.action)
         return any(outdoes(one.action) for one in run.waiting()[1:])
 
-    async def _refused(self, run: LineRun, work: Work, platform: str, failure: Failure) -> None:
+    async def _goes_on(self, run: LineRun, work: Work, platform: str, failure: Failure) -> bool:
+        """Whether it is to be tried again; the wait before that is over then."""
         tools = self._tools
         tools.metrics.error(platform, failure.kind.value)
-        if failure.kind is FailureKind.GONE:
-            await tools.failed(run, work, failure)
-            return
         if failure.kind is FailureKind.RETRY and failure.retry_after_s is not None:
             # Too many at once is no failure of this one: given up, the last state would never be shown.
             await tools.back_off(platform, work, failure)
-            return
+            return True
         if failure.kind in (FailureKind.RETRY, FailureKind.UNKNOWN) and work.mark.tries < MOST_TRIES:
             await tools.count(run, work)
             await tools.back_off(platform, work, failure)
-            return
-        await tools.done(run, work)
+            return True
+        return False
 
 
 def _outdoes(other: AnyAction, action: ShowReceipt) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.errors import FailureKind
-from bridge.events import StaffEventUnplaced, StaffWrote, pack
+from bridge.events import ContactReacted, StaffEventUnplaced, StaffWrote, pack
 from bridge.markup import text
 from bridge.model import (
     DESK_LANE,
@@ -20,6 +20,7 @@ from bridge.model import (
     Place,
     Post,
     Receipt,
+    Reference,
     lane_of,
     message_id,
 )
@@ -477,3 +478,23 @@ async def test_waits_scaled_to_nothing_do_not_spin(town: Town) -> None:
     await town.settled()
     assert town.desk.words() == ["one"]
     assert (await town.contact(ANA)).conversations[INBOX].thread is not None
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+async def test_a_reaction_that_cannot_be_put_on_its_message_is_told_of(town: Town, kind: FailureKind) -> None:
+    """With the message's words, whatever the desk said; the state has the emoji as shown, so nothing else would tell of it."""
+    await town.worker()
+    (hello,) = await town.writes(ANA, "hello")
+    await town.conversation(ANA)
+    await town.settled()
+    town.desk.fault("react", problem=failure(kind), times=999)
+    now = datetime.now(UTC)
+    about = Reference(platform_id=hello.platform_id, cause=hello.id)
+    await town.append(
+        ANA,
+        ContactReacted(
+            id=EventId("reaction"), at=now, contact=ANA, inbox=INBOX, about=about, emoji="👍", sent_at=now
+        ),
+    )
+    await town.settled(30)
+    assert "reacted with 👍 to “hello”" in town.desk.words()[-1]
