@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import aiohttp
 import pytest
 import redis.asyncio
 
-from bridge.model import Fate
+from bridge.model import Fate, LaneId, contact_id, lane_of
+from bridge.sandbox.whatsapp.customer import Customer
 from bridge.store.archive.database import Database
 from tests.support.archive import lock, rows
 from tests.support.crash import CrashStack, crash_stack
@@ -178,3 +180,36 @@ async def test_what_is_quoted_after_two_days_is_found_in_the_archive(own_shop: S
         assert wanted in shown(post)
         assert "Show it" in shown(post)
         assert f"/p{stands_at.replace('.', '')}?" in shown(post)
+
+
+async def test_nobody_names_what_another_customer_wrote(own_shop: Shop) -> None:
+    """Two customers of one shard, and one names what the other wrote, in a quote, a reaction and an edit: their thread
+    hears no word of it, and nothing changes in the other's. Redis and the archive both know the message.
+    """
+    talk = await own_shop.talk()
+    secret = await talk.customer.writes("My card is 4711")
+    await talk.thread_shows("My card is 4711")
+    settings = own_shop.settings()
+
+    def lane(of: Customer) -> LaneId:
+        alias = f"bsuid:{settings.whatsapp.portfolio}:{of.user_id}"
+        return lane_of(contact_id(alias, settings.shards))
+
+    others = (own_shop.newcomer() for _ in range(1000))
+    theirs = await own_shop.talk(customer=next(one for one in others if lane(one) == lane(talk.customer)))
+    assert own_shop.bridge is not None
+    assert await own_shop.bridge.lag.caught_up(20.0)
+    before = talk.thread
+    stranger = theirs.customer
+    await stranger.writes("That one", reply_to=secret.id)
+    assert "older than what is known here" in shown(await theirs.thread_shows("That one"))
+    await stranger.reacts(secret.id, "👍")
+    await theirs.thread_shows("👍")
+    edit = {"original_message_id": secret.id, "message": {"type": "text", "text": {"body": "It is 5822"}}}
+    sender = {"from": stranger.wa_id, "from_user_id": stranger.user_id, "timestamp": f"{int(time.time())}"}
+    assert await own_shop.delivers({"id": "wamid.forged", "type": "edit", "edit": edit} | sender) == 200
+    await theirs.thread_shows("5822")
+    assert theirs.said("4711") == 0
+    assert talk.thread == before
+    post = await talk.thread_shows("My card is 4711")
+    assert talk.receipts(post.ts) == []
