@@ -177,11 +177,8 @@ class ThreadActs:
         try:
             taken = await self._tools.call(run, lambda: desk.amend(post, thread, action, was))
         except Refused as refused:
-            if refused.failure.kind in {FailureKind.GONE, FailureKind.NEVER}:
-                await self._tools.failed(run, work, nowhere)
-            else:
-                spot = Place(desk=post.desk, channel=post.channel)
-                await self.refused(run, work, desk, spot, refused.failure)
+            spot = Place(desk=post.desk, channel=post.channel)
+            await self.refused(run, work, desk, spot, refused.failure, reported=nowhere)
             return
         if taken:
             await self._tools.report(run, work, Posted(**self._tools.base(work), post=post))
@@ -250,9 +247,19 @@ class ThreadActs:
             return None
 
     async def refused(
-        self, run: LineRun, work: Work, desk: Desk, place: Place, failure: Failure, *, fetched: bool = False
+        self,
+        run: LineRun,
+        work: Work,
+        desk: Desk,
+        place: Place,
+        failure: Failure,
+        *,
+        fetched: bool = False,
+        reported: Failure | None = None,
     ) -> None:
-        """A post was refused or its outcome is not known. `fetched`: it was of a file that we have."""
+        """A post was refused or its outcome is not known. `fetched`: it was of a file that we have. `reported`: what to say
+        in place of `failure` where it is given up.
+        """
         tools = self._tools
         tools.metrics.error(desk.name, failure.kind.value)
         if failure.kind is FailureKind.STOP and self._left_behind(work, place):
@@ -266,13 +273,13 @@ class ThreadActs:
             case FailureKind.LIMITED if work.mark.tries < tools.options.limited_tries:
                 await tools.back_off(desk.name, work, failure)
             case FailureKind.GONE if not isinstance(work.action, OpenThread):
-                await tools.failed(run, work, failure)
+                await tools.failed(run, work, reported or failure)
             case FailureKind.STOP | FailureKind.GONE:
                 # Nothing can be posted until somebody acts; what waits stays pending and in order.
                 await tools.alarm(run, work, desk.name, failure)
                 await tools.nap(tools.options.stopped_s)
             case _:
-                await tools.failed(run, work, failure, fetched=fetched)
+                await tools.failed(run, work, reported or failure, fetched=fetched)
 
     async def spot(self, run: LineRun, work: Work) -> tuple[Desk, Place] | None:
         """The desk and the thread to post in; None when the conversation is gone (that was reported)."""

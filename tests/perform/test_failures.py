@@ -6,9 +6,11 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
+from bridge.content import Words
 from bridge.errors import FailureKind
-from bridge.events import ContactReacted, StaffEventUnplaced, StaffWrote, pack
+from bridge.events import ContactAmended, ContactReacted, StaffEventUnplaced, StaffWrote, pack
 from bridge.markup import text
 from bridge.model import (
     DESK_LANE,
@@ -498,3 +500,34 @@ async def test_a_reaction_that_cannot_be_put_on_its_message_is_told_of(town: Tow
     )
     await town.settled(30)
     assert "reacted with 👍 to “hello”" in town.desk.words()[-1]
+
+
+@pytest.mark.parametrize("kind", [FailureKind.STOP, FailureKind.GONE, FailureKind.WAIT, FailureKind.NEVER])
+async def test_an_edit_that_cannot_be_shown_is_told_of_with_what_it_was(
+    town: Town, kind: FailureKind
+) -> None:
+    """Not with what the desk said of it, as if the contact had written that. What stops the old channel is given up once the
+    inbox has another one.
+    """
+    await town.worker()
+    (hello,) = await town.writes(ANA, "hello")
+    await town.conversation(ANA)
+    await town.settled()
+    moved = replace(town.world.policies().inboxes[INBOX], channel="C2")
+    town.world._policies = replace(town.world.policies(), inboxes={INBOX: moved})
+    town.desk.fault("amend", problem=failure(kind), times=999)
+    now = datetime.now(UTC)
+    await town.append(
+        ANA,
+        ContactAmended(
+            id=EventId("edit"),
+            at=now,
+            contact=ANA,
+            inbox=INBOX,
+            about=Reference(platform_id=hello.platform_id, cause=hello.id),
+            content=Words(text("hello you")),
+            sent_at=now,
+        ),
+    )
+    await town.settled(30)
+    assert "edited “hello”. It reads now: hello you" in town.desk.words()[-1]
