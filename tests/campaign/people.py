@@ -34,6 +34,7 @@ from tests.campaign.script import (
     Write,
 )
 from tests.campaign.stage import NUMBERS, Stage
+from tests.support.files import JPEG
 from tests.support.stack import action_id, shown
 
 THREAD_S = 30.0
@@ -137,8 +138,9 @@ class Speaking:
     async def _write(self, text: str, *, caption: bool = False, last: bool = False) -> None:
         under = f"{self.customer.shown_wa_id} {self.customer.shown_user_id}"
         if caption:
-            picture = {"id": "1234567890", "mime_type": "image/jpeg", "sha256": "c2hh", "caption": text}
-            message = await self.customer.sends("image", picture, number_id=self.number_id)
+            message = await self.customer.attaches(
+                "image", JPEG, "image/jpeg", caption=text, number_id=self.number_id
+            )
         else:
             message = await self.customer.writes(text, number_id=self.number_id)
         self.sent.append(Sent(tokens(text)[0], text, message.id, under, last))
