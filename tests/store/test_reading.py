@@ -102,8 +102,8 @@ async def test_parked_lines_come_back_once_their_time_has_come(store: LiveStore,
     await store.park(hold, "u", "contact", 1.0)
     await store.park(hold, "v", "thread", 60)
 
-    async def swept() -> Sequence[tuple[str, str]]:
-        return (await store.sweep(hold, 10)).lines
+    async def swept() -> list[tuple[str, str]]:
+        return list((await store.sweep(hold, 10)).lines)
 
     assert await swept() == [("u", "thread")]
     assert await swept() == []
