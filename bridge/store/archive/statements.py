@@ -54,7 +54,7 @@ class Statements:
             "messages": select(
                 *(
                     tables.messages.c[name]
-                    for name in (*INDEXED_OF_MESSAGE, "id", "episode", "author", "parts")
+                    for name in (*INDEXED_OF_MESSAGE, "id", "episode", "author", "sent_at", "parts")
                 )
             ).where(self._among(tables.messages.c.id)),
             "deliveries": select(tables.deliveries).where(self._among(tables.deliveries.c.message)),
