@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import msgspec
 
-from bridge.content import NO_MARKS, Attachment, Content, Marks
+from bridge.content import NO_MARKS, Attachment, Content, Marks, Outward
 from bridge.markup import Document
 from bridge.model import (
     ActionId,
@@ -136,7 +136,7 @@ class PostNotice(ContactAction, frozen=True, kw_only=True):
 
 
 class Send(ContactAction, frozen=True, kw_only=True):
-    """Send staff words to the contact, in as many platform messages as they need. Results: `PartSent` for each,
+    """Send staff words, and what goes with them, to the contact, in as many platform messages as they need. Results: `PartSent` for each,
     `Failed` or `Uncertain` for the part that ended it. `sent` holds the platform ids of the parts done.
     """
 
@@ -150,6 +150,10 @@ class Send(ContactAction, frozen=True, kw_only=True):
     sent: tuple[str, ...] = ()
     first_part: int = 0
     """Where to go on (a retry of a message whose first parts arrived)."""
+    extras: tuple[Outward, ...] = ()
+    """What goes along with the words, in order."""
+    quotes: str = ""
+    """The platform's id of the message that it answers; empty: none in particular."""
 
 
 class MarkRead(ContactAction, frozen=True, kw_only=True):

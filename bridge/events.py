@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from bridge.content import NO_MARKS, Content, Marks
+from bridge.content import NO_MARKS, Content, Marks, StaffFile
 from bridge.errors import Failure
 from bridge.markup import Document
 from bridge.model import (
@@ -178,8 +178,8 @@ class StaffWrote(DeskEvent, frozen=True, kw_only=True):
 
     post: Post
     body: Document
-    files: int = 0
-    """How many files came with it."""
+    files: tuple[StaffFile, ...] = ()
+    """What came with it, in order."""
 
 
 class StaffEdited(DeskEvent, frozen=True, kw_only=True):

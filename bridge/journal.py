@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from bridge.content import NO_MARKS, Content, Marks
+from bridge.content import NO_MARKS, Content, Marks, Outward
 from bridge.markup import Document
 from bridge.model import (
     AgentId,
@@ -70,6 +70,8 @@ class MessageNoted(Fact, frozen=True, kw_only=True):
     content: Content | None = None
     """What was said, where it is more than its words."""
     marks: Marks = NO_MARKS
+    extras: tuple[Outward, ...] = ()
+    """By staff: what went along with the words; `body` tells of it, too."""
 
 
 class PostNoted(Fact, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from typing import NewType
 
 import msgspec
 
-from bridge.content import Attachment
+from bridge.content import Attachment, Outward
 from bridge.markup import Document
 from bridge.phone import mask_phone
 
@@ -246,6 +246,10 @@ class Draft(Struct, frozen=True, kw_only=True):
     body: Document
     post: Post | None = None
     """The staff post that carries the receipt; None when the words came from a command or a modal."""
+    extras: tuple[Outward, ...] = ()
+    """What goes along with the words, in order."""
+    quotes: str = ""
+    """The platform's id of the message that it answers; empty: none in particular."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.content import Attachment
+from bridge.content import Attachment, Outward
 from bridge.events import AnyEvent
 from bridge.media.spool import Spooled
 from bridge.model import (
@@ -69,10 +69,19 @@ class Loss(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Outgoing(msgspec.Struct, frozen=True):
+    """One message as a channel sends it: words in its own markup, and what they come with."""
+
+    text: str = ""
+    extra: Outward | None = None
+    quotes: str = ""
+    """The platform's id of the message that it answers."""
+
+
 class Fitted(msgspec.Struct, frozen=True):
     """A message as a platform takes it: `parts` in the order of sending, and the `losses` to tell the author about."""
 
-    parts: tuple[str, ...]
+    parts: tuple[Outgoing, ...]
     losses: tuple[Loss, ...] = ()
 
 
@@ -195,16 +204,16 @@ class Channel(Protocol):
     capabilities: Capabilities
 
     def fitted(self, send: Send) -> Fitted:
-        """The texts, in order, that `send` becomes on this platform (formatted, split within the limits), and what
-        of it cannot be sent.
+        """The messages, in order, that `send` becomes on this platform (formatted, split within the limits), and what
+        of it cannot be sent. The same every time.
         """
 
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         """The limits that a message to `address` counts against."""
 
-    async def send(self, send: Send, part: int, text: str) -> str:
+    async def send(self, send: Send, part: int, outgoing: Outgoing, media: str = "") -> str:
         """Send one part; its platform id. Not repeatable: our message id and the part travel with it and come
-        back in its statuses.
+        back in its statuses. `media` is what `upload` called the bytes of the part's file.
         """
 
     async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:

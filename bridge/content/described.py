@@ -20,6 +20,15 @@ from bridge.content.kinds import (
     Unsupported,
     Words,
 )
+from bridge.content.outward import (
+    AskLocation,
+    Buttons,
+    LinkButton,
+    Menu,
+    Outward,
+    StaffFile,
+    TemplateMessage,
+)
 from bridge.markup import Bold, Document, Text, clean, compact, text
 
 MEDIA_WORDS: dict[MediaKind, str] = {
@@ -186,3 +195,45 @@ def unsupported_words(content: Unsupported) -> Document:
         said = f"sent something that cannot be shown here ({kind})"
     words = clean(content.words).strip()
     return text(f"{said}. It came with the text:\n{words}" if words else said)
+
+
+# ------------------------------------------------------------------------------------------------- to contacts
+
+
+def whole(body: Document, extras: Iterable[Outward]) -> Document:
+    """A message to a contact in words: what was written, and what goes along with it."""
+    parts = [body] if body else []
+    parts += [sent(one) for one in extras]
+    found: list[Document] = [parts[0]] if parts else []
+    for part in parts[1:]:
+        found += [text("\n"), part]
+    return compact(node for document in found for node in document)
+
+
+def sent(extra: Outward) -> Document:  # noqa: PLR0911 - one case per kind
+    """What goes along with the words of a message to a contact, in words."""
+    match extra:
+        case StaffFile():
+            name = " ".join(clean(extra.name).split())
+            what = "Voice message" if extra.voice else "File"
+            return (Bold((Text(f"{what}: {name}" if name else what),)),)
+        case Buttons():
+            return text("".join(f"[{clean(title)}] " for title in extra.titles).strip())
+        case Menu():
+            rows = [row for section in extra.sections for row in section.rows]
+            return compact(
+                _lines(
+                    f"List: {clean(extra.button)}",
+                    (" – ".join(filter(None, (row.title, row.description))) for row in rows),
+                )
+            )
+        case LinkButton():
+            return text(f"[{clean(extra.title)}] {extra.url}")
+        case AskLocation():
+            return text("[Send location]")
+        case TemplateMessage():
+            return extra.words
+        case Location() | Cards():
+            return described(extra)
+        case _:
+            assert_never(extra)

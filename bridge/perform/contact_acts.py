@@ -28,9 +28,9 @@ class ContactActs:
         """Send the next part of a message, or wait for the fate of the one that was under way."""
         channel = self._tools.performer.channel
         fitted = channel.fitted(action)
-        texts = fitted.parts
+        parts = fitted.parts
         part = action.first_part + len(action.sent)
-        if part >= len(texts):
+        if part >= len(parts):
             await self._tools.failed(run, work, NOTHING_TO_SEND, part)
             return
         if work.mark.open and work.mark.part == part:
@@ -43,7 +43,7 @@ class ContactActs:
         self._tools.check(run, work, action)
         try:
             platform_id = await self._tools.attempt(
-                run, [work], lambda: channel.send(action, part, texts[part]), part
+                run, [work], lambda: channel.send(action, part, parts[part]), part
             )
         except Refused as refused:
             await self._refused(run, work, refused.failure, part)
@@ -55,7 +55,7 @@ class ContactActs:
                 **self._tools.base(work),
                 platform_id=platform_id,
                 part=part,
-                parts=len(texts),
+                parts=len(parts),
                 lost=tuple(loss.detail for loss in fitted.losses) if part == 0 else (),
             ),
         )

@@ -80,7 +80,7 @@ def _undo_hold(turn: Turn, conversation: Conversation, event: ButtonPressed, age
         turn.answer(conversation, event.author, texts.not_yours())
     else:
         outbound.cancel(turn, conversation, held)
-        turn.answer(conversation, event.author, texts.taken_back(held.draft.body))
+        turn.answer(conversation, event.author, texts.taken_back(texts.words(held.draft)))
 
 
 def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:

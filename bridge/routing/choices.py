@@ -30,7 +30,7 @@ def prompt(turn: Turn, conversation: Conversation, choice: Choice) -> None:
     turn.answer(
         conversation,
         choice.draft.account,
-        texts.choice(turn.contact, choice.draft.body),
+        texts.choice(turn.contact, texts.words(choice.draft)),
         buttons=texts.choice_buttons(choice.token, may_claim=choice.may_claim),
         must_arrive=True,
     )
@@ -46,7 +46,7 @@ def remind(turn: Turn, conversation: Conversation, token: Token) -> None:
     turn.direct(
         conversation,
         choice.draft.account,
-        texts.choice_again(conversation.number, turn.contact, choice.draft.body),
+        texts.choice_again(conversation.number, turn.contact, texts.words(choice.draft)),
         texts.choice_buttons(token, may_claim=choice.may_claim),
     )
 
@@ -82,7 +82,7 @@ def _claim(turn: Turn, conversation: Conversation, agent: Agent, choice: Choice)
         turn.answer(
             conversation,
             choice.draft.account,
-            texts.choice_taken(other.name if other else "Somebody else", choice.draft.body),
+            texts.choice_taken(other.name if other else "Somebody else", texts.words(choice.draft)),
             buttons=texts.choice_buttons(choice.token, may_claim=False),
             must_arrive=True,
         )
@@ -124,5 +124,8 @@ def wind_up(turn: Turn, conversation: Conversation) -> None:
     for choice in turn.fresh(conversation).choices:
         keep(turn, conversation, choice)
         turn.answer(
-            conversation, choice.draft.account, texts.choice_dropped(choice.draft.body), must_arrive=True
+            conversation,
+            choice.draft.account,
+            texts.choice_dropped(texts.words(choice.draft)),
+            must_arrive=True,
         )

@@ -362,7 +362,7 @@ def _undo(turn: Turn, conversation: Conversation, order: Order) -> None:
     mine = [one for one in conversation.held if one.draft.author == order.by.id]
     if mine:
         outbound.cancel(turn, conversation, mine[-1])
-        turn.answer(conversation, account, texts.taken_back(mine[-1].draft.body))
+        turn.answer(conversation, account, texts.taken_back(texts.words(mine[-1].draft)))
         return
     entry = conversation.undo.get(order.by.id)
     if entry is None or not _may_return(turn, conversation, entry.status):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.content import Outward, whole
 from bridge.events import DeskEvent
 from bridge.journal import MessageNoted
 from bridge.markup import Document
@@ -23,7 +24,7 @@ RECENT_LIMIT = 500
 """Characters of a message that the recent history keeps."""
 
 
-def said(
+def said(  # noqa: PLR0913 - all that the journal says of words
     turn: Turn,
     conversation: Conversation,
     message: MessageId,
@@ -33,9 +34,11 @@ def said(
     post: Post | None,
     *,
     internal: bool,
+    extras: tuple[Outward, ...] = (),
 ) -> None:
     """Staff said something: to the contact, or among themselves."""
     agent = turn.context.roster.get(author)
+    body = whole(body, extras)
     line = texts.excerpt(body, RECENT_LIMIT)
     name = agent.name if agent else _name_of_viewer(turn)
     turn.remember(conversation.id, Direction.OUTBOUND, name, line, message, internal=internal)
@@ -46,6 +49,7 @@ def said(
             direction=Direction.OUTBOUND,
             body=body,
             internal=internal,
+            extras=extras,
             author=author,
             account=account,
             post=post,
@@ -65,11 +69,12 @@ def internal(
     account: DeskUser,
     body: Document,
     post: Post | None,
+    extras: tuple[Outward, ...] = (),
 ) -> None:
     """Words typed just now that stay on the desk; their receipt says so."""
     turn.receipt(conversation.inbox, conversation.id, post, Receipt.INTERNAL)
     message = message_id(turn.lane, turn.event.id)
-    said(turn, conversation, message, author, account, body, post, internal=True)
+    said(turn, conversation, message, author, account, body, post, internal=True, extras=extras)
 
 
 def stay_internal(turn: Turn, conversation: Conversation, draft: Draft) -> None:
@@ -84,4 +89,5 @@ def stay_internal(turn: Turn, conversation: Conversation, draft: Draft) -> None:
         draft.body,
         draft.post,
         internal=True,
+        extras=draft.extras,
     )

@@ -112,6 +112,7 @@ def _said(turn: Turn, conversation: Conversation, draft: Draft) -> None:
         draft.body,
         draft.post,
         internal=False,
+        extras=draft.extras,
     )
 
 
@@ -130,7 +131,10 @@ def _hold(turn: Turn, conversation: Conversation, draft: Draft, hold_s: float) -
     turn.receipt(conversation.inbox, conversation.id, draft.post, Receipt.HELD)
     left_s = round((due - turn.now).total_seconds(), 1)
     turn.answer(
-        conversation, draft.account, texts.held(left_s, draft.body), buttons=(texts.undo_button(token),)
+        conversation,
+        draft.account,
+        texts.held(left_s, texts.words(draft)),
+        buttons=(texts.undo_button(token),),
     )
 
 
@@ -198,9 +202,7 @@ def _new_record(turn: Turn, conversation: Conversation, draft: Draft) -> Message
 def _dispatch(turn: Turn, conversation: Conversation, record: MessageRecord, draft: Draft) -> None:
     """Make the `Send` for what of a message is not sent yet."""
     first_part = len(record.parts)
-    action = turn.send(
-        conversation, record.id, draft.body, _names(turn, conversation, draft.body), first_part
-    )
+    action = turn.send(conversation, record.id, draft, _names(turn, conversation, draft.body), first_part)
     sending = Sending(action=action.id, seq=action.seq, first_part=first_part)
     turn.keep(replace(record, fate=Fate.PENDING, sending=sending, problem=""))
 
@@ -350,7 +352,7 @@ def _where(
 
 
 def _tell_failed(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
-    body = record.draft.body if record.draft else None
+    body = texts.words(record.draft) if record.draft else None
     where = _where(turn, inbox, record, texts.not_delivered(body, record.problem or "no reason was given"))
     if where is not None:
         buttons = (texts.retry_button(record.id),) if record.draft else ()
@@ -358,7 +360,7 @@ def _tell_failed(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
 
 
 def _tell_uncertain(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
-    body = record.draft.body if record.draft else None
+    body = texts.words(record.draft) if record.draft else None
     where = _where(turn, inbox, record, texts.uncertain(body))
     if where is not None:
         buttons = texts.uncertain_buttons(record.id) if record.draft else ()
@@ -428,6 +430,8 @@ def follow(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
         names=_names(turn, conversation, draft.body) if conversation else {},
         sent=sent,
         first_part=sending.first_part,
+        extras=draft.extras,
+        quotes=draft.quotes,
     )
 
 

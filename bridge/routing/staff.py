@@ -96,7 +96,7 @@ def _explain(
     if kept.hint:
         turn.answer(conversation, event.author, handlers.kept_hint(kept))
     if kept.why is Why.EMPTY and event.files and isinstance(speech.judge(text("-"), author), Asked | Spoken):
-        turn.answer(conversation, event.author, texts.files_stay(event.files, alone=True))
+        turn.answer(conversation, event.author, texts.files_stay(len(event.files), alone=True))
 
 
 def _outgoing(
@@ -116,7 +116,7 @@ def _outgoing(
     else:
         outbound.submit(turn, conversation, draft)
     if event.files:
-        turn.answer(conversation, event.author, texts.files_stay(event.files, alone=False))
+        turn.answer(conversation, event.author, texts.files_stay(len(event.files), alone=False))
 
 
 # ------------------------------------------------------------------------------------------------ edits
@@ -168,7 +168,7 @@ def _edit_choice(
 ) -> None:
     if body is None:
         choices.keep(turn, conversation, choice, replace(choice.draft, body=event.body))
-        turn.answer(conversation, event.author, texts.taken_back(choice.draft.body))
+        turn.answer(conversation, event.author, texts.taken_back(texts.words(choice.draft)))
     elif body != choice.draft.body:
         changed = replace(choice, draft=replace(choice.draft, body=body))
         choices.change(turn, conversation, changed)
@@ -180,7 +180,7 @@ def _edit_held(
 ) -> None:
     if body is None:
         outbound.cancel(turn, conversation, replace(held, draft=replace(held.draft, body=event.body)))
-        turn.answer(conversation, event.author, texts.taken_back(held.draft.body))
+        turn.answer(conversation, event.author, texts.taken_back(texts.words(held.draft)))
     elif body != held.draft.body:
         changed = replace(held, draft=replace(held.draft, body=body))
         kept = tuple(changed if one.token == held.token else one for one in conversation.held)
@@ -212,7 +212,7 @@ def _edit_failed(
         turn.ignore("internal")
     elif body is None:
         outbound.give_up(turn, conversation, record)
-        turn.answer(conversation, event.author, texts.taken_back(record.draft.body))
+        turn.answer(conversation, event.author, texts.taken_back(texts.words(record.draft)))
     else:
         turn.keep(replace(record, draft=replace(record.draft, body=body)))
         turn.answer(conversation, event.author, texts.replaced(body))
@@ -234,7 +234,7 @@ def deleted(turn: Turn, event: StaffDeleted) -> None:
         choices.keep(turn, conversation, choice, replace(choice.draft, post=None))
     elif held is not None:
         outbound.cancel(turn, conversation, replace(held, draft=replace(held.draft, post=None)))
-        turn.answer(conversation, event.author, texts.taken_back(held.draft.body))
+        turn.answer(conversation, event.author, texts.taken_back(texts.words(held.draft)))
     elif record is None or record.draft is None:
         turn.ignore("internal")
     elif _nothing_went_out(record):

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.commands import COMMANDS, Command, Mistake
+from bridge.content import whole
 from bridge.markup import (
     Bold,
     Code,
@@ -28,7 +29,7 @@ from bridge.markup import (
     plain,
     text,
 )
-from bridge.model import Button, Contact, Mode, Place, Role, Status, Token
+from bridge.model import Button, Contact, Draft, Mode, Place, Role, Status, Token
 
 Value = str | int | Node
 
@@ -80,6 +81,11 @@ def instant(at: datetime) -> Instant:
 def channel(place: Place) -> Mention:
     """A link to a place's channel."""
     return Mention(MentionKind.CHANNEL, place.channel)
+
+
+def words(draft: Draft) -> Document:
+    """What a message to the contact says, and what goes along with it."""
+    return whole(draft.body, draft.extras)
 
 
 def excerpt(document: Document, limit: int = EXCERPT_LIMIT) -> str:

@@ -47,6 +47,7 @@ from bridge.model import (
     ConversationId,
     DeskUser,
     Direction,
+    Draft,
     EventId,
     InboxId,
     InboxPolicy,
@@ -344,18 +345,20 @@ class Turn:
         self,
         conversation: Conversation,
         message: MessageId,
-        body: Document,
+        draft: Draft,
         names: dict[str, str],
         first_part: int,
     ) -> Send:
-        """Words to the contact. Only `routing.outbound` calls this."""
+        """A message to the contact. Only `routing.outbound` calls this."""
         action = Send(
             **self._head(conversation),
             message=message,
             address=self.contact.address or "",
-            body=body,
+            body=draft.body,
             names=names,
             first_part=first_part,
+            extras=draft.extras,
+            quotes=draft.quotes,
         )
         self.add(action)
         return action

@@ -19,7 +19,7 @@ from bridge.actions import (
     Send,
     ShowReceipt,
 )
-from bridge.content import Words, described
+from bridge.content import StaffFile, Words, described
 from bridge.errors import Failure, FailureKind
 from bridge.events import (
     ButtonPressed,
@@ -227,7 +227,7 @@ class World:
             place=place or self.conversation.thread or Place(desk="desk", channel="C1", thread="?"),
             post=Post(desk="desk", channel="C1", id=event_id),
             body=text(words) if isinstance(words, str) else words,
-            files=files,
+            files=tuple(StaffFile(file=f"F{at}", name=f"file-{at}.pdf") for at in range(files)),
         )
         self.decide(event)
         return event

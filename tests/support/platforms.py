@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Fitted, Marker, Quoted
+from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Fitted, Marker, Outgoing, Quoted
 from bridge.content import Attachment, described
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.markup import bare
@@ -289,12 +289,15 @@ class FakeChannel(Platform):
 
     def fitted(self, send: Send) -> Fitted:
         """One part a line."""
-        return Fitted(tuple(line for line in bare(send.body).split("\n") if line))
+        lines = [line for line in bare(send.body).split("\n") if line]
+        return Fitted(tuple(Outgoing(text=line) for line in lines))
 
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         return (Bucket(key=f"channel:{address}", per_s=self._bucket[0], burst=self._bucket[1]),)
 
-    async def send(self, send: Send, part: int, text: str) -> str:
+    async def send(self, send: Send, part: int, outgoing: Outgoing, media: str = "") -> str:
+        text = outgoing.text
+
         def effect() -> str:
             self.sent.append((send.address, text))
             return f"out-{send.message}-{part}-{len(self.sent)}"

@@ -22,6 +22,7 @@ from bridge.adapters.slack.ids import (
     ts_time,
 )
 from bridge.adapters.slack.roster import Author, Names
+from bridge.content import StaffFile
 from bridge.events import (
     CardReacted,
     StaffDeleted,
@@ -31,7 +32,7 @@ from bridge.events import (
     ThreadVanished,
     pack,
 )
-from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike
+from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike, clean
 from bridge.model import DESK_LANE, DESK_UNIT, ContactId, ConversationId, Place, Post, lane_of
 
 Json = Mapping[str, Any]
@@ -39,6 +40,7 @@ Json = Mapping[str, Any]
 SPOKEN = (None, "file_share", "thread_broadcast", "me_message")
 """Subtypes that are somebody's words; every other one is Slack's own (Slack: message subtypes)."""
 
+_NAME_LIMIT = 255
 _VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
 
 
@@ -66,7 +68,6 @@ class MessageReader:
         if place is None:
             return []
         post = Post(desk=DESK, channel=place.channel, id=str(event["ts"]))
-        files = event.get("files")
         wrote = StaffWrote(
             id=message_event(post.channel, post.id),
             at=ts_time(post.id) or self._now(),
@@ -76,7 +77,7 @@ class MessageReader:
             place=place,
             post=post,
             body=words(event, identity),
-            files=len(files) if isinstance(files, list) else 0,
+            files=staff_files(event.get("files")),
         )
         return await self._placed(wrote, place, ours=root_is_ours(event, identity))
 
@@ -240,3 +241,22 @@ def _marked_node(node: Node, bot_user: str) -> Node:
 def _object(value: object) -> dict[str, Any]:
     """A JSON object; an empty one where Slack sends something else (`previous_message` may be a list)."""
     return value if isinstance(value, dict) else {}
+
+
+def staff_files(files: object) -> tuple[StaffFile, ...]:
+    """The files of a post, as Slack describes them; what is no file object at all is left out. Slack: file object."""
+    found = []
+    for one in files if isinstance(files, list) else []:
+        if not isinstance(one, dict) or not one.get("id"):
+            continue
+        size = one.get("size")
+        found.append(
+            StaffFile(
+                file=str(one["id"]),
+                name=clean(str(one.get("name") or one.get("title") or ""))[:_NAME_LIMIT],
+                mime=str(one.get("mimetype") or "").partition(";")[0].strip().lower()[:_NAME_LIMIT],
+                size=size if isinstance(size, int) and 0 <= size < 10**12 else None,
+                voice=one.get("subtype") == "slack_audio",
+            )
+        )
+    return tuple(found)

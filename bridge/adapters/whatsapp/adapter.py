@@ -11,15 +11,16 @@ import msgspec
 import orjson
 
 from bridge.actions import Send
-from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef
+from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef, Outgoing
 from bridge.adapters.streaming import Streams
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.caller import GraphCaller
 from bridge.adapters.whatsapp.check import check_number, check_webhook
-from bridge.adapters.whatsapp.format import TEXT_LIMIT, compose
+from bridge.adapters.whatsapp.format import TEXT_LIMIT
 from bridge.adapters.whatsapp.ids import recipient
 from bridge.adapters.whatsapp.media import MEDIA_HOSTS, MediaFetcher
 from bridge.adapters.whatsapp.numbers import Number
+from bridge.adapters.whatsapp.outgoing import body_of, fit
 from bridge.content import Attachment
 from bridge.errors import Finding, PlatformError
 from bridge.media.spool import Spooled
@@ -85,8 +86,8 @@ class WhatsAppChannel:
         await self._streams.aclose()
 
     def fitted(self, send: Send) -> Fitted:
-        """The texts, in order, that `send` becomes: WhatsApp markup, at most 4,096 characters each."""
-        return compose(send.body, send.names, TEXT_LIMIT)
+        """See `outgoing.fit`."""
+        return fit(send)
 
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         """The throughput of the number, and the rate to this one contact."""
@@ -98,8 +99,8 @@ class WhatsAppChannel:
             Bucket(key=f"wa:{number}:{address}", per_s=self._pair_per_s, burst=self._pair_burst),
         )
 
-    async def send(self, send: Send, part: int, text: str) -> str:
-        """Send one part as a text message; its wamid.
+    async def send(self, send: Send, part: int, outgoing: Outgoing, media: str = "") -> str:
+        """Send one part; its wamid.
 
         Our message id and the part travel in `biz_opaque_callback_data` and come back in the statuses. Raises
         `PlatformError`, with `UNKNOWN` where it may have gone out although no answer came. WhatsApp: messages.
@@ -114,8 +115,7 @@ class WhatsAppChannel:
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
             **to,
-            "type": "text",
-            "text": {"body": text, "preview_url": "https://" in text or "http://" in text},
+            **body_of(outgoing, media),
             "biz_opaque_callback_data": ref.encode(),
         }
         answer = await self._caller.post(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from bridge.adapters.base import Fitted, Loss
+from bridge.adapters.base import Loss
 from bridge.adapters.fit import fit
 from bridge.adapters.whatsapp.rows import DIALECT, Form, Run, regions, tokens, write_row
 from bridge.markup import (
@@ -75,13 +76,20 @@ def to_whatsapp(document: Document, names: Mapping[str, str]) -> str:
     return _written(document, names).text()
 
 
-def compose(document: Document, names: Mapping[str, str], limit: int = TEXT_LIMIT) -> Fitted:
+class Composed(NamedTuple):
+    """Words as WhatsApp takes them."""
+
+    parts: tuple[str, ...]
+    losses: tuple[Loss, ...]
+
+
+def compose(document: Document, names: Mapping[str, str], limit: int = TEXT_LIMIT) -> Composed:
     """The messages, at most `limit` code points each, that bring the document to a contact, and what they lack.
 
     No parts when nothing visible is left, for example of a lone custom emoji.
     """
     page = _written(document, names)
-    return Fitted(split(page.text().strip(), limit), tuple(page.losses))
+    return Composed(split(page.text().strip(), limit), tuple(page.losses))
 
 
 def split(text: str, limit: int = TEXT_LIMIT) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from bridge.actions import Send
-from bridge.adapters.base import Bucket, Channel, OutboundRef
+from bridge.adapters.base import Bucket, Channel, OutboundRef, Outgoing
 from bridge.adapters.whatsapp.adapter import WhatsAppChannel
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.errors import Failure, FailureKind, Level, PlatformError
@@ -54,11 +54,11 @@ class World:
         return (await self.rig.whatsapp.customer(handle).writes("hi")).id
 
     async def sent(self, words: str = "Hello", address: str = MAYA) -> str:
-        return await self.channel.send(a_send(words, address), 0, words)
+        return await self.channel.send(a_send(words, address), 0, Outgoing(text=words))
 
     async def refused(self, send: Send | None = None) -> Failure:
         with pytest.raises(PlatformError) as caught:
-            await self.channel.send(send or a_send(), 0, "Hello")
+            await self.channel.send(send or a_send(), 0, Outgoing(text="Hello"))
         return caught.value.failure
 
 
@@ -103,7 +103,7 @@ def test_it_is_a_channel() -> None:
 async def test_a_text_reaches_the_contact_and_its_statuses_carry_our_id(world: World) -> None:
     """To a phone: accepted, shown on the customer's phone, and reported with message and part."""
     await world.written()
-    wamid = await world.channel.send(a_send(), 3, "Hello *there*")
+    wamid = await world.channel.send(a_send(), 3, Outgoing(text="Hello *there*"))
     endpoint = world.rig.endpoint
     await endpoint.until(lambda: "delivered" in endpoint.words_of(wamid))
     message = world.rig.whatsapp.customer("maya").inbox[-1]
@@ -139,12 +139,12 @@ async def test_a_long_text_is_sent_in_parts_in_order(world: World) -> None:
     await world.written()
     words = " ".join(f"Sentence number {n} is here." for n in range(400))
     send = a_send(words)
-    parts = world.channel.fitted(send).parts
+    parts = [one.text for one in world.channel.fitted(send).parts]
     assert len(parts) == 3
     assert all(len(part) <= 4096 for part in parts)
     assert " ".join(parts) == words
     for number, part in enumerate(parts):
-        await world.channel.send(send, number, part)
+        await world.channel.send(send, number, Outgoing(text=part))
     customer = world.rig.whatsapp.customer("maya")
     await world.rig.endpoint.until(lambda: len(customer.inbox) == 3)
     assert sorted(message.text for message in customer.inbox) == sorted(parts)
@@ -153,7 +153,7 @@ async def test_a_long_text_is_sent_in_parts_in_order(world: World) -> None:
 def test_parts_are_written_in_whatsapps_markup() -> None:
     """The document becomes WhatsApp text; one with nothing to show becomes no message."""
     channel = WhatsAppChannel("https://graph.facebook.com", "v26.0", [OURS])
-    assert channel.fitted(a_send(body=(Bold((Text("now"),)),))).parts == ("*now*",)
+    assert channel.fitted(a_send(body=(Bold((Text("now"),)),))).parts == (Outgoing(text="*now*"),)
     assert channel.fitted(a_send(body=())).parts == ()
 
 
@@ -297,7 +297,7 @@ async def test_a_refused_connection_certainly_sent_nothing() -> None:
     await server.stop()
     async with WhatsAppChannel(f"{server.url}/whatsapp", "v26.0", [OURS]) as channel:
         with pytest.raises(PlatformError) as caught:
-            await channel.send(a_send(), 0, "Hello")
+            await channel.send(a_send(), 0, Outgoing(text="Hello"))
     assert (caught.value.failure.kind, caught.value.failure.code) == (FailureKind.RETRY, "connection")
 
 
@@ -312,7 +312,7 @@ async def test_a_yes_that_cannot_be_read_leaves_the_fate_unknown(body: bytes) ->
     await server.start()
     async with WhatsAppChannel(server.url, "v26.0", [OURS]) as channel:
         with pytest.raises(PlatformError) as caught:
-            await channel.send(a_send(), 0, "Hello")
+            await channel.send(a_send(), 0, Outgoing(text="Hello"))
     await server.stop()
     assert caught.value.failure.kind is FailureKind.UNKNOWN
 
@@ -331,7 +331,7 @@ async def test_a_redirect_is_not_followed() -> None:
     await server.start()
     async with WhatsAppChannel(server.url, "v26.0", [OURS]) as channel:
         with pytest.raises(PlatformError):
-            await channel.send(a_send(), 0, "Hello")
+            await channel.send(a_send(), 0, Outgoing(text="Hello"))
     await server.stop()
     assert seen == [f"/v26.0/{NUMBER}/messages"]
 
@@ -348,7 +348,7 @@ async def test_many_sends_share_connections(world: World) -> None:
     await server.start()
     async with WhatsAppChannel(server.url, "v26.0", [OURS]) as channel:
         for _ in range(3):
-            assert await channel.send(a_send(), 0, "Hello") == "wamid.1"
+            assert await channel.send(a_send(), 0, Outgoing(text="Hello")) == "wamid.1"
     await server.stop()
     assert len({id(transport) for transport, _, _ in seen}) == 1
     assert seen[0][1:] == (

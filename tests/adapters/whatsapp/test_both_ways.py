@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from bridge.actions import Send
+from bridge.adapters.base import Outgoing
 from bridge.adapters.whatsapp.adapter import WhatsAppChannel
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.content import described
@@ -78,7 +79,7 @@ async def test_an_answer_reaches_whoever_wrote(line: Line, handle: str) -> None:
         address=message.address or "",
         body=(Text("Yes!"),),
     )
-    wamid = await line.channel.send(send, 1, "Yes!")
+    wamid = await line.channel.send(send, 1, Outgoing(text="Yes!"))
     await until(lambda: "delivered" in {event.status for event in line.statuses()})
     assert [each.text for each in customer.inbox] == ["Yes!"]
     for event in line.statuses():
@@ -100,7 +101,7 @@ async def test_a_refusal_that_comes_later_says_why(line: Line) -> None:
         address="phone:+15550100311",
         body=(Text("Hello?"),),
     )
-    await line.channel.send(send, 0, "Hello?")
+    await line.channel.send(send, 0, Outgoing(text="Hello?"))
     await until(line.statuses)
     (event,) = line.statuses()
     assert event.status == "failed"
