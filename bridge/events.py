@@ -330,6 +330,8 @@ class PartSent(Result, frozen=True, kw_only=True):
     parts: int
     lost: tuple[str, ...] = ()
     """What of the message could not be sent, as its author wrote it; said with the first part."""
+    remarks: tuple[str, ...] = ()
+    """Why the part was not sent as what it is, where that is so."""
 
 
 class Done(Result, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.content import Attachment, Outward
+from bridge.content import Attachment, Outward, StaffFile
 from bridge.events import AnyEvent
 from bridge.media.spool import Spooled
 from bridge.model import (
@@ -76,6 +76,15 @@ class Outgoing(msgspec.Struct, frozen=True):
     extra: Outward | None = None
     quotes: str = ""
     """The platform's id of the message that it answers."""
+
+
+class Uploaded(msgspec.Struct, frozen=True):
+    """A file that a channel has, and that was not sent yet."""
+
+    media: str
+    """What the channel calls it; see `Channel.send`."""
+    remark: str = ""
+    """Why it is not sent as what it is, where that is so: for its author."""
 
 
 class Fitted(msgspec.Struct, frozen=True):
@@ -144,6 +153,11 @@ class Desk(Protocol):
 
     async def find_file(self, place: Place, file: str) -> Post | None:
         """The post that shows an uploaded file, once it is there."""
+
+    async def fetch_file(self, file: StaffFile, into: Spooled) -> None:
+        """Write a file that a colleague attached into `into`. Repeatable; takes minutes at worst. A file that is gone,
+        too large or not there to be had is `NEVER`.
+        """
 
     async def drop_file(self, file: str) -> None:
         """Take an upload away, so that no post can show it any more. Repeatable."""
@@ -214,6 +228,12 @@ class Channel(Protocol):
     async def send(self, send: Send, part: int, outgoing: Outgoing, media: str = "") -> str:
         """Send one part; its platform id. Not repeatable: our message id and the part travel with it and come
         back in its statuses. `media` is what `upload` called the bytes of the part's file.
+        """
+
+    async def upload(self, inbox: InboxId, file: StaffFile, spooled: Spooled, *, captioned: bool) -> Uploaded:
+        """Bring a colleague's file to the channel, changed where the channel takes it only so; `captioned`: words will
+        come with it. Repeatable; nobody sees it yet. A refusal of this file is `NEVER`, a break-down while its bytes
+        travel `LIMITED`.
         """
 
     async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:

@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from bridge.media.types import HEAD
+
+T = TypeVar("T")
 
 MOST_BYTES = 100 * 1024 * 1024
 """Of a file, where the settings say nothing else."""
@@ -65,6 +67,11 @@ class Spooled:
                 raise OSError("the spooled file is shorter than what was written")
             at += len(piece)
             yield piece
+
+    def read(self, how: Callable[[IO[bytes]], T]) -> T:
+        """Let `how` read the whole file from its beginning; blocks, so call it in a thread."""
+        self._file.seek(0)
+        return how(self._file)
 
     def _begin(self) -> None:
         self._file.seek(0)

@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 
 from bridge.actions import Send
+from bridge.adapters.base import Uploaded
+from bridge.content import StaffFile
 from bridge.errors import Failure, FailureKind
 from bridge.events import PartSent, Uncertain
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
+from bridge.perform.upload_acts import UploadActs
 
 NOTHING_TO_SEND = Failure(
     kind=FailureKind.NEVER, code="empty", words="there is nothing in this message that can be sent"
@@ -23,6 +26,7 @@ class ContactActs:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._uploads = UploadActs(tools)
 
     async def send(self, run: LineRun, work: Work, action: Send) -> None:
         """Send the next part of a message, or wait for the fate of the one that was under way."""
@@ -36,6 +40,14 @@ class ContactActs:
         if work.mark.open and work.mark.part == part:
             await self._await_fate(run, work, part)
             return
+        outgoing, uploaded = parts[part], Uploaded(media="")
+        if isinstance(outgoing.extra, StaffFile):
+            found = await self._uploads.uploaded(
+                run, work, action, part, outgoing.extra, captioned=bool(outgoing.text)
+            )
+            if found is None:
+                return
+            uploaded = found
         for bucket in channel.buckets(action.inbox, action.address):
             waited_s = await self._tools.pace.turn(bucket, REPLY)
             if waited_s > 0:
@@ -43,7 +55,7 @@ class ContactActs:
         self._tools.check(run, work, action)
         try:
             platform_id = await self._tools.attempt(
-                run, [work], lambda: channel.send(action, part, parts[part]), part
+                run, [work], lambda: channel.send(action, part, outgoing, uploaded.media), part
             )
         except Refused as refused:
             await self._refused(run, work, refused.failure, part)
@@ -57,8 +69,10 @@ class ContactActs:
                 part=part,
                 parts=len(parts),
                 lost=tuple(loss.detail for loss in fitted.losses) if part == 0 else (),
+                remarks=(uploaded.remark,) if uploaded.remark else (),
             ),
         )
+        self._uploads.forget(action.id, part)
         self._tools.metrics.send(channel.name, "send", "ok")
 
     async def _refused(self, run: LineRun, work: Work, failure: Failure, part: int) -> None:

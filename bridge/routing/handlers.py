@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bridge import commands
 from bridge.commands import Command, Mistake, Parsed
+from bridge.content import StaffFile
 from bridge.events import ModeChosen
 from bridge.journal import CommandNoted
 from bridge.markup import Document, is_blank, one_line
@@ -48,6 +49,8 @@ class Given(Struct, frozen=True, kw_only=True):
     """The staff post it was typed in; None for the other doors."""
     typed: Document = ()
     """All that was typed, for the journal."""
+    files: tuple[StaffFile, ...] = ()
+    """What was attached."""
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -118,7 +121,7 @@ def _stay(turn: Turn, conversation: Conversation, given: Given) -> None:
     """A typed command is itself a staff message: it stays on the desk, and its receipt says so."""
     if given.post is not None:
         author = given.agent.id if given.agent else None
-        notes.internal(turn, conversation, author, given.account, given.typed, given.post)
+        notes.internal(turn, conversation, author, given.account, given.typed, given.post, given.files)
 
 
 def by_line(
@@ -349,6 +352,7 @@ def _speak(turn: Turn, conversation: Conversation, order: Order) -> bool:
         account=given.account,
         body=given.text,
         post=given.post,
+        extras=given.files,
     )
     if not outbound.submit(turn, conversation, draft):
         return False

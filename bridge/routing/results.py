@@ -112,6 +112,8 @@ def part_sent(turn: Turn, event: PartSent) -> None:
     conversation = turn.conversation(record.conversation)
     if event.lost and record.draft is not None and conversation is not None:
         turn.answer(conversation, record.draft.account, texts.lost_on_the_way(event.lost))
+    if event.remarks and record.draft is not None and conversation is not None:
+        turn.answer(conversation, record.draft.account, texts.sent_otherwise(event.remarks))
 
 
 def delivery_changed(turn: Turn, event: DeliveryChanged) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from bridge.events import StaffDeleted, StaffEdited, StaffWrote
-from bridge.markup import Document, text
+from bridge.markup import Document, is_blank, text
 from bridge.model import (
     Agent,
     Choice,
@@ -25,6 +25,9 @@ from bridge.routing.handlers import Given
 from bridge.routing.speech import Asked, Kept, Ordered, Spoken, Why
 from bridge.routing.turn import Turn
 
+_PLAIN = text("-")
+"""Words that say nothing in particular."""
+
 
 def wrote(turn: Turn, event: StaffWrote) -> None:
     """Words typed in a thread."""
@@ -36,7 +39,7 @@ def wrote(turn: Turn, event: StaffWrote) -> None:
         return
     agent = turn.agent(event.author)
     author = speaker(turn, conversation, agent)
-    verdict = speech.judge(event.body, author)
+    verdict = _judged(event.body, author, files=bool(event.files))
     if author.role >= Role.AGENT and not lifecycle.is_current(conversation, event.place):
         _internal(turn, conversation, event, agent)
         if not _meant_inside(verdict):
@@ -56,6 +59,7 @@ def wrote(turn: Turn, event: StaffWrote) -> None:
                 text=verdict.body,
                 post=event.post,
                 typed=event.body,
+                files=event.files,
             )
             handlers.run(turn, conversation, given)
         case Asked() | Spoken():
@@ -72,6 +76,19 @@ def speaker(turn: Turn, conversation: Conversation, agent: Agent | None) -> spee
     )
 
 
+def _judged(body: Document, author: speech.Speaker, *, files: bool) -> speech.Verdict:
+    """Files without words are spoken of as plain words would be."""
+    if not (files and is_blank(body)):
+        return speech.judge(body, author)
+    match speech.judge(_PLAIN, author):
+        case Asked():
+            return Asked(body=())
+        case Spoken():
+            return Spoken(body=())
+        case verdict:
+            return verdict
+
+
 def _any_inbox(turn: Turn) -> InboxId:
     return next(iter(turn.contact.conversations), InboxId(""))
 
@@ -82,7 +99,8 @@ def _meant_inside(verdict: speech.Verdict) -> bool:
 
 
 def _internal(turn: Turn, conversation: Conversation, event: StaffWrote, agent: Agent | None) -> None:
-    notes.internal(turn, conversation, agent.id if agent else None, event.author, event.body, event.post)
+    author = agent.id if agent else None
+    notes.internal(turn, conversation, author, event.author, event.body, event.post, event.files)
 
 
 def _explain(
@@ -95,8 +113,6 @@ def _explain(
         return
     if kept.hint:
         turn.answer(conversation, event.author, handlers.kept_hint(kept))
-    if kept.why is Why.EMPTY and event.files and isinstance(speech.judge(text("-"), author), Asked | Spoken):
-        turn.answer(conversation, event.author, texts.files_stay(len(event.files), alone=True))
 
 
 def _outgoing(
@@ -110,13 +126,12 @@ def _outgoing(
         account=event.author,
         body=verdict.body,
         post=event.post,
+        extras=event.files,
     )
     if isinstance(verdict, Asked) and outbound.can_send(turn, conversation):
         choices.ask(turn, conversation, draft)
     else:
         outbound.submit(turn, conversation, draft)
-    if event.files:
-        turn.answer(conversation, event.author, texts.files_stay(len(event.files), alone=False))
 
 
 # ------------------------------------------------------------------------------------------------ edits
@@ -129,9 +144,11 @@ def edited(turn: Turn, event: StaffEdited) -> None:
         turn.ignore("not current")
         return
     message = message_id(turn.lane, event.cause)
-    body = _words_for_contact(turn, conversation, event)
     choice, held = _waiting(conversation, message)
     record = outbound.of_message(turn, message)
+    found = choice or held or record
+    files = found is not None and found.draft is not None and bool(found.draft.extras)
+    body = _words_for_contact(turn, conversation, event, files=files)
     if choice is not None:
         _edit_choice(turn, conversation, choice, event, body)
     elif held is not None:
@@ -144,10 +161,12 @@ def edited(turn: Turn, event: StaffEdited) -> None:
         turn.ignore("internal")
 
 
-def _words_for_contact(turn: Turn, conversation: Conversation, event: StaffEdited) -> Document | None:
+def _words_for_contact(
+    turn: Turn, conversation: Conversation, event: StaffEdited, *, files: bool
+) -> Document | None:
     """What the contact would get, were the edited text typed anew; None when it would stay in."""
     agent = turn.agent(event.author)
-    verdict = speech.judge(event.body, speaker(turn, conversation, agent))
+    verdict = _judged(event.body, speaker(turn, conversation, agent), files=files)
     match verdict:
         case Asked() | Spoken():
             return verdict.body

@@ -274,11 +274,9 @@ def no_address() -> Document:
     )
 
 
-def files_stay(count: int, *, alone: bool) -> Document:
-    """Files in a reply."""
-    what = "The file was" if count == 1 else f"The {count} files were"
-    rest = "Nothing went to the contact." if alone else "Only your text goes to the contact."
-    return say("{what} not sent: files cannot be sent from here yet. {rest}", what=what, rest=rest)
+def sent_otherwise(remarks: tuple[str, ...]) -> Document:
+    """A file went out as something else than what it is."""
+    return say("Your file was sent as a document or as it is, because {why}.", why="; ".join(remarks))
 
 
 def edit_not_sent() -> Document:

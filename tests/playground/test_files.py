@@ -68,3 +68,26 @@ async def test_the_desk_shows_files(stage: Stage) -> None:
     await expect(files).to_have_count(2)
     await expect(files.filter(has_text="box.png").locator("img")).to_be_visible()
     await expect(files.filter(has_text="offer.pdf").get_by_test_id("file-card")).to_contain_text("8 B")
+
+
+async def test_a_colleague_attaches_files(stage: Stage) -> None:
+    """Several in one post of the thread, with words; the post shows them."""
+    root = await stage.bot.posts_card()
+    await stage.bot.posts("Hello", thread_ts=root)
+    await stage.at("open-thread").click()
+    await stage.at("thread-text").fill("Two of them")
+    await stage.at("thread-files").set_input_files(
+        [
+            FilePayload(name="box.png", mimeType="image/png", buffer=PIXEL),
+            FilePayload(name="offer.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4"),
+        ]
+    )
+    await expect(stage.at("file")).to_have_count(2)
+    post = stage.sandbox.slack.channel(SUPPORT).thread(root)[2]
+    assert (post.text, post.subtype) == ("Two of them", "file_share")
+    assert [(one["name"], one["mimetype"]) for one in post.files] == [
+        ("box.png", "image/png"),
+        ("offer.pdf", "application/pdf"),
+    ]
+    await expect(stage.at("file-picture")).to_be_visible()
+    await expect(stage.at("thread-text")).to_have_value("")

@@ -156,17 +156,40 @@ def test_a_long_message_goes_out_in_parts() -> None:
     ]
 
 
-def test_files_are_never_lost_silently() -> None:
-    """The text goes, and the author is told what did not."""
+def test_files_go_where_words_would() -> None:
+    """With their words or without: out, or not, by who attached them."""
     world = World().start(assignee="ana")
     world.write("ana", "see attached", files=2)
-    assert world.sends() == ["see attached"]
-    assert "2 files were not sent" in world.answers()[0]
+    [send] = [one for one in world.last.actions if isinstance(one, Send)]
+    assert (bare(send.body), [one.file for one in send.extras]) == ("see attached", ["F0", "F1"])  # type: ignore[union-attr]
     wrote = world.write("ana", "", files=1)
-    assert "Nothing went to the contact" in world.answers()[0]
-    assert world.receipts(wrote) == [Receipt.INTERNAL]
-    world.write("ben", "", files=1)
-    assert not world.answers()
+    [send] = [one for one in world.last.actions if isinstance(one, Send)]
+    assert (send.body, len(send.extras)) == ((), 1)
+    world.sent(send, 1)
+    assert world.receipts(wrote) == [Receipt.ACCEPTED]
+
+
+def test_files_stay_in_where_words_would() -> None:
+    """A colleague's, a viewer's, those of a note; and what was noted says so."""
+    world = World().start(assignee="ana")
+    for name, words in (("ben", ""), ("vic", ""), ("ana", "note: the contract"), ("ana", "!tag vip")):
+        wrote = world.write(name, words, files=1)
+        assert not [one for one in world.last.actions if isinstance(one, Send)]
+        assert world.receipts(wrote) == [Receipt.INTERNAL]
+    noted = [one for one in world.last.facts if isinstance(one, MessageNoted)]
+    assert "file-0.pdf" in bare(noted[0].body)
+
+
+def test_a_file_alone_in_nobodys_conversation_is_asked_about() -> None:
+    """As words are; an edit that adds words to it changes what waits, and one that takes them away leaves the file."""
+    world = World().start()
+    wrote = world.write("ana", "", files=1)
+    assert "file-0.pdf" in world.answers()[0]
+    world.edit(wrote, "Your contract")
+    choice = world.conversation.choices[0]
+    assert (bare(choice.draft.body), len(choice.draft.extras)) == ("Your contract", 1)
+    world.edit(wrote, "")
+    assert world.conversation.choices[0].draft.body == ()
 
 
 def test_words_in_a_former_thread_are_never_sent() -> None:

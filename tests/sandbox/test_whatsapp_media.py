@@ -21,6 +21,7 @@ async def upload(rig: Rig, data: bytes, mime: str, product: str | None = "whatsa
     form = FormData()
     if product is not None:
         form.add_field("messaging_product", product)
+    form.add_field("type", mime)
     form.add_field("file", io.BytesIO(data), filename="file", content_type=mime)
     async with rig.session.post(f"{rig.url}/whatsapp/v23.0/{NUMBER}/media", data=form, headers=TOKEN) as got:
         return got.status, await got.json(content_type=None)
@@ -126,9 +127,9 @@ async def test_an_upload_is_sent_by_its_id(rig: Rig) -> None:
 @pytest.mark.parametrize(
     "data, mime, product, code",
     [
-        (b"GIF89a", "image/gif", "whatsapp", 100),
+        (b"GIF89a", "image", "whatsapp", 100),
         (b"", "image/png", "whatsapp", 131053),
-        pytest.param(bytes(5 * 1024 * 1024 + 1), "image/png", "whatsapp", 131053, id="too large"),
+        pytest.param(bytes(100 * 1024 * 1024 + 1), "image/png", "whatsapp", 131053, id="too large"),
         (PICTURE, "image/jpeg", None, 100),
         (PICTURE, "image/jpeg", "facebook", 100),
     ],
@@ -136,9 +137,27 @@ async def test_an_upload_is_sent_by_its_id(rig: Rig) -> None:
 async def test_uploads_that_meta_refuses(
     rig: Rig, data: bytes, mime: str, product: str | None, code: int
 ) -> None:
-    """A type it does not take, nothing in it, too much in it, no product."""
+    """What is no type, nothing in it, too much in it, no product."""
     status, body = await upload(rig, data, mime, product)
     assert (status, body["error"]["code"]) == (400, code)
+
+
+@pytest.mark.parametrize(
+    "data, mime",
+    [
+        (b"GIF89a", "image/gif"),
+        pytest.param(bytes(5 * 1024 * 1024 + 1), "image/png", id="a large picture"),
+        (b"PK", "application/zip"),
+    ],
+)
+async def test_what_whatsapp_does_not_show_is_a_document(rig: Rig, data: bytes, mime: str) -> None:
+    """Types that it has no place for, and pictures over their limit."""
+    status, body = await upload(rig, data, mime)
+    assert status == 200
+    status, refused = await rig.send("+15550100311", type="image", image={"id": body["id"]})
+    assert (status, refused["error"]["code"]) == (400, 131053)
+    status, _ = await rig.send("+15550100311", type="document", document={"id": body["id"], "filename": "a"})
+    assert status == 200
 
 
 async def test_an_upload_can_be_deleted(rig: Rig) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.sandbox.blobs import Blob
+from bridge.sandbox.slack.files import Attached
 from tests.support.crash import CrashStack, crash_stack
 from tests.support.files import JPEG, PDF
 from tests.support.waiting import until
@@ -71,4 +72,27 @@ async def test_100_mb_cost_less_than_32(stack: CrashStack) -> None:
     grown = memory.most() - before
     print(f"100 MB through the bridge: {grown / MB:.1f} MB more at most")  # noqa: T201 - for docs/media.md
     assert files()[1] == size
+    assert grown < 32 * MB, f"{grown / MB:.1f} MB"
+
+
+async def test_100_mb_to_the_contact_cost_less_than_32(stack: CrashStack) -> None:
+    """From Slack to WhatsApp, after a small one has brought everything in that a file needs."""
+    ana, ben = stack.customer("ana"), stack.person("ben")
+    await ana.writes("First")
+    card = await stack.card("Ana García")
+    channel = stack.channel().id
+
+    async def attach(blob: Blob) -> None:
+        before = len(ana.inbox)
+        file = Attached("large.pdf", "application/pdf", blob)
+        await ben.attaches(channel, card.ts, [file], "!reply Here")
+        await until(lambda: len(ana.inbox) > before, 120, "the file")
+
+    await attach(Blob.of(PDF))
+    memory = Memory(stack.process.pid)
+    memory.forget_most()
+    before = memory.now()
+    await attach(Blob.sparse(PDF, 100 * MB))
+    grown = memory.most() - before
+    print(f"100 MB to the contact: {grown / MB:.1f} MB more at most")  # noqa: T201 - for docs/media.md
     assert grown < 32 * MB, f"{grown / MB:.1f} MB"

@@ -198,57 +198,6 @@ async def test_a_direct_message_to_the_bot_is_answered_with_what_it_is_for(shop:
     await until(lambda: any("threads" in shown(one) for one in shop.person("ben").dms[1:]), 10)
 
 
-async def test_a_file_is_not_sent_and_the_author_is_told(shop: Shop) -> None:
-    """Only words go out so far."""
-    talk = await shop.talk(inbox="everyone")
-    backend = shop.sandbox.slack.backend
-    channel = shop.sandbox.slack.workspace.channel_for("everyone")
-    author = shop.person("ben").id
-    ts = backend.activity.new_ts(channel)
-    for text, note in (("Here it is", "Only your text"), ("", "Nothing went to the contact")):
-        ts = backend.activity.new_ts(channel)
-        event = {
-            "type": "message",
-            "subtype": "file_share",
-            "channel": channel.id,
-            "channel_type": "group",
-            "user": author,
-            "text": text,
-            "ts": ts,
-            "event_ts": ts,
-            "thread_ts": talk.card.ts,
-            "parent_user_id": shop.sandbox.slack.workspace.bot.user_id,
-            "files": [{"id": "F1", "name": "invoice.pdf"}],
-        }
-        shop.sandbox.slack.delivery.event(event)
-        await talk.told("ben", note)
-    await talk.heard_nothing_but("Here it is")
-
-
-# ------------------------------------------------------------------------------------------- the text
-
-
-@pytest.mark.parametrize(
-    "typed, read",
-    [
-        ("*bold* _italic_ ~gone~ `code`", "*bold* _italic_ ~gone~ `code`"),
-        ("5 < 6 & 7 > 2", "5 < 6 & 7 > 2"),
-        ("&lt;b&gt; &amp;amp;", "&lt;b&gt; &amp;amp;"),
-        (":tada: :+1::skin-tone-3:", "🎉 👍🏼"),
-        ("<https://example.com/a?b=1&c=2>", "https://example.com/a?b=1&c=2"),
-        ("Ünïcödé ٱلسَّلَامُ 你好", "Ünïcödé ٱلسَّلَامُ 你好"),
-        ("one\ntwo\n\nthree", "one\ntwo\n\nthree"),
-        ("a@example.com", "a@example.com"),
-    ],
-)
-async def test_what_is_typed_is_what_is_read(shop: Shop, typed: str, read: str) -> None:
-    """Slack's mrkdwn becomes WhatsApp's; entities, emoji names and links become what people see."""
-    talk = await shop.talk(inbox="everyone")
-    await talk.staff("ben", typed)
-    await until(lambda: talk.heard, 10)
-    assert talk.heard == [read]
-
-
 async def test_a_long_reply_is_split_in_order(shop: Shop) -> None:
     """Over 4,096 characters: several messages, at ends of sentences, none lost, one receipt."""
     talk = await shop.talk(inbox="everyone")

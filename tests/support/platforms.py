@@ -11,8 +11,8 @@ from typing import TypeVar
 import msgspec
 
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Fitted, Marker, Outgoing, Quoted
-from bridge.content import Attachment, described
+from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Fitted, Marker, Outgoing, Quoted, Uploaded
+from bridge.content import Attachment, StaffFile, described
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.markup import bare
 from bridge.media.spool import Spooled
@@ -220,6 +220,13 @@ class FakeDesk(Platform):
     async def find_file(self, place: Place, file: str) -> Post | None:
         return await self._act("find_file", file, lambda: next(iter(self.shown.get(file, [])), None))
 
+    async def fetch_file(self, file: StaffFile, into: Spooled) -> None:
+        async def bytes_of() -> AsyncIterator[bytes]:
+            yield file.file.encode()
+
+        await self._act("fetch_file", file.file, lambda: "")
+        await into.take(bytes_of())
+
     async def drop_file(self, file: str) -> None:
         await self._act("drop_file", file, lambda: self.uploads.pop(file, None))
 
@@ -303,6 +310,9 @@ class FakeChannel(Platform):
             return f"out-{send.message}-{part}-{len(self.sent)}"
 
         return await self._act("send", text, effect)
+
+    async def upload(self, inbox: InboxId, file: StaffFile, spooled: Spooled, *, captioned: bool) -> Uploaded:
+        return await self._act("upload", file.file, lambda: Uploaded(media=f"file:{file.file}"))
 
     async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:
         async def bytes_of() -> AsyncIterator[bytes]:

@@ -16,6 +16,7 @@ from bridge.sandbox.config import SandboxConfig
 from bridge.sandbox.faults import Fault
 from bridge.sandbox.server import Sandbox
 from bridge.sandbox.slack.config import ChannelConfig
+from bridge.sandbox.slack.files import Attached
 from bridge.sandbox.slack.state import Ephemeral, Message
 from bridge.sandbox.slack.views import View
 from bridge.sandbox.whatsapp import wire
@@ -193,6 +194,18 @@ class Talk:
     async def staff(self, who: str, text: str, **how: Any) -> str:
         """Somebody types in the thread; the post's ts."""
         return await self.shop.person(who).replies(self.channel, self.card.ts, text, **how)
+
+    async def attaches(self, who: str, *files: Attached, text: str = "") -> str:
+        """Somebody attaches files in the thread; the post's ts."""
+        return await self.shop.person(who).attaches(self.channel, self.card.ts, files, text)
+
+    async def gets_files(self, *kinds: str, timeout_s: float = 20.0) -> list[tuple[str, str, bytes]]:
+        """The customer has so many messages, of these types; caption, name and bytes of each."""
+        inbox = self.customer.inbox
+        with contextlib.suppress(AssertionError):
+            await until(lambda: len(inbox) >= len(kinds), timeout_s)
+        assert [one.type for one in inbox] == list(kinds)
+        return [(one.text, str(one.content.get("filename", "")), self.customer.file_of(one)) for one in inbox]
 
     async def claimed_by(self, who: str) -> None:
         """Somebody presses Claim, and the card shows it."""

@@ -20,7 +20,7 @@ from bridge.adapters.slack.files import SlackFiles
 from bridge.adapters.slack.ids import DESK, fresh_url, slack_user, time_ts
 from bridge.adapters.slack.roster import People, Profiles, RosterReader
 from bridge.adapters.streaming import Streams
-from bridge.content import Attachment
+from bridge.content import Attachment, StaffFile
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.media.spool import Spooled
 from bridge.model import (
@@ -118,7 +118,7 @@ class SlackDesk:
         self.profiles = Profiles(self.caller)
         # The API's own host is the operator's word, so it may well be a private one.
         self.streams = streams or Streams({urlsplit(api_url).hostname or ""})
-        self._files = SlackFiles(self.caller, self.streams, api_url)
+        self._files = SlackFiles(self.caller, self.streams, api_url, bot_token)
         self._roster = RosterReader(self.caller, self.profiles, people or People(), channels or {})
         self._now = now
         self._posts_per_s = posts_per_s
@@ -220,6 +220,10 @@ class SlackDesk:
     async def close(self) -> None:
         """Close the connections for files."""
         await self.streams.aclose()
+
+    async def fetch_file(self, file: StaffFile, into: Spooled) -> None:
+        """A colleague's file (Slack: files.info)."""
+        await self._files.fetch(file, into)
 
     async def drop_file(self, file: str) -> None:
         """Delete an upload (Slack: files.delete)."""

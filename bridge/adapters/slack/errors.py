@@ -170,6 +170,38 @@ def file_not_taken(code: str) -> Failure:
     return Failure(kind=_K.LIMITED, code=code, words="Slack did not take the file's bytes.")
 
 
+def file_elsewhere() -> Failure:
+    """A link to Google Drive or the like: Slack has no bytes of it."""
+    words = "the file is not stored in Slack, only a link to it; download it and attach the file itself"
+    return Failure(kind=_K.NEVER, code="file_external", words=words)
+
+
+def file_closed() -> Failure:
+    """Deleted, hidden, or not for the bot's eyes."""
+    words = "Slack does not hand the file out: it was deleted, or the app may not see it"
+    return Failure(kind=_K.NEVER, code="file_closed", words=words)
+
+
+def file_page() -> Failure:
+    """A web page came instead, as where somebody has to log in."""
+    words = (
+        "Slack showed its login page instead of the file; an administrator has to install the app with the scope "
+        "files:read"
+    )
+    return Failure(kind=_K.NEVER, code="file_page", words=words)
+
+
+def file_too_large(most_bytes: int) -> Failure:
+    """More bytes than go through the bridge."""
+    words = f"the file is larger than {most_bytes / (1024 * 1024):g} MB; send a smaller one, or a link to it"
+    return Failure(kind=_K.NEVER, code="file_too_large", words=words)
+
+
+def file_not_given(code: str) -> Failure:
+    """Not all of the bytes came."""
+    return Failure(kind=_K.LIMITED, code=code, words="Slack did not give the whole file")
+
+
 def refused(
     error: str,
     body: Mapping[str, Any],

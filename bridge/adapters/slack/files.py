@@ -22,20 +22,23 @@ from bridge.adapters.slack.ids import DESK
 from bridge.adapters.slack.panel import Block
 from bridge.adapters.slack.posts import hints
 from bridge.adapters.streaming import Streams
-from bridge.content import Attachment, MediaKind
+from bridge.content import Attachment, MediaKind, StaffFile
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.markup import Document, Text, text
-from bridge.media.spool import Spooled
+from bridge.media.spool import Spooled, TooLargeError
+from bridge.media.types import sniff
 from bridge.model import Place, Post
 
 _TITLES: Mapping[MediaKind, str] = {MediaKind.VOICE: "Voice message", MediaKind.STICKER: "Sticker"}
+_NO_BYTES = frozenset({"tombstone", "hidden_by_limit", "list", "canvas"})
 _HOSTS = (".slack.com", ".slack-gov.com")
 
 
 class SlackFiles:
     """Uploads, shows, finds and deletes files. `streams` is closed by its owner."""
 
-    def __init__(self, caller: Caller, streams: Streams, api_url: str) -> None:
+    def __init__(self, caller: Caller, streams: Streams, api_url: str, token: str) -> None:
+        self._token = token
         self._caller = caller
         self._streams = streams
         self._api = urlsplit(api_url)
@@ -95,6 +98,50 @@ class SlackFiles:
         except PlatformError as problem:
             if problem.failure.code not in {"file_not_found", "file_deleted"}:
                 raise
+
+    async def fetch(self, file: StaffFile, into: Spooled) -> None:
+        """Write a colleague's file into `into`. Raises `PlatformError`. Slack: files.info, and its `url_private`, which
+        wants the token; whoever has none is shown the login page.
+        """
+        described = (await self._call("files.info", {"file": file.file})).get("file") or {}
+        if str(described.get("mode")) == "external" or described.get("is_external"):
+            raise PlatformError(errors.file_elsewhere())
+        if str(described.get("mode")) in _NO_BYTES or described.get("file_access", "visible") != "visible":
+            raise PlatformError(errors.file_closed())
+        size = described.get("size")
+        if isinstance(size, int) and size > into.most_bytes:
+            raise PlatformError(errors.file_too_large(into.most_bytes))
+        url = str(described.get("url_private_download") or described.get("url_private") or "")
+        if not self._is_slacks(url):
+            raise PlatformError(errors.file_closed())
+        await self._download(url, into)
+        page = sniff(into.head) == "text/html" and not str(described.get("mimetype")).startswith("text/")
+        if page:
+            raise PlatformError(errors.file_page())
+        if isinstance(size, int) and size != into.size:
+            raise PlatformError(errors.file_not_given("size"))
+
+    async def _download(self, url: str, into: Spooled) -> None:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with self._streams.get(url, headers) as answer:
+                if answer.status == 429:
+                    wait = answer.headers.get("Retry-After", "")
+                    raise errors.limited(float(wait) if wait.isdecimal() else 1.0)
+                if 300 <= answer.status < 400:
+                    # Slack sends those without access to its login page.
+                    raise PlatformError(errors.file_page())
+                if answer.status in {403, 404, 410}:
+                    raise PlatformError(errors.file_closed())
+                if answer.status != 200:
+                    raise PlatformError(errors.file_not_given(f"http_{answer.status}"))
+                await into.take(answer.chunks)
+        except TooLargeError:
+            raise PlatformError(errors.file_too_large(into.most_bytes)) from None
+        except UnsentError:
+            raise errors.unreachable() from None
+        except HttpError as error:
+            raise PlatformError(errors.file_not_given(type(error).__name__)) from None
 
     async def _call(self, method: str, args: Mapping[str, Any]) -> dict[str, Any]:
         try:

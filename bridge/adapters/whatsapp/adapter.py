@@ -11,7 +11,7 @@ import msgspec
 import orjson
 
 from bridge.actions import Send
-from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef, Outgoing
+from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef, Outgoing, Uploaded
 from bridge.adapters.streaming import Streams
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.caller import GraphCaller
@@ -21,7 +21,8 @@ from bridge.adapters.whatsapp.ids import recipient
 from bridge.adapters.whatsapp.media import MEDIA_HOSTS, MediaFetcher
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.outgoing import body_of, fit
-from bridge.content import Attachment
+from bridge.adapters.whatsapp.uploads import Uploader
+from bridge.content import Attachment, StaffFile
 from bridge.errors import Finding, PlatformError
 from bridge.media.spool import Spooled
 from bridge.model import InboxId
@@ -67,6 +68,7 @@ class WhatsAppChannel:
         # The API's own host is the operator's word, so it may well be a private one.
         self._streams = Streams({urlsplit(api_url).hostname or ""})
         self._media = MediaFetcher(self._caller, self._streams, api_url, media_hosts)
+        self._uploads = Uploader(self._streams, api_url, api_version)
         self._numbers = {number.inbox: number for number in numbers}
         self._throughput_per_s = throughput_per_s
         self._pair_per_s = pair_per_s
@@ -125,6 +127,10 @@ class WhatsAppChannel:
             return _decode_accepted(answer).messages[0].id
         except (msgspec.DecodeError, UnicodeError, IndexError) as error:
             raise PlatformError(errors.unreadable_answer()) from error
+
+    async def upload(self, inbox: InboxId, file: StaffFile, spooled: Spooled, *, captioned: bool) -> Uploaded:
+        """Bring a colleague's file to WhatsApp. Raises `PlatformError`, `OSError`. WhatsApp: media."""
+        return await self._uploads.upload(self._number(inbox), file, spooled, captioned=captioned)
 
     async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:
         """Fetch a file that a contact sent to this inbox. Raises `PlatformError`. WhatsApp: media."""

@@ -323,6 +323,26 @@ def media_broken() -> Failure:
     )
 
 
+def file_empty() -> Failure:
+    """A colleague's file without a byte."""
+    return Failure(
+        kind=_NEVER, code="file_empty", words="the file is empty, and WhatsApp takes no empty files"
+    )
+
+
+def file_too_large() -> Failure:
+    """More than WhatsApp takes of anything."""
+    words = (
+        "the file is larger than 100 MB, the most that WhatsApp takes; send a smaller one, or a link to it"
+    )
+    return Failure(kind=_NEVER, code="file_too_large", words=words)
+
+
+def file_not_taken() -> Failure:
+    """The bytes did not get there whole. Nothing was sent, so they can be brought again."""
+    return Failure(kind=_LIMITED, code="file_not_taken", words="WhatsApp did not take the file's bytes")
+
+
 def misaddressed() -> Failure:
     """We could not even make the request."""
     words = "We know no number or WhatsApp id to send to. Wait until the contact writes again."

@@ -27,6 +27,7 @@ from bridge.content import (
     StaffFile,
     TemplateMessage,
 )
+from bridge.media.names import safe_name
 
 CAPTION_LIMIT = 1024
 QUESTION_LIMIT = 1024
@@ -131,8 +132,8 @@ def _file(file: StaffFile, caption: str, media: str) -> Body:
     content: Body = {"id": media_id}
     if caption:
         content["caption"] = caption
-    if kind == "document" and file.name:
-        content["filename"] = file.name
+    if kind == "document":
+        content["filename"] = safe_name(file.name, kind, file.mime)
     if kind == "voice":
         kind, content["voice"] = "audio", True
     return _of(kind, content)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from bridge.sandbox.blobs import CHUNK, Blob
 from bridge.sandbox.control import guarded, read_object, reply, take
 from bridge.sandbox.slack.emoji import characters
 from bridge.sandbox.slack.errors import RefusedError, SlackError
+from bridge.sandbox.slack.files import MOST_BYTES, Attached
 from bridge.sandbox.slack.jsontypes import Json
 from bridge.sandbox.slack.people import Person
 from bridge.sandbox.slack.snapshot import message_state, person_state
@@ -27,7 +29,9 @@ def _text(body: Json, name: str) -> str:
 
 async def _messages(person: Person, body: Json) -> Json:
     thread_ts, blocks = take(body, "thread_ts", str), take(body, "blocks", list)
-    if thread_ts:
+    if files := take(body, "files", list):
+        ts = await person.shares(_text(body, "channel"), thread_ts, files, take(body, "text", str) or "")
+    elif thread_ts:
         ts = await person.replies(
             _text(body, "channel"),
             thread_ts,
@@ -99,7 +103,7 @@ async def _home(person: Person, body: Json) -> Json:
 
 
 VERBS: dict[str, tuple[Verb, tuple[str, ...]]] = {
-    "messages": (_messages, ("channel", "text", "thread_ts", "blocks", "broadcast")),
+    "messages": (_messages, ("channel", "text", "thread_ts", "blocks", "broadcast", "files")),
     "edit": (_edit, ("channel", "ts", "text")),
     "delete": (_delete, ("channel", "ts")),
     "react": (_react, ("channel", "ts", "name")),
@@ -206,6 +210,15 @@ def control_routes(slack: SlackSandbox) -> list[web.RouteDef]:
         except SlackError as error:
             return reply(error.body())
 
+    async def attach(request: web.Request) -> web.Response:
+        """`?person=…&name=…`, the body is the file and its `Content-Type` what it is: an id for `files` of a message."""
+        query, mime = request.query, request.headers.get("Content-Type", "")
+        blob = await Blob.gather(request.content.iter_chunked(CHUNK), MOST_BYTES)
+        if blob is None:
+            return reply({"ok": False, "error": "the file is larger than Slack takes"})
+        file = Attached(query.get("name") or "file", mime, blob, voice=query.get("voice") == "1")
+        return reply({"ok": True, "file": slack.person(query.get("person", "")).brings(file)})
+
     verbs = [
         web.post(f"/control/slack/{name}", _handler(slack, verb, keys))
         for name, (verb, keys) in VERBS.items()
@@ -213,5 +226,6 @@ def control_routes(slack: SlackSandbox) -> list[web.RouteDef]:
     return [
         *_look_routes(slack),
         web.post("/control/slack/admin", guarded(admin)),
+        web.post("/control/slack/attach", guarded(attach)),
         *verbs,
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,18 @@ class Share:
     private: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What a person attaches. `mime` is what Slack takes it for, `length` what Slack says of its size where that is wrong."""
+
+    name: str
+    mime: str
+    blob: Blob
+    voice: bool = False
+    mode: str = "hosted"
+    length: int | None = None
+
+
 @dataclass(slots=True)
 class File:
     """One file of the workspace. `blob` is None until its bytes came, `completed` once a message was asked for."""
@@ -48,6 +60,9 @@ class File:
     blob: Blob | None = None
     completed: bool = False
     shares: list[Share] = field(default_factory=list)
+    mime: str = ""
+    voice: bool = False
+    mode: str = "hosted"
 
 
 class Files:
@@ -78,6 +93,19 @@ class Files:
         if len(self._files) > KEPT:
             del self._files[next(iter(self._files))]
         return file
+
+    def attached(self, user: str, given: Attached) -> File:
+        """A file that a person brought along; nobody sees it before it is `shown`."""
+        file = self.begin(given.name, given.blob.size if given.length is None else given.length, "")
+        file.user, file.blob, file.completed = user, given.blob, True
+        file.mime, file.voice, file.mode = given.mime, given.voice, given.mode
+        return file
+
+    def shown(self, files: Sequence[File], channel: Channel, message: Message) -> list[Json]:
+        """The files as the message that shows them has them."""
+        for file in files:
+            file.shares.append(Share(channel.id, message.ts, message.thread_ts, channel.private))
+        return [self.as_json(file) for file in files]
 
     def get(self, file_id: str) -> File | None:
         """A file that was not deleted."""
@@ -133,16 +161,16 @@ class Files:
             "timestamp": file.created,
             "name": file.name,
             "title": file.title or file.name,
-            "mimetype": known.mime if processed else "",
+            "mimetype": (file.mime or known.mime) if processed else "",
             "filetype": known.name if processed else "",
             "pretty_type": known.pretty if processed else "",
             "user": file.user,
             "user_team": config.team_id,
             "editable": False,
             "size": file.length,
-            "mode": "hosted",
-            "is_external": False,
-            "external_type": "",
+            "mode": file.mode,
+            "is_external": file.mode == "external",
+            "external_type": "gdrive" if file.mode == "external" else "",
             "is_public": any(not share.private for share in file.shares),
             "public_url_shared": False,
             "display_as_bot": False,
@@ -152,6 +180,8 @@ class Files:
             "permalink": f"https://{config.team_domain}.slack.example.com/files/{file.user}/{file.id}",
             "file_access": "visible",
         }
+        if file.voice:
+            body["subtype"] = "slack_audio"
         if file.alt:
             body["alt_txt"] = file.alt
         if shares:
@@ -210,7 +240,13 @@ class Files:
             return web.Response(text=page, content_type="text/html")
         if file is None or file.blob is None:
             return web.Response(status=404)
-        return await serve(request, type_of(file.name).mime, file.blob)
+        faults = self._backend.faults
+        fault = faults.take("slack.download", "status", "cut_before")
+        if fault is not None and fault.kind == "cut_before":
+            cut(request)
+        if fault is not None:
+            return web.Response(status=int(fault.params["status"]), text=str(fault.params.get("body", "")))
+        return await serve(request, file.mime or type_of(file.name).mime, file.blob)
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         file = self._files.get(request.match_info["file"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bridge.sandbox.slack.backend import Backend
 from bridge.sandbox.slack.channels import TIMEOUT_S, ChannelHandle
 from bridge.sandbox.slack.emoji import is_reaction_name
 from bridge.sandbox.slack.errors import RefusedError, SlackError
+from bridge.sandbox.slack.files import Attached, File
 from bridge.sandbox.slack.interactivity import Interactivity
 from bridge.sandbox.slack.jsontypes import Json, JsonValue
 from bridge.sandbox.slack.modals import Modals
@@ -65,6 +66,25 @@ class Person:
         """Write in a thread, with `broadcast` also to the channel; returns the ts."""
         return self._write(self._channel(channel), text, thread_ts, broadcast=broadcast, blocks=blocks)
 
+    async def attaches(
+        self, channel: str, thread_ts: str | None, files: Sequence[Attached], text: str = ""
+    ) -> str:
+        """Write with files attached, in a channel or thread; returns the ts. Slack: subtype `file_share`."""
+        made = [self._backend.files.attached(self.id, one) for one in files]
+        return self._write(self._channel(channel), text, thread_ts, files=made)
+
+    def brings(self, file: Attached) -> str:
+        """Choose a file in the client, as yet unseen by others; its id."""
+        return self._backend.files.attached(self.id, file).id
+
+    async def shares(self, channel: str, thread_ts: str | None, ids: Sequence[str], text: str = "") -> str:
+        """Write with files that were brought before; returns the ts."""
+        found = [self._backend.files.get(one) for one in ids]
+        files = [one for one in found if one is not None and one.user == self.id and not one.shares]
+        if len(files) != len(ids):
+            raise RefusedError("the file is not there any more")
+        return self._write(self._channel(channel), text, thread_ts, files=files)
+
     async def writes_bot(self, text: str) -> str:
         """Write to the bot in a direct message; returns the ts."""
         if not self._backend.config.messages_tab_enabled:
@@ -80,6 +100,7 @@ class Person:
         *,
         broadcast: bool = False,
         blocks: list[Json] | None = None,
+        files: Sequence[File] = (),
     ) -> str:
         if channel.archived:
             raise RefusedError(f"#{channel.name} is archived")
@@ -90,7 +111,7 @@ class Person:
         if thread_ts and (root is None or root.thread_ts):
             raise RefusedError("there is no such thread")
         words, made = self._backend.composer.compose(text)
-        if not words:
+        if not words and not files:
             raise RefusedError("there is nothing to send")
         message = Message(
             ts=self._backend.activity.new_ts(channel),
@@ -98,9 +119,12 @@ class Person:
             user=self.id,
             blocks=blocks or made,
             thread_ts=thread_ts,
-            subtype="thread_broadcast" if broadcast else None,
+            subtype="thread_broadcast" if broadcast else "file_share" if files else None,
             client_msg_id=str(uuid.uuid4()),
         )
+        if files:
+            message.blocks = message.blocks if words else []
+            message.files = self._backend.files.shown(files, channel, message)
         self._backend.activity.post(channel, message, broadcast=broadcast, unfurl=True)
         return message.ts
 

@@ -165,6 +165,15 @@ class Customer:
         content = {key: value for key, value in content.items() if value is not None}
         return await self.sends(kind, content, reply_to=reply_to, number_id=number.id)
 
+    def file_of(self, message: Message) -> bytes:
+        """The bytes of a received message's file; empty where it has none, or none any more."""
+        item = (
+            self._world.media.get(str(message.content.get("id")))
+            if isinstance(message.content, dict)
+            else None
+        )
+        return item.blob.read() if item is not None else b""
+
     async def hears_from_app(self, text: str, number_id: str | None = None) -> Message:
         """A colleague writes to this person in the business's phone app; `ValueError` where the number has none."""
         number = self._number(number_id)

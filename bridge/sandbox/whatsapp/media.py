@@ -2,11 +2,12 @@
 
 import base64
 import hmac
+import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, web
 
 from bridge.sandbox.blobs import CHUNK, Blob
 from bridge.sandbox.clock import Clock
@@ -21,6 +22,7 @@ KEPT = 2_000
 KINDS = ("image", "video", "audio", "document", "sticker")
 
 _MB = 1024 * 1024
+_MIME = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 UPLOADS: dict[str, tuple[str, int]] = {
     **dict.fromkeys(("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"), ("audio", 16 * _MB)),
     **dict.fromkeys(("image/jpeg", "image/png"), ("image", 5 * _MB)),
@@ -40,7 +42,7 @@ UPLOADS: dict[str, tuple[str, int]] = {
         ("document", MOST_BYTES),
     ),
 }
-"""Which types a business may upload, what they are sent as, and how large they may be, in bytes."""
+"""What a business may upload to be shown as what it is, and how large that may be, in bytes. The rest is a document."""
 
 
 @dataclass
@@ -102,31 +104,48 @@ class Media:
 
     async def upload(self, number_id: str, request: web.Request) -> Item:
         """Take in a multipart upload; raises `GraphError` for what Meta refuses."""
-        product = file = None
         if request.content_type != "multipart/form-data":
             raise invalid("The parameter file is required.")
-        reader = await request.multipart()
-        mime = ""
+        form = await _Form.read(await request.multipart())
+        if form.fields.get("messaging_product") != "whatsapp":
+            raise invalid("The parameter messaging_product is required.")
+        if form.file is None:
+            raise invalid("The parameter file is required.")
+        if not form.file.size:
+            raise GraphError(131053, details="The media file is empty.")
+        declared, mime = plain_type(form.fields.get("type", "")), plain_type(form.mime)
+        if declared != mime:
+            raise invalid(f'Param type must be the type of the file, {mime} - got "{declared}".')
+        kind, most = UPLOADS.get(mime, ("document", MOST_BYTES))
+        shown = kind if form.file.size <= most else "document"
+        return self.add(number_id, shown, form.mime, form.file, UPLOAD_LIFE_S)
+
+
+@dataclass
+class _Form:
+    """What a form of an upload holds."""
+
+    fields: dict[str, str]
+    file: Blob | None = None
+    mime: str = ""
+
+    @classmethod
+    async def read(cls, reader: MultipartReader) -> "_Form":
+        """All parts; raises `GraphError`."""
+        form = cls({})
         while (part := await reader.next()) is not None:
             if not isinstance(part, BodyPartReader):
                 raise invalid("Nested parts are not supported.")
-            if part.name == "messaging_product":
-                product = await part.text()
-            elif part.name == "file":
-                mime = part.headers.get("Content-Type", "application/octet-stream")
-                most = UPLOADS.get(plain_type(mime), ("", 0))[1]
-                if not most:
-                    raise invalid(f"Param file must be a file with one of the supported types, not {mime}.")
-                file = await Blob.gather(_pieces(part), most)
-                if file is None:
-                    raise GraphError(131053, details="The media file is too large for its type.")
-        if product != "whatsapp":
-            raise invalid("The parameter messaging_product is required.")
-        if file is None:
-            raise invalid("The parameter file is required.")
-        if not file.size:
-            raise GraphError(131053, details="The media file is empty.")
-        return self.add(number_id, UPLOADS[plain_type(mime)][0], mime, file, UPLOAD_LIFE_S)
+            if part.name != "file":
+                form.fields[part.name or ""] = await part.text()
+                continue
+            form.mime = part.headers.get("Content-Type", "application/octet-stream")
+            if not _MIME.fullmatch(plain_type(form.mime)):
+                raise invalid(f"Param file must be a file with one of the supported types, not {form.mime}.")
+            form.file = await Blob.gather(_pieces(part), MOST_BYTES)
+            if form.file is None:
+                raise GraphError(131053, details="The media file is larger than 100 MB.")
+        return form
 
 
 def plain_type(mime: str) -> str:

@@ -31,16 +31,16 @@ async def info(slack: SlackRig, file_id: str) -> dict[str, Any]:
 
 async def shared(slack: SlackRig, file_id: str) -> dict[str, Any]:
     """The file's share in the support channel, once it is there."""
-    found: list[dict[str, Any]] = []
+    # Asked for once it is there: how often may be asked is limited.
+    files = slack.slack.backend.files
 
-    async def look() -> bool:
-        found[:] = (await info(slack, file_id))["shares"].get("private", {}).get(SUPPORT, [])
-        return bool(found)
+    def is_there() -> bool:
+        file = files.get(file_id)
+        return file is not None and bool(file.shares)
 
-    for _ in range(200):
-        if await look():
-            return found[0]
-    raise AssertionError("never shared")
+    await until(is_there, 10, "the file in its channel")
+    share: dict[str, Any] = (await info(slack, file_id))["shares"]["private"][SUPPORT][0]
+    return share
 
 
 async def test_a_file_is_shown_in_the_thread_a_while_after_the_answer(make_slack: MakeSlack) -> None:

@@ -3,6 +3,7 @@
 import { inWords, post } from "./api.js";
 import { makeCompletion } from "./completion.js";
 import { h, iconButton } from "./dom.js";
+import { bringFiles } from "./files.js";
 import { changed, store, ui } from "./store.js";
 import { grow, onEnter } from "./typing.js";
 
@@ -16,7 +17,9 @@ export function makeComposer({ thread }) {
   const alsoName = h("span", {});
   const broadcast = h("label", { class: "choice also", hidden: true }, also, alsoName);
   const sendButton = iconButton("send", "Send", { type: "submit", class: "primary", testid: thread ? "thread-send" : "channel-send" });
-  const row = h("div", { class: "composer-row" }, area, sendButton);
+  const input = h("input", { type: "file", multiple: true, hidden: true, "aria-label": "Files to attach", testid: thread ? "thread-files" : "channel-files" });
+  const clip = iconButton("clip", "Attach files", { testid: thread ? "thread-attach" : "channel-attach", onclick: () => input.click() });
+  const row = h("div", { class: "composer-row" }, input, clip, area, sendButton);
   const node = h("form", { class: "composer" }, notice, row, broadcast);
   const completion = makeCompletion(area, { thread });
   let place = "";
@@ -28,15 +31,21 @@ export function makeComposer({ thread }) {
     notice.replaceChildren(...(words ? [h("strong", {}, "Only visible to you"), h("p", {}, words)] : []));
   };
 
-  async function send() {
+  input.addEventListener("change", () => {
+    const chosen = [...input.files];
+    input.value = "";
+    send(chosen);
+  });
+
+  async function send(chosen = []) {
     const text = area.value.trim();
-    if (!text || busy) return;
+    if (!(text || chosen.length) || busy) return;
     say("");
     completion.close();
     busy = true;
     node.classList.add("busy");
     try {
-      const answer = await dispatch(text, target, also.checked);
+      const answer = await dispatch(text, target, also.checked, chosen);
       if (answer.ok) {
         area.value = "";
         also.checked = false;
@@ -50,7 +59,7 @@ export function makeComposer({ thread }) {
     }
   }
 
-  onEnter(area, send);
+  onEnter(area, () => send());
   grow(area);
   area.addEventListener("input", () => drafts.set(place, area.value));
   area.addEventListener("keydown", (event) => {
@@ -80,6 +89,9 @@ export function makeComposer({ thread }) {
     const archived = Boolean(channel?.archived);
     area.disabled = archived;
     sendButton.disabled = archived;
+    // The client's direct messages to the app have no files here.
+    clip.hidden = Boolean(direct && !root);
+    clip.disabled = archived;
     const words = archived ? "This channel is archived" : root ? "Reply, or type ! for commands" : `Message ${name}`;
     if (area.placeholder !== words) {
       area.placeholder = words;
@@ -93,7 +105,11 @@ export function makeComposer({ thread }) {
 }
 
 /** Send what was typed the way a client would: a slash command to the app, all else as a message. */
-async function dispatch(text, { channel, root, direct }, broadcast) {
+async function dispatch(text, { channel, root, direct }, broadcast, chosen) {
+  if (chosen.length) {
+    const files = await bringFiles(ui.me, chosen);
+    return post("slack/messages", { person: ui.me, channel, text, files, ...(root ? { thread_ts: root } : {}) });
+  }
   const slash = SLASH.exec(text);
   if (slash && channel) {
     const body = { person: ui.me, command: slash[1], text: slash[2] || "", channel };

@@ -37,7 +37,9 @@ function bytes(size) {
 export function fileOfMessage({ type, content }) {
   if (!KINDS.has(type) || !content?.id) return null;
   const label = type === "sticker" ? (content.animated ? "Animated sticker" : "Sticker") : content.voice ? "Voice message" : "";
-  return fileView({ url: `/control/whatsapp/media/${encodeURIComponent(content.id)}`, mime: content.mime_type, name: content.filename, label });
+  // What the business sends says its type by the kind of the message alone.
+  const mime = content.mime_type || (type === "sticker" ? "image/webp" : type === "document" ? "" : `${type}/*`);
+  return fileView({ url: `/control/whatsapp/media/${encodeURIComponent(content.id)}`, mime, name: content.filename, label });
 }
 
 /** The files of a post on the desk. */
@@ -71,6 +73,18 @@ export function sendVoice(customer, { number, quote }) {
   page.set(new TextEncoder().encode("OggS"), 0);
   page.set(new TextEncoder().encode("OpusHead"), 28);
   return attach(customer, page, "audio/ogg; codecs=opus", { kind: "audio", flag: "1", number_id: number, reply_to: quote });
+}
+
+/** Bring files to the desk, where nobody sees them yet: their ids. Throws what the client would say. */
+export async function bringFiles(person, files) {
+  const ids = [];
+  for (const file of files) {
+    const query = new URLSearchParams({ person, name: file.name });
+    const answer = await upload(`slack/attach?${query}`, file, file.type || "application/octet-stream");
+    if (!answer.ok) throw new Refused(answer.error);
+    ids.push(answer.file);
+  }
+  return ids;
 }
 
 async function attach(customer, body, type, said) {
