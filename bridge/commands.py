@@ -68,9 +68,16 @@ class Command(Struct, frozen=True, kw_only=True):
         """The argument that takes the rest of the text, if there is one."""
         return next((one for one in self.arguments if one.kind is Kind.TEXT), None)
 
+    form: str = ""
+    """How its text is written, where that has a form of its own."""
+
     def usage(self) -> str:
         """The shape of the command, e.g. `!assign <person>`."""
         return " ".join(("!" + self.name, *(_shape(one) for one in self.arguments)))
+
+    def shape(self) -> str:
+        """`usage`, with the form of its text where that has one."""
+        return f"!{self.name} {self.form}" if self.form else self.usage()
 
 
 def _shape(argument: Argument) -> str:
@@ -167,6 +174,53 @@ COMMANDS: tuple[Command, ...] = (
         example="reply Hello, how can we help?",
         aliases=("r",),
         arguments=(_TEXT,),
+    ),
+    Command(
+        name="buttons",
+        help="Ask the contact a question with up to three answers to tap.",
+        example='buttons "Is Friday all right?" Yes | No | Another day',
+        aliases=("ask",),
+        arguments=(_TEXT,),
+        form='"<question>" <answer> | <answer> | <answer>',
+    ),
+    Command(
+        name="list",
+        help="Ask the contact a question with up to ten answers in a list; `#` begins a section.",
+        example='list "Which sofa?" "Choose" # In stock | Oslo – two seats | Bergen – three seats',
+        aliases=("menu",),
+        arguments=(_TEXT,),
+        form='"<question>" "<button>" <answer> – <description> | <answer> …',
+    ),
+    Command(
+        name="link",
+        help="Send the contact a text with a web address behind a button.",
+        example='link "Your parcel is on its way." "Track it" https://shop.example.com/t/17',
+        arguments=(_TEXT,),
+        form='"<text>" "<label>" <web address>',
+    ),
+    Command(
+        name="location",
+        help="Send the contact a place: latitude and longitude, or the address of a map.",
+        example="location 52.5200, 13.4050 Our shop | Main Street 1, Berlin",
+        aliases=("place",),
+        arguments=(_TEXT,),
+        form="<latitude>, <longitude> <name> | <address>",
+    ),
+    Command(
+        name="contact",
+        help="Send the contact one or more contact cards: a name with phone numbers and mail addresses each.",
+        example="contact Ada Byron +49 30 1234567 ada@example.com | Ben Smith +1 415 555 2671",
+        aliases=("card",),
+        arguments=(_TEXT,),
+        form="<name> <+phone> <mail> | <name> <+phone> …",
+    ),
+    Command(
+        name="ask-location",
+        help="Ask the contact where they are; one tap answers.",
+        example='ask-location "Where shall we deliver to?"',
+        aliases=("where",),
+        arguments=(_TEXT,),
+        form='"<question>"',
     ),
     Command(
         name="undo",
@@ -296,7 +350,7 @@ def _unknown(word: str) -> Mistake:
 
 
 def _expected(row: Command, problem: str) -> Mistake:
-    return Mistake(words=f"{problem} Expected: `{row.usage()}`. Example: `!{row.example}`")
+    return Mistake(words=f"{problem} Expected: `{row.shape()}`. Example: `!{row.example}`")
 
 
 def _with_text(row: Command, rest: str) -> Parsed | Mistake:

@@ -85,7 +85,7 @@ def demo_file(environment: Mapping[str, str]) -> str:
 
 def command_hints() -> list[dict[str, str]]:
     """The command table as the playground shows it."""
-    return [{"name": row.name, "usage": row.usage(), "help": row.help} for row in COMMANDS]
+    return [{"name": row.name, "usage": row.shape(), "help": row.help} for row in COMMANDS]
 
 
 def _sandbox_config(path: Path | None, port: int | None) -> SandboxConfig:

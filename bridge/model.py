@@ -17,6 +17,7 @@ from typing import NewType
 import msgspec
 
 from bridge.content import Attachment, Outward
+from bridge.content.limits import Limits
 from bridge.markup import Document
 from bridge.phone import mask_phone
 
@@ -174,6 +175,8 @@ class Policies(Struct, frozen=True, kw_only=True):
     late_after_s: float = 60.0
     """A customer's message that arrives later than this shows the time it was written."""
     recap_messages: int = 5
+    limits: Limits = Limits()
+    """Of what goes to contacts beside words."""
 
 
 # ------------------------------------------------------------------------------------------- on the desk

@@ -163,6 +163,14 @@ def drop_prefix(document: Document, count: int) -> Document:
     return compact(_Dropper(count).nodes(document))
 
 
+def keep_prefix(document: Document, count: int) -> Document:
+    """Its first `count` visible characters, counted as `drop_prefix` does, with their formatting.
+
+    What is partly inside and has no characters of its own (a mention, an emoji) becomes the characters that are.
+    """
+    return compact(_Keeper(count).nodes(document))
+
+
 def visible(node: Node) -> str:
     """What one leaf of the tree shows; the empty string for a node that only holds others."""
     match node:
@@ -338,3 +346,56 @@ class _Dropper:
                 self._left -= 1
             self._row_is_empty = character == "\n"
         return ""
+
+
+class _Keeper:
+    """Rebuilds the beginning of a document, paying line breaks exactly as `_Dropper` does."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._owed = False
+        self._row_is_empty = True
+
+    def nodes(self, nodes: tuple[Node, ...]) -> list[Node]:
+        return [kept for node in nodes for kept in self._kept(node)]
+
+    def _kept(self, node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one case per kind
+        if self._left <= 0:
+            return ()
+        match node:
+            case Bold() | Italic() | Strike():
+                return (type(node)(tuple(self.nodes(node.children))),)
+            case Quote():
+                return (Quote(tuple(self._block(node.children))),)
+            case ListBlock():
+                items = tuple(compact(self._block(item)) for item in node.items if self._left > 0)
+                return (ListBlock(node.ordered, items, node.indent, node.start),)
+            case Pre():
+                return (Pre("".join(visible(part) for part in self._block((Text(node.text),)))),)
+            case Text() | Code():
+                return (type(node)(self._take(node.text)),)
+            case _:
+                shown = visible(node)
+                kept = self._take(shown)
+                return (node,) if kept == shown else (Text(kept),)
+
+    def _block(self, nodes: tuple[Node, ...]) -> list[Node]:
+        self._owed = self._owed or not self._row_is_empty
+        kept = self.nodes(nodes)
+        self._owed = self._owed or not self._row_is_empty
+        return kept
+
+    def _take(self, value: str) -> str:
+        value = clean(value)
+        if not value:
+            return value
+        if self._owed:
+            self._left -= 1
+            self._owed, self._row_is_empty = False, True
+        for index, character in enumerate(value):
+            if self._left <= 0:
+                return value[:index]
+            if not _INVISIBLE.match(character):
+                self._left -= 1
+            self._row_is_empty = character == "\n"
+        return value

@@ -29,6 +29,7 @@ from bridge.model import (
     message_id,
 )
 from bridge.routing import choices, lifecycle, notes, outbound, speech, texts
+from bridge.routing.composing import COMPOSING, Composed, compose
 from bridge.routing.people import find_agent
 from bridge.routing.speech import Kept
 from bridge.routing.turn import Turn
@@ -74,7 +75,7 @@ def run(turn: Turn, conversation: Conversation, given: Given) -> None:
     if order is None:
         _stay(turn, conversation, given)
         return
-    if not (order.row.name in _SPEAKING and not is_blank(given.text)):
+    if not (order.row.name in _OUTGOING and not is_blank(given.text)):
         _stay(turn, conversation, given)
     turn.fact(
         CommandNoted(
@@ -134,7 +135,7 @@ def by_line(
     text = _text_of(word, rest, body) if body is not None else speech.plain_line(line)
     if body is not None and text is not body:
         line = speech.command_line(body) or line
-    if row is not None and row.name in _SPEAKING:
+    if row is not None and row.name in _OUTGOING:
         checked = speech.with_text(row, line, text)
         if isinstance(checked, Kept):
             turn.answer(conversation, account, kept_hint(checked))
@@ -154,12 +155,19 @@ def _text_of(word: str, rest: str, body: Document) -> Document:
     return body if alone or first.lower() != word.lower() else speech.after_word(body)
 
 
-def words_of(ordered: speech.Ordered, role: Role) -> Document | None:
-    """The words for the contact in a command by somebody of this role; None when it has none."""
+def words_of(turn: Turn, ordered: speech.Ordered, role: Role) -> Composed | None:
+    """What a command by somebody of this role would send to the contact; None when that is nothing."""
     parsed = commands.parse(ordered.line)
-    if isinstance(parsed, Mistake) or parsed.command.name not in _SPEAKING:
+    if isinstance(parsed, Mistake) or parsed.command.name not in _OUTGOING:
         return None
-    return None if is_blank(ordered.body) or role < max(parsed.command.role, Role.AGENT) else ordered.body
+    if is_blank(ordered.body) or role < max(parsed.command.role, Role.AGENT):
+        return None
+    if parsed.command.name in _SPEAKING:
+        return Composed(body=ordered.body)
+    composed = compose(parsed.command, ordered.body, turn.context.policies.limits)
+    if isinstance(composed, Mistake) or speech.scan(composed.whole(), mentions=False) is not None:
+        return None
+    return composed
 
 
 def kept_hint(kept: Kept) -> Document:
@@ -343,21 +351,42 @@ def _reply(turn: Turn, conversation: Conversation, order: Order) -> None:
         turn.answer(conversation, order.given.account, texts.reply_taken())
 
 
+def _compose(turn: Turn, conversation: Conversation, order: Order) -> None:
+    """A message of more than words; one that makes no sense stays in."""
+    given = order.given
+    composed = compose(order.row, given.text, turn.context.policies.limits)
+    kept = None if isinstance(composed, Mistake) else speech.scan(composed.whole(), mentions=False)
+    if isinstance(composed, Mistake):
+        _stay(turn, conversation, given)
+        turn.answer(conversation, given.account, texts.mistake(composed))
+    elif kept is not None:
+        # Quotation marks hid it from the look at the command's own lines.
+        _stay(turn, conversation, given)
+        turn.answer(conversation, given.account, kept_hint(kept))
+    elif _send(turn, conversation, order, composed) and given.post is None:
+        turn.answer(conversation, given.account, texts.reply_taken())
+
+
 def _speak(turn: Turn, conversation: Conversation, order: Order) -> bool:
-    """Send a command's text to the contact. What was not typed in the thread is shown there, for the others."""
+    """Send a command's text to the contact."""
+    return _send(turn, conversation, order, Composed(body=order.given.text, extras=order.given.files))
+
+
+def _send(turn: Turn, conversation: Conversation, order: Order, composed: Composed) -> bool:
+    """Send a message to the contact. What was not typed in the thread is shown there, for the others."""
     given = order.given
     draft = Draft(
         message=message_id(turn.lane, turn.event.id),
         author=order.by.id,
         account=given.account,
-        body=given.text,
+        body=composed.body,
         post=given.post,
-        extras=given.files,
+        extras=composed.extras,
     )
     if not outbound.submit(turn, conversation, draft):
         return False
     if given.post is None:
-        turn.notice(conversation, texts.reply_shown(order.by.name, given.text))
+        turn.notice(conversation, texts.reply_shown(order.by.name, texts.words(draft)))
     return True
 
 
@@ -419,6 +448,8 @@ def _trace(turn: Turn, conversation: Conversation, order: Order) -> None:
 
 
 _SPEAKING = frozenset({"reply", "resolve", "close"})
+"""Commands whose text goes to the contact as it is."""
+_OUTGOING = _SPEAKING | COMPOSING
 """Commands whose text goes to the contact."""
 
 # `help` is for everybody, so it is answered before rights are looked at.
@@ -433,6 +464,7 @@ HANDLERS: dict[str, Handler] = {
     "priority": _priority,
     "note": _note,
     "reply": _reply,
+    **dict.fromkeys(COMPOSING, _compose),
     "undo": _undo,
     "who": _who,
     "trace": _trace,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from bridge.content import Outward, StaffFile
 from bridge.events import StaffDeleted, StaffEdited, StaffWrote
 from bridge.markup import Document, is_blank, text
 from bridge.model import (
@@ -21,6 +22,7 @@ from bridge.model import (
     message_id,
 )
 from bridge.routing import choices, handlers, lifecycle, notes, outbound, speech, texts
+from bridge.routing.composing import Composed
 from bridge.routing.handlers import Given
 from bridge.routing.speech import Asked, Kept, Ordered, Spoken, Why
 from bridge.routing.turn import Turn
@@ -147,31 +149,33 @@ def edited(turn: Turn, event: StaffEdited) -> None:
     choice, held = _waiting(conversation, message)
     record = outbound.of_message(turn, message)
     found = choice or held or record
-    files = found is not None and found.draft is not None and bool(found.draft.extras)
-    body = _words_for_contact(turn, conversation, event, files=files)
+    extras = found.draft.extras if found is not None and found.draft is not None else ()
+    files = tuple(one for one in extras if isinstance(one, StaffFile))
+    said = _words_for_contact(turn, conversation, event, files=files)
     if choice is not None:
-        _edit_choice(turn, conversation, choice, event, body)
+        _edit_choice(turn, conversation, choice, event, said)
     elif held is not None:
-        _edit_held(turn, conversation, held, event, body)
+        _edit_held(turn, conversation, held, event, said)
     elif record is not None:
-        _edit_sent(turn, conversation, record, event, body)
-    elif body is not None:
+        _edit_sent(turn, conversation, record, event, said)
+    elif said is not None:
         turn.answer(conversation, event.author, texts.edit_not_sent())
     else:
         turn.ignore("internal")
 
 
 def _words_for_contact(
-    turn: Turn, conversation: Conversation, event: StaffEdited, *, files: bool
-) -> Document | None:
+    turn: Turn, conversation: Conversation, event: StaffEdited, *, files: tuple[Outward, ...]
+) -> Composed | None:
     """What the contact would get, were the edited text typed anew; None when it would stay in."""
     agent = turn.agent(event.author)
-    verdict = _judged(event.body, speaker(turn, conversation, agent), files=files)
+    verdict = _judged(event.body, speaker(turn, conversation, agent), files=bool(files))
     match verdict:
         case Asked() | Spoken():
-            return verdict.body
+            return Composed(body=verdict.body, extras=files)
         case Ordered():
-            return handlers.words_of(verdict, turn.role(agent, conversation.inbox))
+            made = handlers.words_of(turn, verdict, turn.role(agent, conversation.inbox))
+            return made if made is None or made.extras else replace(made, extras=files)
         case _:
             return None
 
@@ -182,39 +186,53 @@ def _waiting(conversation: Conversation, message: MessageId) -> tuple[Choice | N
     return choice, held
 
 
+def _says(draft: Draft, said: Composed) -> bool:
+    return (draft.body, draft.extras) == (said.body, said.extras)
+
+
+def _saying(draft: Draft, said: Composed) -> Draft:
+    return replace(draft, body=said.body, extras=said.extras)
+
+
+def _as_typed(draft: Draft, event: StaffEdited) -> Draft:
+    """A draft that stays in for good: what stands on the desk is what was said."""
+    files = tuple(one for one in draft.extras if isinstance(one, StaffFile))
+    return replace(draft, body=event.body, extras=files)
+
+
 def _edit_choice(
-    turn: Turn, conversation: Conversation, choice: Choice, event: StaffEdited, body: Document | None
+    turn: Turn, conversation: Conversation, choice: Choice, event: StaffEdited, said: Composed | None
 ) -> None:
-    if body is None:
-        choices.keep(turn, conversation, choice, replace(choice.draft, body=event.body))
+    if said is None:
+        choices.keep(turn, conversation, choice, _as_typed(choice.draft, event))
         turn.answer(conversation, event.author, texts.taken_back(texts.words(choice.draft)))
-    elif body != choice.draft.body:
-        changed = replace(choice, draft=replace(choice.draft, body=body))
+    elif not _says(choice.draft, said):
+        changed = replace(choice, draft=_saying(choice.draft, said))
         choices.change(turn, conversation, changed)
         choices.prompt(turn, conversation, changed)
 
 
 def _edit_held(
-    turn: Turn, conversation: Conversation, held: Held, event: StaffEdited, body: Document | None
+    turn: Turn, conversation: Conversation, held: Held, event: StaffEdited, said: Composed | None
 ) -> None:
-    if body is None:
-        outbound.cancel(turn, conversation, replace(held, draft=replace(held.draft, body=event.body)))
+    if said is None:
+        outbound.cancel(turn, conversation, replace(held, draft=_as_typed(held.draft, event)))
         turn.answer(conversation, event.author, texts.taken_back(texts.words(held.draft)))
-    elif body != held.draft.body:
-        changed = replace(held, draft=replace(held.draft, body=body))
+    elif not _says(held.draft, said):
+        changed = replace(held, draft=_saying(held.draft, said))
         kept = tuple(changed if one.token == held.token else one for one in conversation.held)
         turn.put(replace(conversation, held=kept))
         buttons = (texts.undo_button(held.token),)
-        turn.answer(conversation, event.author, texts.replaced(body), buttons=buttons)
+        turn.answer(conversation, event.author, texts.replaced(texts.words(changed.draft)), buttons=buttons)
 
 
 def _edit_sent(
-    turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, body: Document | None
+    turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, said: Composed | None
 ) -> None:
-    if record.draft is not None and record.draft.body == body:
+    if record.draft is not None and said is not None and _says(record.draft, said):
         turn.ignore("nothing new")
     elif _nothing_went_out(record):
-        _edit_failed(turn, conversation, record, event, body)
+        _edit_failed(turn, conversation, record, event, said)
     else:
         turn.answer(conversation, event.author, texts.edit_too_late())
 
@@ -224,17 +242,18 @@ def _nothing_went_out(record: MessageRecord) -> bool:
 
 
 def _edit_failed(
-    turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, body: Document | None
+    turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, said: Composed | None
 ) -> None:
     """A failed reply waits for its Retry: that sends the new words, or nothing once they are internal."""
     if record.draft is None:
         turn.ignore("internal")
-    elif body is None:
+    elif said is None:
         outbound.give_up(turn, conversation, record)
         turn.answer(conversation, event.author, texts.taken_back(texts.words(record.draft)))
     else:
-        turn.keep(replace(record, draft=replace(record.draft, body=body)))
-        turn.answer(conversation, event.author, texts.replaced(body))
+        draft = _saying(record.draft, said)
+        turn.keep(replace(record, draft=draft))
+        turn.answer(conversation, event.author, texts.replaced(texts.words(draft)))
 
 
 # ---------------------------------------------------------------------------------------------- deletes

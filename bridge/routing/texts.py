@@ -699,7 +699,7 @@ def archive_behind() -> str:
 
 def help_all(role: Role) -> Document:
     """Every command that somebody may give."""
-    items = tuple((Code(row.usage()), Text(" — "), *say(row.help)) for row in COMMANDS if row.role <= role)
+    items = tuple((Code(row.shape()), Text(" — "), *say(row.help)) for row in COMMANDS if row.role <= role)
     words = say(
         "Commands stand at the start of a message. Text after `note:`, `private:`, `//`, `;;` or `\\\\` stays internal."
     )
@@ -713,7 +713,7 @@ def help_one(row: Command) -> Document:
     doors = f" Emoji on the card: {row.emoji}." if row.emoji else ""
     return compact(
         (
-            Code(row.usage()),
+            Code(row.shape()),
             *say(
                 f" — {row.help} For {{role}}s and above.{{also}}{{doors}} Example: `!{{example}}`",
                 role=row.role.name.lower(),

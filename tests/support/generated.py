@@ -44,7 +44,7 @@ def receipts() -> str:
 
 def command_table() -> str:
     """One row for each command."""
-    rows = [(f"`{one.usage()}`", one.help, one.role.name.lower(), _doors(one)) for one in commands.COMMANDS]
+    rows = [(f"`{one.shape()}`", one.help, one.role.name.lower(), _doors(one)) for one in commands.COMMANDS]
     return _table(("command", "does", "least role", "also"), *rows)
 
 
@@ -59,7 +59,7 @@ def command_details() -> str:
     """Everything about each command."""
     parts = []
     for one in commands.COMMANDS:
-        lines = [f"### `{one.usage()}`", "", one.help, "", f"- Example: `!{one.example}`"]
+        lines = [f"### `{one.shape()}`", "", one.help, "", f"- Example: `!{one.example}`"]
         if one.aliases:
             lines.append("- Also: " + ", ".join(f"`!{alias}`" for alias in one.aliases))
         who = (

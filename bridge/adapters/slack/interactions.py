@@ -313,7 +313,7 @@ def help_text(word: str) -> str:
     """What can be done from outside a thread; escaped."""
     row = commands.find(word) if word else None
     rows = (row,) if row is not None else commands.COMMANDS
-    lines = [f"• *{escape(one.usage().removeprefix('!'))}*  {escape(one.help)}" for one in rows]
+    lines = [f"• *{escape(one.shape().removeprefix('!'))}*  {escape(one.help)}" for one in rows]
     about = f"From here: {escape(_EXAMPLES)}. Without the number you choose a conversation. In a thread, type an ! in front."
     return "\n".join((*lines, about))
 

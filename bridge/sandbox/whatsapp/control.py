@@ -58,6 +58,7 @@ class WhatsAppControl:
         verbs: Mapping[str, Verb] = {
             "messages": _messages,
             "call": _call,
+            "tap": _tap,
             "hear": _hear,
             "edit": _edit,
             "delete": _delete,
@@ -186,6 +187,13 @@ async def _messages(customer: Customer, request: web.Request) -> dict[str, Any]:
         number_id=take(body, "number_id", str),
         extra=take(body, "extra", dict),
     )
+    return {"message": message.shown()}
+
+
+async def _tap(customer: Customer, request: web.Request) -> dict[str, Any]:
+    body = await read_object(request, "message_id", "title")
+    message_id = take(body, "message_id", str, required=True)
+    message = await customer.taps(message_id, take(body, "title", str, required=True))
     return {"message": message.shown()}
 
 

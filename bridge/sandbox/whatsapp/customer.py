@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.sandbox.blobs import Blob
 from bridge.sandbox.whatsapp import wire
+from bridge.sandbox.whatsapp.answers import answers
 from bridge.sandbox.whatsapp.config import CustomerConfig
 from bridge.sandbox.whatsapp.errors import status_error
 from bridge.sandbox.whatsapp.ids import is_wa_id, new_message_id, new_user_id
@@ -113,6 +114,30 @@ class Customer:
             del item["errors"][0]["href"]
         await self._tells(number, item | dict(extra or {}), message)
         return message
+
+    async def taps(self, message_id: str, title: str) -> Message:
+        """Tap a button or a row of a list below a received message; `ValueError` where there is none of that title."""
+        message = next((one for one in self.inbox if one.id == message_id), None)
+        found = answers(message).get(title) if message is not None else None
+        if message is None or found is None:
+            raise ValueError(f"there is no {title!r} to tap below {message_id}")
+        kind, content = found
+        return await self.sends(kind, content, reply_to=message.id, number_id=message.number_id)
+
+    async def shares_place(
+        self,
+        latitude: float,
+        longitude: float,
+        *,
+        name: str = "",
+        address: str = "",
+        reply_to: str | None = None,
+        number_id: str | None = None,
+    ) -> Message:
+        """Share a place; `reply_to` is the message that asked for it."""
+        place: dict[str, Any] = {"latitude": latitude, "longitude": longitude}
+        place |= {key: value for key, value in (("name", name), ("address", address)) if value}
+        return await self.sends("location", place, reply_to=reply_to, number_id=number_id)
 
     async def calls(self, duration_s: int | None = None, number_id: str | None = None) -> str:
         """Call, and end the call after `duration_s` seconds (None: nobody took it); the call's id.

@@ -49,9 +49,12 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The words of the message: body, caption or interactive body; empty where it has none."""
+        """The words of the message: body, caption, interactive body or what was tapped; empty where it has none."""
         if not isinstance(self.content, dict):
             return ""
+        tapped = self.content.get("button_reply") or self.content.get("list_reply")
+        if isinstance(tapped, dict):
+            return str(tapped.get("title", ""))
         body = self.content.get("body", self.content.get("caption", ""))
         return str(body.get("text", "")) if isinstance(body, dict) else str(body)
 

@@ -3,6 +3,7 @@
 import { act, post, toast } from "./api.js";
 import { announce, arrowKeys, avatar, h, icon, iconButton, reconcile } from "./dom.js";
 import { fileOfMessage, sendFiles, sendVoice } from "./files.js";
+import { footOf, headOf, offersOf } from "./offers.js";
 import { onEnter, grow } from "./typing.js";
 import { keepBottom } from "./scroll.js";
 import { changed, chatOf, numberOf, store, ui } from "./store.js";
@@ -185,6 +186,7 @@ function bubble(message, quoted, signs, customer) {
   const business = store.numbers.find((one) => one.phone_number_id === message.number_id)?.verified_name || "Business";
   const who = own ? customer.name : business;
   const file = fileOfMessage(message);
+  const offers = offersOf(message, customer);
   return h(
     "div",
     {
@@ -202,7 +204,10 @@ function bubble(message, quoted, signs, customer) {
       quoted && h("div", { class: "quoted" }, h("strong", {}, quoted.from_business ? business : "You"), h("span", {}, words(quoted))),
       message.quoted_id && !quoted && h("div", { class: "quoted" }, h("span", {}, "An older message")),
       file,
-      (message.text || !file) && h("div", { class: `bubble-words ${message.text ? "" : "quiet"}` }, words(message)),
+      headOf(message),
+      (message.text || !(file || offers)) && h("div", { class: `bubble-words ${message.text ? "" : "quiet"}` }, words(message)),
+      footOf(message),
+      offers,
       h("div", { class: "bubble-foot" }, h("time", { title: fullTime(message.at) }, clockTime(message.at)), own && ticks(message)),
       signs.length > 0 && h("div", { class: "bubble-signs", testid: "bubble-reactions" }, signs.join(" ")),
     ),
