@@ -17,6 +17,7 @@ from bridge.content import NO_MARKS, Attachment, Content, Marks, Outward
 from bridge.markup import Document
 from bridge.model import (
     ActionId,
+    Answered,
     Button,
     ContactId,
     ConversationId,
@@ -152,8 +153,22 @@ class Send(ContactAction, frozen=True, kw_only=True):
     """Where to go on (a retry of a message whose first parts arrived)."""
     extras: tuple[Outward, ...] = ()
     """What goes along with the words, in order."""
-    quotes: str = ""
-    """The platform's id of the message that it answers; empty: none in particular."""
+    answers: Answered | None = None
+    """The post whose message it answers; looked up when its turn comes."""
+
+
+class SendReaction(ContactAction, frozen=True, kw_only=True):
+    """React to a message of the contact, in place of any other reaction of ours to it. Result: `Done` or `Failed`."""
+
+    line = Line.CONTACT
+    repeat = Repeat.SAFE
+    address: str
+    emoji: str
+    """Empty: taken off."""
+    answers: Answered | None = None
+    """The post whose message is meant; None: that of `platform_id`."""
+    platform_id: str = ""
+    by: DeskUser
 
 
 class MarkRead(ContactAction, frozen=True, kw_only=True):
@@ -342,6 +357,7 @@ AnyAction = (
     | Amend
     | PostNotice
     | Send
+    | SendReaction
     | MarkRead
     | UpdateCard
     | ShowReaction

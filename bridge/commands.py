@@ -24,6 +24,8 @@ class Kind(enum.StrEnum):
     """One of `Argument.choices`."""
     COMMAND = "command"
     """The name of a command."""
+    EMOJI = "emoji"
+    """One emoji, or `off`."""
     COUNT = "count"
     """A whole number from 1 to `MOST_COUNTED`."""
     TEXT = "text"
@@ -174,6 +176,13 @@ COMMANDS: tuple[Command, ...] = (
         example="reply Hello, how can we help?",
         aliases=("r",),
         arguments=(_TEXT,),
+    ),
+    Command(
+        name="react",
+        help="React to the contact's last message, or to the one you link to; `off` takes it back.",
+        example="react 👍",
+        aliases=("emoji",),
+        arguments=(Argument(name="emoji", kind=Kind.EMOJI),),
     ),
     Command(
         name="buttons",

@@ -18,6 +18,7 @@ from bridge.model import (
     ActionId,
     Agent,
     AgentId,
+    Answered,
     Contact,
     ContactId,
     ConversationId,
@@ -180,6 +181,8 @@ class StaffWrote(DeskEvent, frozen=True, kw_only=True):
     body: Document
     files: tuple[StaffFile, ...] = ()
     """What came with it, in order."""
+    answers: Answered | None = None
+    """The post that it links to at its beginning or end; that link is no part of `body`."""
 
 
 class StaffEdited(DeskEvent, frozen=True, kw_only=True):
@@ -204,6 +207,10 @@ class CommandGiven(DeskEvent, frozen=True, kw_only=True):
     line: str
     body: Document | None = None
     """Formatted text for commands that take one (`note`, `reply`), when it came from a modal."""
+    answers: Answered | None = None
+    """The post that it was given at, where its text answers that."""
+    quoted: str = ""
+    """What that post shows, for those who read along."""
 
 
 class ButtonPressed(DeskEvent, frozen=True, kw_only=True):
@@ -219,6 +226,16 @@ class CardReacted(DeskEvent, frozen=True, kw_only=True):
 
     emoji: str
     added: bool
+
+
+class StaffReacted(DeskEvent, frozen=True, kw_only=True):
+    """An emoji was put on a post in a thread (`added`) or taken off it; told where an inbox lets it out. `emoji` is
+    Unicode without variation selectors.
+    """
+
+    emoji: str
+    added: bool
+    answers: Answered
 
 
 class ModeChanged(ContactEvent, frozen=True, kw_only=True):
@@ -429,6 +446,7 @@ ContactLaneEvent = (
     | CommandGiven
     | ButtonPressed
     | CardReacted
+    | StaffReacted
     | ModeChanged
     | ThreadVanished
     | ContactIdle

@@ -160,6 +160,8 @@ class InboxPolicy(Struct, frozen=True, kw_only=True):
     read_receipts: bool = True
     window_s: float = 86_400.0
     """The service window: how long free text may be sent after the contact last wrote."""
+    reactions: tuple[str, ...] = ()
+    """Emoji with which staff react to the contact; others stay on the desk."""
     admin_channel: str | None = None
     team: str | None = None
     """Who answers here, for people to read."""
@@ -240,6 +242,14 @@ class Priority(enum.StrEnum):
     LOW = "low"
 
 
+class Answered(Struct, frozen=True, kw_only=True):
+    """A post that staff answer, or react to: the message that stands in it is meant."""
+
+    post: Post
+    cause: EventId | None = None
+    """The id of the event that the post brought, had a colleague typed it."""
+
+
 class Draft(Struct, frozen=True, kw_only=True):
     """Staff words on their way to the contact."""
 
@@ -251,8 +261,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     """The staff post that carries the receipt; None when the words came from a command or a modal."""
     extras: tuple[Outward, ...] = ()
     """What goes along with the words, in order."""
-    quotes: str = ""
-    """The platform's id of the message that it answers; empty: none in particular."""
+    answers: Answered | None = None
+    """The post whose message it answers; None: none in particular."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,8 @@ what is known.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -18,9 +19,11 @@ from bridge.model import (
     RECENT_KEPT,
     Contact,
     ContactId,
+    EventId,
     LaneId,
     MessageId,
     MessageRecord,
+    Post,
     Recalled,
     Recent,
     Reference,
@@ -29,6 +32,8 @@ from bridge.model import (
 )
 from bridge.store import records
 from bridge.store.base import History, LaneStore
+
+T = TypeVar("T")
 
 ARCHIVE_S = 0.3
 """How long the archive may take."""
@@ -56,6 +61,26 @@ class Recall:
                 return found
         return await self._archived(contact.id, reference)
 
+    async def standing(self, contact: Contact, post: Post, cause: EventId | None) -> str | None:
+        """What the contacts' platform calls the message that stands in a post; None where it is not known, or not known
+        in time. `cause` is the event that a colleague's own post brought.
+        """
+        everybody: tuple[ContactId, ...] = (contact.id, *contact.joined)
+        for lane in dict.fromkeys(lane_of(one) for one in everybody):
+            units = [one for one in everybody if lane_of(one) == lane]
+            packed = await self._store.every_record(lane, units)
+            found = [records.unpack(MessageId(f"{lane[1:]}-?"), data) for data in packed]
+            if cause is not None:
+                own = await self._store.message_records(lane, units, [message_id(lane, cause)], [])
+                found += [records.unpack(MessageId(name), data) for name, data in own.items()]
+            there = [one for one in found if post in one.posts or (one.draft and one.draft.post == post)]
+            # The last one of those that share a post.
+            for one in sorted(there, key=lambda each: each.at, reverse=True):
+                name = one.platform_id or next((part.platform_id for part in one.parts), "")
+                if name:
+                    return name
+        return await self._asked(lambda: self._history.standing(contact.id, post))
+
     async def _live(self, lane: LaneId, units: Sequence[ContactId], reference: Reference) -> Recalled | None:
         own = message_id(lane, reference.cause)
         found = await self._store.message_records(lane, units, [own], [reference.platform_id])
@@ -78,9 +103,13 @@ class Recall:
         return next((line.text for line in lines if line.message == record.id), "")
 
     async def _archived(self, contact: ContactId, reference: Reference) -> Recalled | None:
+        return await self._asked(lambda: self._history.recalled(contact, reference))
+
+    async def _asked(self, question: Callable[[], Awaitable[T | None]]) -> T | None:
+        """What the archive says, if it says so in time."""
         try:
             async with asyncio.timeout(self._archive_s):
-                return await self._history.recalled(contact, reference)
+                return await question()
         except StoreUnavailableError:
             raise
         except (BridgeError, TimeoutError) as problem:

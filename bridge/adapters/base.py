@@ -241,6 +241,9 @@ class Channel(Protocol):
         minutes at worst. A file that is gone, too large or not what it is said to be is `NEVER`.
         """
 
+    async def react(self, inbox: InboxId, address: str, platform_id: str, emoji: str) -> None:
+        """Put an emoji on a message of the contact, in place of any other of ours; none takes it off. Repeatable."""
+
     async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
         """Tell the contact that we read up to this message. Repeatable."""
 

@@ -21,6 +21,7 @@ from bridge.actions import (
     PostNotice,
     Relay,
     Send,
+    SendReaction,
     ShowMode,
     ShowReaction,
     ShowReceipt,
@@ -75,6 +76,8 @@ class Acts:
                 await self._thread.notice(run, work, action)
             case Send() as action:
                 await self._contact.send(run, work, action)
+            case SendReaction() as action:
+                await self._contact.react(run, work, action)
             case MarkRead() as action:
                 await self._decoration.mark_read(run, work, action)
             case UpdateCard() as action:

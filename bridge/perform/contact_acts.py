@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from bridge.actions import Send
+import msgspec
+
+from bridge.actions import Send, SendReaction
 from bridge.adapters.base import Uploaded
 from bridge.content import StaffFile
 from bridge.errors import Failure, FailureKind
 from bridge.events import PartSent, Uncertain
+from bridge.model import Answered
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
-from bridge.perform.upload_acts import UploadActs
+from bridge.perform.upload_acts import PASSES, UploadActs
 
 NOTHING_TO_SEND = Failure(
     kind=FailureKind.NEVER, code="empty", words="there is nothing in this message that can be sent"
+)
+NOT_QUOTED = "it was sent without the quote, because what you answered is no message that is still known"
+NO_MESSAGE = Failure(
+    kind=FailureKind.NEVER,
+    code="no_message",
+    words="what stands there is no message of theirs that is still known",
 )
 REPLY = 0
 """Urgency at a contact's limit: there is only one kind."""
@@ -40,7 +49,11 @@ class ContactActs:
         if work.mark.open and work.mark.part == part:
             await self._await_fate(run, work, part)
             return
-        outgoing, uploaded = parts[part], Uploaded(media="")
+        outgoing, uploaded, remarks = parts[part], Uploaded(media=""), []
+        if action.answers is not None and part == 0:
+            quotes = await self._quoted(run, action.answers)
+            outgoing = msgspec.structs.replace(outgoing, quotes=quotes)
+            remarks = [] if quotes else [NOT_QUOTED]
         if isinstance(outgoing.extra, StaffFile):
             found = await self._uploads.uploaded(
                 run, work, action, part, outgoing.extra, captioned=bool(outgoing.text)
@@ -48,6 +61,7 @@ class ContactActs:
             if found is None:
                 return
             uploaded = found
+        remarks += [uploaded.remark] if uploaded.remark else []
         for bucket in channel.buckets(action.inbox, action.address):
             waited_s = await self._tools.pace.turn(bucket, REPLY)
             if waited_s > 0:
@@ -69,11 +83,44 @@ class ContactActs:
                 part=part,
                 parts=len(parts),
                 lost=tuple(loss.detail for loss in fitted.losses) if part == 0 else (),
-                remarks=(uploaded.remark,) if uploaded.remark else (),
+                remarks=tuple(remarks),
             ),
         )
         self._uploads.forget(action.id, part)
         self._tools.metrics.send(channel.name, "send", "ok")
+
+    async def react(self, run: LineRun, work: Work, action: SendReaction) -> None:
+        """Put an emoji on a message of the contact. Once more does no harm."""
+        tools, channel = self._tools, self._tools.performer.channel
+        platform_id = action.platform_id
+        if action.answers is not None:
+            platform_id = await self._quoted(run, action.answers)
+        if not platform_id:
+            await tools.failed(run, work, NO_MESSAGE)
+            return
+        for bucket in channel.buckets(action.inbox, action.address):
+            await tools.pace.turn(bucket, REPLY)
+        tools.check(run, work, action)
+        try:
+            await tools.call(
+                run, lambda: channel.react(action.inbox, action.address, platform_id, action.emoji)
+            )
+        except Refused as refused:
+            await tools.count(run, work)
+            if refused.failure.kind in PASSES and work.mark.tries < tools.options.give_up_after:
+                await tools.back_off(channel.name, work, refused.failure)
+                return
+            tools.metrics.send(channel.name, "react", "failed")
+            await tools.failed(run, work, refused.failure)
+        else:
+            tools.metrics.send(channel.name, "react", "ok")
+            await tools.done(run, work)
+
+    async def _quoted(self, run: LineRun, answers: Answered) -> str:
+        """What the platform calls the message that is answered; empty where that is not known (any more)."""
+        contact = await self._tools.state(run)
+        found = await self._tools.performer.recall.standing(contact, answers.post, answers.cause)
+        return found or ""
 
     async def _refused(self, run: LineRun, work: Work, failure: Failure, part: int) -> None:
         tools = self._tools

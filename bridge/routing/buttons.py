@@ -32,7 +32,9 @@ def given(turn: Turn, event: CommandGiven) -> None:
     """A slash command, menu entry or submitted modal."""
     conversation = _conversation(turn, event)
     if conversation is not None:
-        handlers.by_line(turn, conversation, event.author, event.line, event.body)
+        handlers.by_line(
+            turn, conversation, event.author, event.line, event.body, event.answers, event.quoted
+        )
 
 
 def pressed(turn: Turn, event: ButtonPressed) -> None:

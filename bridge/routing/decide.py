@@ -33,6 +33,7 @@ from bridge.events import (
     Result,
     StaffDeleted,
     StaffEdited,
+    StaffReacted,
     StaffWrote,
     StubOutlived,
     ThreadOpened,
@@ -51,6 +52,7 @@ from bridge.routing import (
     inbound,
     joins,
     outbound,
+    reacting,
     reactions,
     rest,
     results,
@@ -128,6 +130,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             buttons.pressed(turn, event)
         case CardReacted():
             buttons.reacted(turn, event)
+        case StaffReacted():
+            reacting.reacted(turn, event)
         case ModeChanged():
             inbound.mode_changed(turn, event)
         case ThreadVanished():

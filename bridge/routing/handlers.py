@@ -17,6 +17,7 @@ from bridge.model import (
     DESK_LANE,
     DESK_UNIT,
     Agent,
+    Answered,
     Conversation,
     DeskUser,
     Draft,
@@ -28,12 +29,13 @@ from bridge.model import (
     Struct,
     message_id,
 )
-from bridge.routing import choices, lifecycle, notes, outbound, speech, texts
+from bridge.routing import choices, lifecycle, notes, outbound, reacting, speech, texts
 from bridge.routing.composing import COMPOSING, Composed, compose
 from bridge.routing.people import find_agent
 from bridge.routing.speech import Kept
 from bridge.routing.turn import Turn
 
+_VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
 _TAG = re.compile(r"[\w][\w \-]{0,39}")
 TAGS_LIMIT = 20
 
@@ -52,6 +54,10 @@ class Given(Struct, frozen=True, kw_only=True):
     """All that was typed, for the journal."""
     files: tuple[StaffFile, ...] = ()
     """What was attached."""
+    answers: Answered | None = None
+    """The post that is answered."""
+    quoted: str = ""
+    """What that post shows, where it was not linked to."""
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -77,15 +83,16 @@ def run(turn: Turn, conversation: Conversation, given: Given) -> None:
         return
     if not (order.row.name in _OUTGOING and not is_blank(given.text)):
         _stay(turn, conversation, given)
-    turn.fact(
-        CommandNoted(
-            **turn.stamp(conversation.inbox, conversation.id),
-            command=order.row.name,
-            args=order.args,
-            by=order.by.id,
-            account=given.account,
+    if order.row.name != "react":  # which says so itself, as an emoji on a post does
+        turn.fact(
+            CommandNoted(
+                **turn.stamp(conversation.inbox, conversation.id),
+                command=order.row.name,
+                args=order.args,
+                by=order.by.id,
+                account=given.account,
+            )
         )
-    )
     HANDLERS[order.row.name](turn, conversation, order)
 
 
@@ -126,7 +133,13 @@ def _stay(turn: Turn, conversation: Conversation, given: Given) -> None:
 
 
 def by_line(
-    turn: Turn, conversation: Conversation, account: DeskUser, line: str, body: Document | None = None
+    turn: Turn,
+    conversation: Conversation,
+    account: DeskUser,
+    line: str,
+    body: Document | None = None,
+    answers: Answered | None = None,
+    quoted: str = "",
 ) -> None:
     """Carry out a command from a door other than typing: a slash command, a button, a menu, an emoji."""
     word, rest = commands.split_word(line)
@@ -143,7 +156,11 @@ def by_line(
         text = checked.body
     if row is not None and row.text_argument() is not None and not rest and not is_blank(text):
         line = f"{line} …"
-    run(turn, conversation, Given(line=line, account=account, agent=agent, text=text))
+    run(
+        turn,
+        conversation,
+        Given(line=line, account=account, agent=agent, text=text, answers=answers, quoted=quoted),
+    )
 
 
 def _text_of(word: str, rest: str, body: Document) -> Document:
@@ -382,12 +399,22 @@ def _send(turn: Turn, conversation: Conversation, order: Order, composed: Compos
         body=composed.body,
         post=given.post,
         extras=composed.extras,
+        answers=given.answers,
     )
     if not outbound.submit(turn, conversation, draft):
         return False
     if given.post is None:
-        turn.notice(conversation, texts.reply_shown(order.by.name, texts.words(draft)))
+        turn.notice(conversation, texts.reply_shown(order.by.name, texts.words(draft), given.quoted))
     return True
+
+
+def _react(turn: Turn, conversation: Conversation, order: Order) -> None:
+    typed, account = order.args[0], order.given.account
+    emoji = "" if typed.lower() == "off" else typed.translate(_VARIATION)
+    if emoji and not reacting.is_emoji(emoji):
+        turn.answer(conversation, account, texts.no_emoji(typed))
+    elif reacting.react(turn, conversation, account, order.by.id, emoji, order.given.answers):
+        turn.answer(conversation, account, texts.reaction_taken(emoji))
 
 
 def _undo(turn: Turn, conversation: Conversation, order: Order) -> None:
@@ -465,6 +492,7 @@ HANDLERS: dict[str, Handler] = {
     "note": _note,
     "reply": _reply,
     **dict.fromkeys(COMPOSING, _compose),
+    "react": _react,
     "undo": _undo,
     "who": _who,
     "trace": _trace,

@@ -50,9 +50,9 @@ def submit(turn: Turn, conversation: Conversation, draft: Draft) -> bool:
     Refused at once where they cannot arrive, else held or sent. True unless refused.
     """
     conversation = turn.fresh(conversation)
-    refusal = _refusal(turn, conversation)
-    if refusal is not None:
-        _refuse(turn, conversation, draft, refusal)
+    why = refusal(turn, conversation)
+    if why is not None:
+        _refuse(turn, conversation, draft, why)
         return False
     hold_s = turn.inbox(conversation.inbox).hold_s
     if hold_s > 0 or conversation.held:
@@ -64,10 +64,11 @@ def submit(turn: Turn, conversation: Conversation, draft: Draft) -> bool:
 
 def can_send(turn: Turn, conversation: Conversation) -> bool:
     """True when words would be taken now."""
-    return _refusal(turn, conversation) is None
+    return refusal(turn, conversation) is None
 
 
-def _refusal(turn: Turn, conversation: Conversation) -> Document | None:
+def refusal(turn: Turn, conversation: Conversation) -> Document | None:
+    """Why nothing can be sent now, in words; None: it can."""
     if conversation.status in lifecycle.OVER:
         return texts.not_active(conversation.status)
     if not lifecycle.window_open(conversation, turn.now):
@@ -157,11 +158,11 @@ def release_first(turn: Turn, conversation: Conversation, count: int) -> None:
     for one in due:
         turn.clear_timer(one.token)
         now = turn.fresh(conversation)
-        refusal = _refusal(turn, now)
-        if refusal is None:
+        why = refusal(turn, now)
+        if why is None:
             send(turn, now, one.draft)
         else:
-            _refuse(turn, now, one.draft, refusal)
+            _refuse(turn, now, one.draft, why)
 
 
 def cancel(turn: Turn, conversation: Conversation, held: Held) -> None:
@@ -379,9 +380,9 @@ def resume(turn: Turn, conversation: Conversation, record: MessageRecord, by: De
     if draft is None:
         turn.answer(conversation, by, texts.forgotten())
         return False
-    refusal = _refusal(turn, conversation)
-    if refusal is not None:
-        turn.answer(conversation, by, refusal, buttons=(texts.retry_button(record.id),), must_arrive=True)
+    why = refusal(turn, conversation)
+    if why is not None:
+        turn.answer(conversation, by, why, buttons=(texts.retry_button(record.id),), must_arrive=True)
         return False
     fates = [part.fate for part in record.parts]
     keep = next((at for at, fate in enumerate(fates) if fate is Fate.FAILED), len(fates))
@@ -431,7 +432,7 @@ def follow(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
         sent=sent,
         first_part=sending.first_part,
         extras=draft.extras,
-        quotes=draft.quotes,
+        answers=draft.answers,
     )
 
 

@@ -1,10 +1,10 @@
-"""Which agent a word means."""
+"""Which agent a word means, and what matters about whoever speaks."""
 
 from __future__ import annotations
 
 from bridge.markup import Document
 from bridge.model import Agent, Conversation, DeskUser, Role
-from bridge.routing import texts
+from bridge.routing import speech, texts
 from bridge.routing.turn import Turn
 
 
@@ -34,3 +34,13 @@ def _named(agents: list[Agent], name: str) -> list[Agent]:
     """Those with this full name; else those with it among their names."""
     full = [agent for agent in agents if agent.name.casefold() == name]
     return full or [agent for agent in agents if name in agent.name.casefold().split()]
+
+
+def speaker(turn: Turn, conversation: Conversation, agent: Agent | None) -> speech.Speaker:
+    """What `speech` has to know of an author."""
+    return speech.Speaker(
+        role=turn.role(agent, conversation.inbox),
+        mode=turn.inbox(conversation.inbox).mode,
+        assigned=conversation.assignee is not None,
+        is_assignee=agent is not None and conversation.assignee == agent.id,
+    )

@@ -15,6 +15,7 @@ from bridge.actions import (
     PostNotice,
     Relay,
     Send,
+    SendReaction,
     ShowReaction,
     UpdateCard,
 )
@@ -33,7 +34,7 @@ from bridge.events import (
 )
 from bridge.journal import DeliveryNoted, PartFate, PostNoted, ThreadNoted
 from bridge.model import Fate, MessageRecord
-from bridge.routing import amends, forgetting, lifecycle, outbound, reactions, texts
+from bridge.routing import amends, forgetting, lifecycle, outbound, reacting, reactions, texts
 from bridge.routing.turn import Turn
 
 FATES = {
@@ -193,6 +194,8 @@ def failed(turn: Turn, event: Failed) -> None:
             _card_failed(turn, action, event.failure)
         case Amend():
             amends.not_amended(turn, action, event)
+        case SendReaction():
+            reacting.failed(turn, action, event)
         case ShowReaction():
             reactions.not_shown(turn, action, event)
         case Answer():

@@ -24,6 +24,7 @@ from bridge.model import (
 from bridge.routing import choices, handlers, lifecycle, notes, outbound, speech, texts
 from bridge.routing.composing import Composed
 from bridge.routing.handlers import Given
+from bridge.routing.people import speaker
 from bridge.routing.speech import Asked, Kept, Ordered, Spoken, Why
 from bridge.routing.turn import Turn
 
@@ -62,20 +63,11 @@ def wrote(turn: Turn, event: StaffWrote) -> None:
                 post=event.post,
                 typed=event.body,
                 files=event.files,
+                answers=event.answers,
             )
             handlers.run(turn, conversation, given)
         case Asked() | Spoken():
             _outgoing(turn, conversation, event, verdict, agent)
-
-
-def speaker(turn: Turn, conversation: Conversation, agent: Agent | None) -> speech.Speaker:
-    """What `speech` has to know of an author."""
-    return speech.Speaker(
-        role=turn.role(agent, conversation.inbox),
-        mode=turn.inbox(conversation.inbox).mode,
-        assigned=conversation.assignee is not None,
-        is_assignee=agent is not None and conversation.assignee == agent.id,
-    )
 
 
 def _judged(body: Document, author: speech.Speaker, *, files: bool) -> speech.Verdict:
@@ -129,6 +121,7 @@ def _outgoing(
         body=verdict.body,
         post=event.post,
         extras=event.files,
+        answers=event.answers,
     )
     if isinstance(verdict, Asked) and outbound.can_send(turn, conversation):
         choices.ask(turn, conversation, draft)

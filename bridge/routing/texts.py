@@ -275,8 +275,8 @@ def no_address() -> Document:
 
 
 def sent_otherwise(remarks: tuple[str, ...]) -> Document:
-    """A file went out as something else than what it is."""
-    return say("Your file was sent as a document or as it is, because {why}.", why="; ".join(remarks))
+    """Something went out as something else than what it is."""
+    return say("About your message: {why}.", why="; ".join(remarks))
 
 
 def edit_not_sent() -> Document:
@@ -630,9 +630,39 @@ def note_kept() -> Document:
     return text("Noted in the thread.")
 
 
-def reply_shown(by: str, body: Document) -> Document:
-    """A reply that was not typed in the thread, for those who read there."""
-    return compact((*say("*{by}* replied to the contact: ", by=by), *body))
+def reply_shown(by: str, body: Document, quoted: str = "") -> Document:
+    """A reply that was not typed in the thread, for those who read there, with what it answers."""
+    head = say("*{by}* replied to the contact: ", by=by)
+    if quoted:
+        head = say("*{by}* replied to “{quoted}”: ", by=by, quoted=excerpt(text(quoted)))
+    return compact((*head, *body))
+
+
+def nothing_to_react_to() -> Document:
+    """There is no message to put an emoji on."""
+    return text("The contact has not written yet, so there is nothing to react to.")
+
+
+def no_emoji(typed: str) -> Document:
+    """A reaction that is none."""
+    return say(
+        "`{typed}` is no emoji that goes to contacts. Example: `!react 👍`; `!react off` takes it back.",
+        typed=typed[:40],
+    )
+
+
+def reaction_taken(emoji: str) -> Document:
+    """Answer to `!react`."""
+    return (
+        say("{emoji} is on its way to the contact.", emoji=emoji)
+        if emoji
+        else text("Your reaction is taken back.")
+    )
+
+
+def not_reacted(emoji: str, why: str) -> Document:
+    """A reaction that the contact does not see."""
+    return say("Your reaction {emoji} did not reach the contact: {why}.", emoji=emoji, why=why.rstrip("."))
 
 
 def reply_taken() -> Document:

@@ -27,6 +27,7 @@ from bridge.actions import (
     PostNotice,
     Relay,
     Send,
+    SendReaction,
     ShowReaction,
     ShowReceipt,
     ShowTrace,
@@ -40,6 +41,7 @@ from bridge.model import (
     ENDED_KEPT,
     ActionId,
     Agent,
+    Answered,
     Button,
     Contact,
     ContactId,
@@ -358,10 +360,30 @@ class Turn:
             names=names,
             first_part=first_part,
             extras=draft.extras,
-            quotes=draft.quotes,
+            answers=draft.answers,
         )
         self.add(action)
         return action
+
+    def send_reaction(
+        self,
+        conversation: Conversation,
+        emoji: str,
+        answers: Answered | None,
+        platform_id: str,
+        by: DeskUser,
+    ) -> None:
+        """React to a message of the contact. Only `routing.reacting` calls this."""
+        self.add(
+            SendReaction(
+                **self._head(conversation),
+                address=self.contact.address or "",
+                emoji=emoji,
+                answers=answers,
+                platform_id="" if answers else platform_id,
+                by=by,
+            )
+        )
 
     def mark_read(self, conversation: Conversation, platform_id: str) -> None:
         """Tell the contact that their message was read."""

@@ -254,6 +254,23 @@ class ArchiveSettings(Section):
     )
 
 
+_VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
+
+
+def _one_emoji(value: str) -> str:
+    plain = value.strip().translate(_VARIATION)
+    if (
+        not plain
+        or any(one.isalnum() and one.isascii() for one in plain.removesuffix("\u20e3"))
+        or len(plain) > 16
+    ):
+        raise ValueError(f"{value!r} is not one emoji: write the character itself, such as 👍")
+    return plain
+
+
+OneEmoji = Annotated[str, AfterValidator(_one_emoji)]
+
+
 class InboxSettings(Section):
     """One WhatsApp business number, and where and how it is answered."""
 
@@ -291,6 +308,11 @@ class InboxSettings(Section):
     )
     read_receipts: bool = Field(
         default=True, description="whether the contact sees that messages were read, once an agent answers"
+    )
+    reactions: tuple[OneEmoji, ...] = Field(
+        default=(),
+        description="emoji with which agents react to the contact by putting them on a post; others stay on the desk",
+        examples=[["👍", "❤️"]],
     )
     portfolio: Annotated[str, Field(pattern=r"^[\w-]+$")] | None = Field(
         default=None, description="the portfolio, where it differs from whatsapp.portfolio", examples=["acme"]

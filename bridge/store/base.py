@@ -19,6 +19,7 @@ from bridge.model import (
     Direction,
     LaneId,
     Place,
+    Post,
     Recalled,
     Reference,
     ThreadRef,
@@ -235,6 +236,11 @@ class LaneStore(Protocol):
     async def counter(self, lane: LaneId) -> int:
         """The last conversation counter used in a shard."""
 
+    async def every_record(self, lane: LaneId, units: Sequence[str]) -> list[bytes]:
+        """All message records of these units, those of the newest day first, without their ids. For the rare question
+        that only looking through them answers.
+        """
+
     async def message_records(
         self, lane: LaneId, units: Sequence[str], ids: Sequence[str], platform_ids: Sequence[str]
     ) -> dict[str, bytes]:
@@ -318,6 +324,11 @@ class History(Protocol):
 
     async def told(self, contact: ContactId, conversation: ConversationId, back: int) -> list[Told]:
         """Everything about a conversation since its `back`-th last message (or note), in order."""
+
+    async def standing(self, contact: ContactId, post: Post) -> str | None:
+        """What the contacts' platform calls the latest message, of or to a contact or one that was joined into it, that
+        stands in a post; None when there is none.
+        """
 
     async def recalled(self, contact: ContactId, reference: Reference) -> Recalled | None:
         """A message of, or to, a contact or one that was joined into it; None when there is no such message."""

@@ -181,6 +181,14 @@ class LiveStore:
                     found.setdefault(name, data)
         return found
 
+    async def every_record(self, lane: LaneId, units: Sequence[str]) -> list[bytes]:
+        """All message records of these units, those of the newest day first."""
+        hashes = self._days(lane, units)
+        found: list[bytes] = []
+        for flat in await self._redis.batch([("HGETALL", name) for name in hashes]) if hashes else ():
+            found += records.every(dict(zip(flat[::2], flat[1::2], strict=True)))
+        return found
+
     def _days(self, lane: LaneId, units: Sequence[str]) -> list[str]:
         """The hashes in which records of these units may be, the newest day first."""
         days = records.days_of(self._clock.now_s(), self._bounds.message_s)

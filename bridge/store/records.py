@@ -8,7 +8,7 @@ something becomes of the message; the newest day's is the one that counts. A day
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -36,6 +36,8 @@ CHUNK = 64
 MOST_CHUNKS = 8
 """A longer record stands in one field, whatever that does to its hash."""
 _DIRECTIONS = tuple(Direction)
+_FIELD = 9
+"""Bytes of a record's field; one that leads to a record has one less."""
 _STAMP = 17
 """Length of `1700000000.000100`."""
 
@@ -180,6 +182,16 @@ def join(values: Sequence[bytes | None]) -> bytes | None:
     if first is None:
         return None
     return (first + b"".join(_there(values[1 : first[0]])))[1:]
+
+
+def every(fields: Mapping[bytes, bytes]) -> Iterator[bytes]:
+    """All packed records of a day's hash."""
+    for field, value in fields.items():
+        if len(field) == _FIELD and not field[-1]:
+            rest = (fields.get(field[:-1] + bytes((at,))) for at in range(1, MOST_CHUNKS))
+            data = join((value, *rest))
+            if data is not None:
+                yield data
 
 
 def _there(values: Iterable[bytes | None]) -> Iterable[bytes]:

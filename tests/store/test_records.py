@@ -222,3 +222,15 @@ async def test_the_newest_record_counts_and_lasts(store: LiveStore, clock: SetCl
     for day in (0, 2):
         ttl = await redis("TTL", keys.messages(LANE, "u", records.day_of(AT.timestamp()) + day))
         assert 48 * 3600 < ttl <= 72 * 3600
+
+
+@given(
+    st.dictionaries(
+        st.text("0123456789abcdef-", min_size=3, max_size=20), st.binary(max_size=900), max_size=12
+    )
+)
+def test_all_records_of_a_day_are_found_without_their_names(stored: dict[str, bytes]) -> None:
+    """What leads to them does not count."""
+    fields = dict(pair for name, data in stored.items() for pair in records.split(name, data))
+    fields |= {records.lead_field(name): b"lead" for name in stored}
+    assert sorted(records.every(fields)) == sorted(stored.values())

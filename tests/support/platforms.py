@@ -311,6 +311,9 @@ class FakeChannel(Platform):
 
         return await self._act("send", text, effect)
 
+    async def react(self, inbox: InboxId, address: str, platform_id: str, emoji: str) -> None:
+        await self._act("react", f"{platform_id} {emoji}", lambda: None)
+
     async def upload(self, inbox: InboxId, file: StaffFile, spooled: Spooled, *, captioned: bool) -> Uploaded:
         return await self._act("upload", file.file, lambda: Uploaded(media=f"file:{file.file}"))
 

@@ -177,6 +177,9 @@ class NoArchive:
     async def told(self, contact: ContactId, conversation: ConversationId, back: int) -> list[Told]:
         raise BridgeError("these workers have none")
 
+    async def standing(self, contact: ContactId, post: Post) -> str | None:
+        raise BridgeError("these workers have none")
+
     async def recalled(self, contact: ContactId, reference: Reference) -> Recalled | None:
         raise BridgeError("these workers have none")
 

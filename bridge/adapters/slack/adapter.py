@@ -405,6 +405,19 @@ class SlackDesk:
         identity = await self.identity()
         return posts.thread_ref(root) if root.get("ts") == place.thread and identity.wrote(root) else None
 
+    async def thread_of(self, channel: str, ts: str) -> str | None:
+        """The thread that a post stands in; None when it is gone, or no reply. Slack: conversations.replies."""
+        try:
+            answer = await self.caller.call(
+                "conversations.replies", {"channel": channel, "ts": ts, "limit": 1}
+            )
+        except PlatformError as error:
+            if error.failure.kind in {FailureKind.GONE, FailureKind.NEVER}:
+                return None
+            raise
+        found: dict[str, Any] = next(iter(answer.get("messages") or []), {})
+        return str(found["thread_ts"]) if found.get("thread_ts") else None
+
     async def _messages(self, channel: str, thread: str | None, oldest: str) -> AsyncIterator[dict[str, Any]]:
         method = "conversations.history" if thread is None else "conversations.replies"
         cursor: str | None = None

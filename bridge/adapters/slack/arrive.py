@@ -86,7 +86,7 @@ class Arrivals:
         self._admin_channels = admin_channels
         self._people_changed = people_changed
         names = Names(inlet, desk.profiles)
-        self._messages = MessageReader(inlet, names, now)
+        self._messages = MessageReader(inlet, names, now, desk.thread_of)
         self._interactions = Interactions(inlet, desk.caller, names, now)
         self._orders = _Orders()
         self._under_way: set[asyncio.Task[Any]] = set()

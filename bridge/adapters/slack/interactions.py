@@ -11,20 +11,22 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from msgspec import field
+from msgspec import field, structs
 
 from bridge import commands
 from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.slack import modals, panel
+from bridge.adapters.slack.answering import answered
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.format import escape, from_slack
 from bridge.adapters.slack.ids import DESK, Ref, interaction_event, reply_handle, slash_event
 from bridge.adapters.slack.modals import Origin
+from bridge.adapters.slack.panel import cut
 from bridge.adapters.slack.roster import Names
 from bridge.commands import Mistake
 from bridge.errors import PlatformError
 from bridge.events import ButtonPressed, CommandGiven
-from bridge.markup import Document, clean
+from bridge.markup import Document, clean, plain
 from bridge.model import DeskUser, EventId, InboxId, OpenConversation, Place, Role, Struct, lane_of
 
 log = structlog.get_logger(__name__)
@@ -33,9 +35,12 @@ Json = Mapping[str, Any]
 
 SHORTCUT = "conversation_details"
 """`callback_id` of the message shortcut."""
+REPLY = "reply_to_message"
+"""`callback_id` of the message shortcut that answers a message."""
 COMMANDS = (*(slash for row in commands.COMMANDS for slash in row.slash), commands.ANY_SLASH)
 """Slash commands; the manifest registers the same."""
 
+_QUOTED_LIMIT = 300
 _MODAL_TIMEOUT_S = 2.5
 _AGENTS_ONLY = "Only agents can do this. Ask an admin to add you."
 _EXAMPLES = "/wa assign #1042 @ben, /wa resolve #1042, /wa note #1042 called back, no answer"
@@ -173,15 +178,36 @@ class Interactions:
         await self._open(body, modals.details_modal(contact, conversation, inbox))
 
     async def shortcut(self, body: Json) -> None:
-        """The message shortcut: what is known of the conversation whose thread the message is in."""
-        if body.get("callback_id") != SHORTCUT or body.get("type") != "message_action":
+        """The message shortcuts: what is known of the conversation whose thread the message is in, or a reply to it."""
+        name = body.get("callback_id")
+        if name not in {SHORTCUT, REPLY} or body.get("type") != "message_action":
             return
         place = _place(body)
         ref = await self._inlet.thread(place) if place is not None else None
         if ref is None:
             await self._say(body, "This message belongs to no conversation.")
             return
-        await self._details(body, Ref(contact=ref.contact, conversation=ref.conversation))
+        known = Ref(contact=ref.contact, conversation=ref.conversation)
+        if name == SHORTCUT:
+            await self._details(body, known)
+        elif not self._works_in(body, ref.inbox):
+            await self._say(body, _AGENTS_ONLY)
+        else:
+            await self._reply_to(body, known)
+
+    async def _reply_to(self, body: Json, ref: Ref) -> None:
+        """Ask for the words that answer a message of the thread."""
+        message = body.get("message") or {}
+        ts = str(message.get("ts") or "")
+        if ts == str(message.get("thread_ts") or ts):
+            await self._say(body, "This is the card. Choose a message of the contact below it.")
+            return
+        origin = structs.replace(
+            self._origin(body, "reply", ref=ref.encode()),
+            answers=ts,
+            quoted=cut(plain(from_slack(message.get("blocks"), message.get("text"))), _QUOTED_LIMIT),
+        )
+        await self._open(body, modals.command_modal(origin))
 
     async def submission(self, body: Json) -> Told:
         """A submitted modal: a command, or what is wrong with the input."""
@@ -199,7 +225,9 @@ class Interactions:
         event_id = interaction_event(body, str(view.get("id")))
         return Told(
             placed=[
-                await self._given(event_id, body, ref, place, origin.handle or None, said.line, said.body)
+                await self._given(
+                    event_id, body, ref, place, origin.handle or None, said.line, said.body, origin
+                )
             ]
         )
 
@@ -278,7 +306,9 @@ class Interactions:
         handle: str | None,
         line: str,
         body: Document,
+        origin: Origin | None = None,
     ) -> Placed:
+        at_post = origin is not None and origin.answers and origin.channel
         given = CommandGiven(
             id=event_id,
             at=self._now(),
@@ -289,6 +319,8 @@ class Interactions:
             reply_handle=handle,
             line=line,
             body=body,
+            answers=answered(origin.channel, origin.answers) if origin is not None and at_post else None,
+            quoted=origin.quoted if origin is not None else "",
         )
         return Placed(lane=lane_of(ref.contact), unit=ref.contact, event=given)
 

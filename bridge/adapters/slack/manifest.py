@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from bridge import commands
-from bridge.adapters.slack.interactions import COMMANDS, SHORTCUT
+from bridge.adapters.slack.interactions import COMMANDS, REPLY, SHORTCUT
 
 Mode = Literal["socket", "http"]
 
@@ -104,7 +104,13 @@ def manifest(mode: Mode, base_url: str | None = None) -> dict[str, Any]:
                     "type": "message",
                     "callback_id": SHORTCUT,
                     "description": "Show the customer and the conversation",
-                }
+                },
+                {
+                    "name": "Reply to this",
+                    "type": "message",
+                    "callback_id": REPLY,
+                    "description": "Answer the customer with a quote of this message",
+                },
             ],
         },
         "oauth_config": {"scopes": {"bot": list(scopes())}},

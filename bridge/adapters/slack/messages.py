@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from msgspec import structs
 
 from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.slack.adapter import Identity
+from bridge.adapters.slack.answering import answered, linked
 from bridge.adapters.slack.emoji import to_unicode
 from bridge.adapters.slack.format import from_slack
 from bridge.adapters.slack.ids import (
@@ -28,6 +29,7 @@ from bridge.events import (
     StaffDeleted,
     StaffEdited,
     StaffEventUnplaced,
+    StaffReacted,
     StaffWrote,
     ThreadVanished,
     pack,
@@ -36,6 +38,7 @@ from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKin
 from bridge.model import DESK_LANE, DESK_UNIT, ContactId, ConversationId, Place, Post, lane_of
 
 Json = Mapping[str, Any]
+ThreadOf = Callable[[str, str], Awaitable[str | None]]
 
 SPOKEN = (None, "file_share", "thread_broadcast", "me_message")
 """Subtypes that are somebody's words; every other one is Slack's own (Slack: message subtypes)."""
@@ -47,8 +50,10 @@ _VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
 class MessageReader:
     """Reads `message`, `reaction_added` and `reaction_removed` events."""
 
-    def __init__(self, inlet: Inlet, names: Names, now: Callable[[], datetime]) -> None:
+    def __init__(self, inlet: Inlet, names: Names, now: Callable[[], datetime], thread_of: ThreadOf) -> None:
+        """`thread_of` tells which thread of a channel a post stands in."""
         self._inlet = inlet
+        self._thread_of = thread_of
         self._names = names
         self._now = now
 
@@ -68,6 +73,7 @@ class MessageReader:
         if place is None:
             return []
         post = Post(desk=DESK, channel=place.channel, id=str(event["ts"]))
+        body, answers = linked(words(event, identity), identity.team_url, place.channel)
         wrote = StaffWrote(
             id=message_event(post.channel, post.id),
             at=ts_time(post.id) or self._now(),
@@ -76,7 +82,8 @@ class MessageReader:
             **await self._author(event),
             place=place,
             post=post,
-            body=words(event, identity),
+            body=body,
+            answers=answers,
             files=staff_files(event.get("files")),
         )
         return await self._placed(wrote, place, ours=root_is_ours(event, identity))
@@ -100,7 +107,7 @@ class MessageReader:
             **await self._author(new),
             place=place,
             post=Post(desk=DESK, channel=channel, id=ts),
-            body=words(new, identity),
+            body=linked(words(new, identity), identity.team_url, channel)[0],
             cause=message_event(channel, ts),
         )
         return await self._placed(edited, place, ours=root_is_ours(new, identity))
@@ -147,7 +154,9 @@ class MessageReader:
         return await self._names.author(str(message["user"]), team, message)
 
     async def reaction(self, body: Json, identity: Identity, *, added: bool) -> list[Placed]:
-        """An emoji on, or off, one of our cards; others are of no interest."""
+        """An emoji on, or off, one of our cards, or a post in a thread where the inbox lets it out; others are of no
+        interest.
+        """
         event = _object(body.get("event"))
         item = _object(event.get("item"))
         user = str(event.get("user") or "")
@@ -159,7 +168,7 @@ class MessageReader:
         place = Place(desk=DESK, channel=str(item.get("channel")), thread=str(item.get("ts")))
         ref = await self._inlet.thread(place)
         if ref is None:
-            return []
+            return await self._reacted(body, user, place, emoji.translate(_VARIATION), added=added)
         reacted = CardReacted(
             id=delivered_event(str(body.get("event_id"))),
             at=self._now(),
@@ -169,6 +178,30 @@ class MessageReader:
             place=place,
             emoji=emoji.translate(_VARIATION),
             added=added,
+        )
+        return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=reacted)]
+
+    async def _reacted(self, body: Json, user: str, post: Place, emoji: str, *, added: bool) -> list[Placed]:
+        """An emoji on a post in a thread. Slack does not say in which, so it is asked, but only for emoji that matter."""
+        inboxes = self._inlet.policies().inboxes.values()
+        if not any(one.channel == post.channel and emoji in one.reactions for one in inboxes):
+            return []
+        ts = post.thread or ""
+        thread = await self._thread_of(post.channel, ts)
+        place = Place(desk=DESK, channel=post.channel, thread=thread)
+        ref = await self._inlet.thread(place) if thread else None
+        if ref is None:
+            return []
+        reacted = StaffReacted(
+            id=delivered_event(str(body.get("event_id"))),
+            at=self._now(),
+            contact=ref.contact,
+            conversation=ref.conversation,
+            **await self._names.author(user, None),
+            place=place,
+            emoji=emoji,
+            added=added,
+            answers=answered(post.channel, ts),
         )
         return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=reacted)]
 

@@ -62,6 +62,10 @@ class Origin(Struct, frozen=True):
     thread: str = ""
     handle: str = ""
     args: str = ""
+    answers: str = ""
+    """The post (its ts) that the text answers."""
+    quoted: str = ""
+    """What that post shows."""
 
     def encode(self) -> str:
         """As JSON within Slack's 3,000 characters; what can be done without goes first."""
@@ -108,6 +112,8 @@ def command_modal(origin: Origin, choices: Sequence[Sequence[OpenConversation]] 
         blocks.append(_conversation_input(choices))
     elif origin.command in _CONFIRMS:
         blocks.append({"type": "section", "text": plain(_CONFIRMS[origin.command], _INPUT_LIMIT)})
+    if origin.quoted:
+        blocks.append({"type": "context", "elements": [plain(cut(f"“{origin.quoted}”", 2000), 2000)]})
     argument = asked(origin.command) if not origin.args else None
     if argument is not None:
         blocks.append(_argument_input(origin.command, argument))

@@ -136,6 +136,23 @@ class WhatsAppChannel:
         """Fetch a file that a contact sent to this inbox. Raises `PlatformError`. WhatsApp: media."""
         return await self._media.fetch(self._number(inbox), attachment, into)
 
+    async def react(self, inbox: InboxId, address: str, platform_id: str, emoji: str) -> None:
+        """React to a message. Raises `PlatformError`. WhatsApp: messages/reaction-messages."""
+        number = self._number(inbox)
+        try:
+            to = recipient(address)
+        except ValueError as error:
+            raise PlatformError(errors.misaddressed()) from error
+        body = {
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            **to,
+            "type": "reaction",
+            "reaction": {"message_id": platform_id, "emoji": emoji},
+        }
+        path = f"{number.phone_number_id}/messages"
+        await self._caller.post(path, number.token, orjson.dumps(body), repeatable=True)
+
     async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
         """Show the contact that we read up to this message. Raises `PlatformError`. WhatsApp: messages."""
         number = self._number(inbox)

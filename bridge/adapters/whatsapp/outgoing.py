@@ -44,7 +44,7 @@ Body = dict[str, Any]
 
 
 def fit(send: Send) -> Fitted:
-    """The messages that `send` becomes. The first one that can quotes what is answered."""
+    """The messages that `send` becomes."""
     first = send.extras[0] if send.extras else None
     limit = _room_for_words(first)
     joint = compose(send.body, send.names, limit) if limit else None
@@ -60,7 +60,7 @@ def fit(send: Send) -> Fitted:
     for at, extra in enumerate(send.extras):
         words = with_first if at == 0 else ""
         parts.append(Outgoing(text=words or (NO_WORDS if _needs_words(extra) else ""), extra=extra))
-    return Fitted(tuple(_quoting(parts, send.quotes)), joint.losses)
+    return Fitted(tuple(parts), joint.losses)
 
 
 def _room_for_words(extra: Outward | None) -> int:
@@ -82,14 +82,6 @@ def _needs_words(extra: Outward) -> bool:
     return isinstance(extra, Buttons | Menu | LinkButton | AskLocation)
 
 
-def _quoting(parts: list[Outgoing], quotes: str) -> list[Outgoing]:
-    """WhatsApp shows no quote on a template."""
-    for at, part in enumerate(parts):
-        if quotes and not isinstance(part.extra, TemplateMessage):
-            return [*parts[:at], Outgoing(text=part.text, extra=part.extra, quotes=quotes), *parts[at + 1 :]]
-    return parts
-
-
 # -------------------------------------------------------------------------------------------------- bodies
 
 
@@ -100,7 +92,9 @@ def media_name(kind: str, media_id: str) -> str:
 
 def body_of(outgoing: Outgoing, media: str = "") -> Body:
     """What a message's body says beside whom it goes to. `media` is the `media_name` of the upload of its file."""
-    context = {"context": {"message_id": outgoing.quotes}} if outgoing.quotes else {}
+    # WhatsApp shows no quote on a template.
+    quotes = outgoing.quotes and not isinstance(outgoing.extra, TemplateMessage)
+    context = {"context": {"message_id": outgoing.quotes}} if quotes else {}
     return {**_content(outgoing, media), **context}
 
 

@@ -120,12 +120,14 @@ async def _prepared(file: StaffFile, spooled: Spooled, *, captioned: bool) -> tu
     try:
         changed = await _changed(planned.change, spooled)
     except ConversionError as problem:
-        return mime, *_instead(file, mime, size, captioned=captioned, why=problem.words)
+        return mime, *_instead(
+            file, mime, size, captioned=captioned, why=f"it was sent as it is, because {problem.words}"
+        )
     if changed is None:
         return mime, planned.kind, ""
     if spooled.size > LIMITS[planned.kind]:
         # Still no smaller than WhatsApp shows: what it is now is as good a document.
-        return changed, "document", "it is too large for WhatsApp to show"
+        return changed, "document", "it was sent as a document, because it is too large for WhatsApp to show"
     return changed, planned.kind, ""
 
 

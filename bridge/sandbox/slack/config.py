@@ -157,6 +157,7 @@ def _commands() -> list[SlashCommandConfig]:
 def _shortcuts() -> list[ShortcutConfig]:
     return [
         ShortcutConfig("conversation_details", "message", "Conversation details"),
+        ShortcutConfig("reply_to_message", "message", "Reply to this"),
         ShortcutConfig("new_conversation", "global", "New conversation"),
     ]
 

@@ -55,6 +55,31 @@ class ArchiveHistory:
             rows = (await connection.execute(wanted)).all()
         return [Told(entry=entry, fact=data) for entry, data in reversed(rows)]
 
+    async def standing(self, contact: ContactId, post: Post) -> str | None:
+        """What the contacts' platform calls the latest message that stands in a post, or that was typed there."""
+        async with self._database.read() as connection:
+            await check_version(connection, self._database.where)
+            everybody = await joined_contacts(connection, contact)
+            shown = (
+                select(messages.c.id, messages.c.platform_id)
+                .join(posts, posts.c.message == messages.c.id)
+                .where(posts.c.desk == post.desk, posts.c.channel == post.channel, posts.c.post == post.id)
+                .where(messages.c.contact.in_(everybody), messages.c.internal.is_(False))
+                .order_by(messages.c.seq.desc())
+            )
+            for row in (await connection.execute(shown)).all():
+                if row.platform_id:
+                    return str(row.platform_id)
+                sent = (
+                    select(deliveries.c.platform_id)
+                    .where(deliveries.c.message == row.id, deliveries.c.platform_id != "")
+                    .order_by(deliveries.c.part)
+                )
+                found = (await connection.execute(sent)).scalars().first()
+                if found:
+                    return str(found)
+        return None
+
     async def recalled(self, contact: ContactId, reference: Reference) -> Recalled | None:
         """A message by what the contact's platform calls it."""
         async with self._database.read() as connection:

@@ -13,7 +13,7 @@ from bridge import commands
 from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
-from bridge.adapters.slack.interactions import SHORTCUT
+from bridge.adapters.slack.interactions import REPLY, SHORTCUT
 from bridge.adapters.slack.manifest import EVENT_SCOPES, METHOD_SCOPES, Mode, manifest, scopes
 from tests.support.slack_desk import MemoryInlet
 
@@ -64,7 +64,7 @@ def test_the_manifest_keeps_slacks_limits(mode: Mode, base_url: str | None) -> N
     for shortcut in features["shortcuts"]:
         assert len(shortcut["name"]) <= 24
         assert len(shortcut["description"]) <= 150
-        assert shortcut["callback_id"] == SHORTCUT
+        assert shortcut["callback_id"] in {SHORTCUT, REPLY}
     assert len(made["settings"]["event_subscriptions"]["bot_events"]) <= 100
     assert made["oauth_config"]["scopes"]["bot"] == sorted(set(scopes()))
 

@@ -53,7 +53,7 @@ async def reader() -> AsyncIterator[tuple[MessageReader, MemoryInlet]]:
     )
     async with aclosing(HttpClient()) as http:
         desk = SlackDesk(http, bot_token="xoxb-1", api_url="http://127.0.0.1:9/api/")
-        yield MessageReader(inlet, Names(inlet, desk.profiles), lambda: AT), inlet
+        yield MessageReader(inlet, Names(inlet, desk.profiles), lambda: AT, desk.thread_of), inlet
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def _read(event: dict[str, Any]) -> None:
     inlet.threads[ROOT] = REF
     async with aclosing(HttpClient()) as http:
         desk = SlackDesk(http, bot_token="xoxb-1", api_url="http://127.0.0.1:9/api/")
-        reader = MessageReader(inlet, Names(inlet, desk.profiles), lambda: AT)
+        reader = MessageReader(inlet, Names(inlet, desk.profiles), lambda: AT, desk.thread_of)
         await reader.message(event, WHO)
         await reader.reaction({"event": event, "event_id": "Ev1"}, WHO, added=True)
 

@@ -74,7 +74,7 @@ TEMPLATE = TemplateMessage(
 )
 
 
-def a_send(body: Document = (), *extras: Outward, quotes: str = "") -> Send:
+def a_send(body: Document = (), *extras: Outward) -> Send:
     return Send(
         id=ActionId("e/0"),
         seq=1,
@@ -85,12 +85,11 @@ def a_send(body: Document = (), *extras: Outward, quotes: str = "") -> Send:
         address="phone:+15550100311",
         body=body,
         extras=extras,
-        quotes=quotes,
     )
 
 
-def fitted(body: str, *extras: Outward, quotes: str = "") -> list[tuple[str, Outward | None]]:
-    parts = fit(a_send(text(body) if body else (), *extras, quotes=quotes)).parts
+def fitted(body: str, *extras: Outward) -> list[tuple[str, Outward | None]]:
+    parts = fit(a_send(text(body) if body else (), *extras)).parts
     return [(part.text, part.extra) for part in parts]
 
 
@@ -134,13 +133,10 @@ def test_the_end_of_long_words_asks() -> None:
     assert fitted("", BUTTONS) == [("…", BUTTONS)]
 
 
-def test_the_first_message_that_can_quotes() -> None:
-    """Templates cannot."""
-    parts = fit(a_send(text("Listen"), SOUND, quotes="wamid.1")).parts
-    assert [part.quotes for part in parts] == ["wamid.1", ""]
-    parts = fit(a_send((), PICTURE, PICTURE, quotes="wamid.1")).parts
-    assert [part.quotes for part in parts] == ["wamid.1", ""]
-    assert [part.quotes for part in fit(a_send((), TEMPLATE, quotes="wamid.1")).parts] == [""]
+def test_a_template_shows_no_quote() -> None:
+    """Everything else does."""
+    assert "context" not in body_of(Outgoing(extra=TEMPLATE, quotes="wamid.1"))
+    assert body_of(Outgoing(text="Yes", quotes="wamid.1"))["context"] == {"message_id": "wamid.1"}
 
 
 @given(

@@ -1,0 +1,79 @@
+"""What staff react with to what the contact said: by command, or with an emoji that the inbox lets out."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from bridge.actions import SendReaction
+from bridge.events import Failed, StaffReacted
+from bridge.journal import CommandNoted
+from bridge.markup import text
+from bridge.model import AgentId, Answered, Conversation, DeskUser
+from bridge.routing import outbound, speech, texts
+from bridge.routing.people import speaker
+from bridge.routing.turn import Turn
+
+_PLAIN = text("-")
+MOST = 16
+"""Code points of one emoji, joiners and tones included."""
+_KINDS = frozenset({"So", "Sk", "Mn", "Me", "Cf"})
+
+
+def is_emoji(typed: str) -> bool:
+    """True for what may be one emoji: signs, joiners, tones, a keycap; no letters."""
+    base = typed.removesuffix("\u20e3").removesuffix("\ufe0f")
+    if len(base) == 1 and base in "0123456789#*" and typed.endswith("\u20e3"):
+        return True
+    return 0 < len(typed) <= MOST and all(unicodedata.category(one) in _KINDS for one in typed)
+
+
+def react(
+    turn: Turn,
+    conversation: Conversation,
+    account: DeskUser,
+    agent: AgentId,
+    emoji: str,
+    answers: Answered | None,
+) -> bool:
+    """React to the contact's last message, or to the one that stands in a post; no emoji takes it off. False: refused,
+    and `account` was told.
+    """
+    refusal = outbound.refusal(turn, conversation)
+    if refusal is None and answers is None and conversation.last_inbound is None:
+        refusal = texts.nothing_to_react_to()
+    if refusal is not None:
+        turn.answer(conversation, account, refusal)
+        return False
+    turn.send_reaction(conversation, emoji, answers, conversation.last_inbound or "", account)
+    turn.fact(
+        CommandNoted(
+            **turn.stamp(conversation.inbox, conversation.id),
+            command="react",
+            args=(emoji,) if emoji else (),
+            by=agent,
+            account=account,
+        )
+    )
+    return True
+
+
+def reacted(turn: Turn, event: StaffReacted) -> None:
+    """An emoji of the inbox's list, put on a post in the thread or taken off it: it goes out where plain words would."""
+    conversation = turn.conversation(event.conversation)
+    if conversation is None or event.emoji not in turn.inbox(conversation.inbox).reactions:
+        turn.ignore("stays here")
+        return
+    agent = turn.agent(event.author)
+    verdict = speech.judge(_PLAIN, speaker(turn, conversation, agent))
+    if agent is None or not isinstance(verdict, speech.Spoken):
+        turn.ignore("stays here")
+        return
+    react(turn, conversation, event.author, agent.id, event.emoji if event.added else "", event.answers)
+
+
+def failed(turn: Turn, action: SendReaction, event: Failed) -> None:
+    """Whoever reacted is told why the contact does not see it."""
+    turn.end(event.action)
+    conversation = turn.conversation(action.conversation)
+    if conversation is not None:
+        turn.answer(conversation, action.by, texts.not_reacted(action.emoji, event.failure.words))
