@@ -19,6 +19,7 @@ from bridge.adapters.slack.arrive import Arrivals
 from bridge.content import Attachment
 from bridge.engine import Engine, EngineOptions
 from bridge.errors import PlatformError, StoreUnavailableError
+from bridge.events import AccountChanged
 from bridge.markup import text
 from bridge.media.door import MediaDoor
 from bridge.media.links import PATH as MEDIA_PATH
@@ -74,6 +75,9 @@ from bridge.store.guard import Guard
 from bridge.store.inlet import LiveInlet
 from bridge.store.live import LiveStore
 from bridge.store.replicated import Copies
+from bridge.store.templates import TemplateShelf
+from bridge.templates import EVERY_S as TEMPLATES_EVERY_S
+from bridge.templates import TemplateReader
 from bridge.tracer import Tracer
 from bridge.web import Handler, build, serve
 
@@ -108,6 +112,8 @@ class CountedInlet(LiveInlet):
         super().__init__(redis, policies, copies=copies)
         self._metrics = metrics
         self._check = check
+        self.account_changed = asyncio.Event()
+        """Set when the contacts' platform says that something of an account changed."""
 
     async def claim(self, aliases: Sequence[str], *, linked: bool = False) -> Claim:
         """Whose these aliases are; not while Redis may have forgotten it."""
@@ -118,6 +124,8 @@ class CountedInlet(LiveInlet):
         """Store, then count by kind and by where it came from: the start of its id."""
         self._check()
         await super().append(events)
+        if any(isinstance(placed.event, AccountChanged) for placed in events):
+            self.account_changed.set()
         for placed in events:
             self._metrics.arrived(type(placed.event).__name__, placed.event.id.partition(":")[0])
 
@@ -302,6 +310,9 @@ class Bridge:
     def _start_scheduler(self, desk: SlackDesk) -> Scheduler:
         scheduler, reader = Scheduler(self.store, self.owner), RosterReader(desk, self.inlet)
         scheduler.every("roster", ROSTER_EVERY_S, lambda _instant: reader.read())
+        templates = TemplateReader(self.channel, TemplateShelf(self.redis), self._policies.inboxes)
+        scheduler.every("templates", TEMPLATES_EVERY_S, lambda _instant: templates.read())
+        self._keep("templates", lambda: templates.follow(self.inlet.account_changed))
         scheduler.daily("retention", RETENTION_AT, self._prune)
         scheduler.every("rest", REST_EVERY_S, self.resting.fire)
         scheduler.start()

@@ -24,6 +24,8 @@ class Kind(enum.StrEnum):
     """One of `Argument.choices`."""
     COMMAND = "command"
     """The name of a command."""
+    NAME = "name"
+    """The name of something that the deployment has."""
     EMOJI = "emoji"
     """One emoji, or `off`."""
     COUNT = "count"
@@ -230,6 +232,19 @@ COMMANDS: tuple[Command, ...] = (
         aliases=("where",),
         arguments=(_TEXT,),
         form='"<question>"',
+    ),
+    Command(
+        name="template",
+        help="Send an approved template; once the time for free text is over nothing else can be sent.",
+        example="template order_update en_US 4471 | Maya | Friday",
+        arguments=(_TEXT,),
+        form="<name> [language] <value> | <value> …",
+    ),
+    Command(
+        name="templates",
+        help="List the templates that can be sent from here, or show one with the values that it takes.",
+        example="templates order_update",
+        arguments=(Argument(name="name", kind=Kind.NAME, required=False),),
     ),
     Command(
         name="undo",

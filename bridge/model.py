@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NewType
 
@@ -18,6 +19,7 @@ import msgspec
 
 from bridge.content import Attachment, Outward
 from bridge.content.limits import Limits
+from bridge.content.templates import Template
 from bridge.markup import Document
 from bridge.phone import mask_phone
 
@@ -177,6 +179,8 @@ class Policies(Struct, frozen=True, kw_only=True):
     late_after_s: float = 60.0
     """A customer's message that arrives later than this shows the time it was written."""
     recap_messages: int = 5
+    templates: Mapping[InboxId, tuple[Template, ...]] = {}
+    """What can be sent outside the service window."""
     limits: Limits = Limits()
     """Of what goes to contacts beside words."""
 
@@ -334,6 +338,8 @@ class Conversation(Struct, frozen=True, kw_only=True):
     """Number of the conversation this one goes on in, after its contact was joined into another (0: not known)."""
     choices: tuple[Choice, ...] = ()
     held: tuple[Held, ...] = ()
+    awaiting: tuple[Draft, ...] = ()
+    """Texts that go out when the contact writes again."""
     undo: dict[AgentId, Undo] = {}
     failed: int = 0
     """Staff messages whose delivery failed and that nobody dealt with yet."""
@@ -538,6 +544,7 @@ class CardView(Struct, frozen=True, kw_only=True):
     window_until: datetime | None
     needs_you: int = 0
     held: int = 0
+    awaiting: int = 0
     failed: int = 0
     previous_number: int | None = None
     recap: tuple[Recent, ...] = ()

@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "perform": FACTS | {"store", "adapters.base", "media"},
     "scheduler": FACTS | {"store"},
     "roster": FACTS | {"adapters.base"},
+    "templates": FACTS | {"adapters.base"},
     "readiness": FACTS | {"store", "web"},
     "ledger": FACTS,
     "recall": FACTS | {"store"},

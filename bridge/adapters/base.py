@@ -17,6 +17,7 @@ import msgspec
 
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
 from bridge.content import Attachment, Outward, StaffFile
+from bridge.content.templates import Template
 from bridge.events import AnyEvent
 from bridge.media.spool import Spooled
 from bridge.model import (
@@ -235,6 +236,9 @@ class Channel(Protocol):
         come with it. Repeatable; nobody sees it yet. A refusal of this file is `NEVER`, a break-down while its bytes
         travel `LIMITED`.
         """
+
+    async def templates(self, inbox: InboxId) -> tuple[Template, ...]:
+        """The inbox's message templates, whatever their status. Repeatable."""
 
     async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:
         """Write a file that a contact sent into `into`; its type as its bytes show it (`image/png`). Repeatable; takes

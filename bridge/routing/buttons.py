@@ -18,7 +18,7 @@ from bridge.model import (
     Role,
     Status,
 )
-from bridge.routing import choices, handlers, lifecycle, outbound, texts
+from bridge.routing import awaiting, choices, handlers, lifecycle, outbound, texts
 from bridge.routing.turn import Turn
 
 DELIVERY = frozenset({"retry", "resend", "arrived"})
@@ -26,6 +26,10 @@ DELIVERY = frozenset({"retry", "resend", "arrived"})
 
 FETCH = "fetch"
 """The button of a notice in place of a contact's file; its token is the message."""
+
+
+RECORDED = DELIVERY | {FETCH, awaiting.KEEP}
+"""Buttons that are decided upon with the record of their message."""
 
 
 def given(turn: Turn, event: CommandGiven) -> None:
@@ -42,7 +46,7 @@ def pressed(turn: Turn, event: ButtonPressed) -> None:
     conversation = _conversation(turn, event)
     if conversation is None:
         return
-    if event.button in choices.BUTTONS | DELIVERY | {"undo_hold", FETCH}:
+    if event.button in choices.BUTTONS | DELIVERY | {"undo_hold", FETCH, awaiting.KEEP, awaiting.DROP}:
         _answered(turn, conversation, event)
         return
     line = f"{event.button} {event.value}" if event.value else event.button
@@ -70,6 +74,10 @@ def _answered(turn: Turn, conversation: Conversation, event: ButtonPressed) -> N
         _delivery(turn, conversation, event, agent)
     elif event.button == FETCH:
         _fetch(turn, conversation, event, agent)
+    elif event.button == awaiting.DROP:
+        awaiting.press_drop(turn, conversation, MessageId(event.token or ""), event.author, agent)
+    elif event.button == awaiting.KEEP:
+        _keep_waiting(turn, conversation, event, agent)
     else:
         _undo_hold(turn, conversation, event, agent)
 
@@ -103,6 +111,15 @@ def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed, agen
         if outbound.resume(turn, home, record, event.author):
             _note_verdict(turn, turn.record(record.id) or record, event, agent)
             turn.answer(conversation, event.author, texts.sending_again())
+
+
+def _keep_waiting(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:
+    record = outbound.of_message(turn, MessageId(event.token or ""))
+    home = turn.conversation(record.conversation) if record is not None else None
+    if record is None or home is None:
+        turn.answer(conversation, event.author, texts.forgotten())
+    else:
+        awaiting.keep(turn, home, record, event.author, agent)
 
 
 def _fetch(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:

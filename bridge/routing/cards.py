@@ -46,6 +46,7 @@ def card_view(contact: Contact, conversation: Conversation, context: Context) ->
         window_until=conversation.window_until,
         needs_you=len(conversation.choices),
         held=len(conversation.held),
+        awaiting=len(conversation.awaiting),
         failed=conversation.failed,
         previous_number=conversation_number(previous, policies.shards) if previous else None,
         recap=_recap(conversation, context),

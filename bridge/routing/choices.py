@@ -7,7 +7,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from bridge.model import Agent, Choice, Conversation, DeskUser, Draft, Receipt, Role, Token
-from bridge.routing import lifecycle, notes, outbound, texts
+from bridge.routing import awaiting, lifecycle, notes, outbound, texts
 from bridge.routing.turn import Turn
 
 BUTTONS = frozenset({"claim_send", "send", "keep"})
@@ -118,8 +118,9 @@ def _find(conversation: Conversation, token: Token | None) -> Choice | None:
 
 
 def wind_up(turn: Turn, conversation: Conversation) -> None:
-    """The conversation ends: what was held goes out now, what waits for a choice stays internal."""
+    """The conversation ends: what was held goes out now, what waits for a choice or for the contact stays internal."""
     conversation = turn.fresh(conversation)
+    awaiting.wind_up(turn, conversation)
     outbound.release_first(turn, conversation, len(conversation.held))
     for choice in turn.fresh(conversation).choices:
         keep(turn, conversation, choice)

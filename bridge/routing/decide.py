@@ -75,7 +75,7 @@ def needs(event: ContactLaneEvent, action: AnyAction | None = None) -> Needs:  #
             return Needs(platform_ids=(event.platform_id,))
         case StaffEdited() | StaffDeleted():
             return Needs(messages=(message_id(lane_of(event.contact), event.cause),))
-        case ButtonPressed(token=str(token)) if event.button in buttons.DELIVERY | {buttons.FETCH}:
+        case ButtonPressed(token=str(token)) if event.button in buttons.RECORDED:
             return Needs(messages=(MessageId(token),))
         case ContactIdle() | ContactArchived() | StubOutlived() | ContactForgotten():
             return Needs(pending=True)

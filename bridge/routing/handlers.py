@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from bridge import commands
 from bridge.commands import Command, Mistake, Parsed
-from bridge.content import StaffFile
+from bridge.content import StaffFile, templates
 from bridge.events import ModeChosen
 from bridge.journal import CommandNoted
-from bridge.markup import Document, is_blank, one_line
+from bridge.markup import Document, bare, is_blank, one_line
 from bridge.model import (
     DESK_LANE,
     DESK_UNIT,
@@ -29,7 +29,7 @@ from bridge.model import (
     Struct,
     message_id,
 )
-from bridge.routing import choices, lifecycle, notes, outbound, reacting, speech, texts
+from bridge.routing import choices, lifecycle, notes, outbound, reacting, speech, templating, texts
 from bridge.routing.composing import COMPOSING, Composed, compose
 from bridge.routing.people import find_agent
 from bridge.routing.speech import Kept
@@ -181,6 +181,8 @@ def words_of(turn: Turn, ordered: speech.Ordered, role: Role) -> Composed | None
         return None
     if parsed.command.name in _SPEAKING:
         return Composed(body=ordered.body)
+    if parsed.command.name not in COMPOSING:
+        return None  # an edited template is given anew
     composed = compose(parsed.command, ordered.body, turn.context.policies.limits)
     if isinstance(composed, Mistake) or speech.scan(composed.whole(), mentions=False) is not None:
         return None
@@ -408,6 +410,29 @@ def _send(turn: Turn, conversation: Conversation, order: Order, composed: Compos
     return True
 
 
+def _template(turn: Turn, conversation: Conversation, order: Order) -> None:
+    """One that is approved, with its values; one that makes no sense stays in."""
+    given = order.given
+    mine = turn.context.policies.templates.get(conversation.inbox, ())
+    try:
+        message = templating.read(bare(given.text), mine)
+    except templates.UnfitError as problem:
+        _stay(turn, conversation, given)
+        turn.answer(conversation, given.account, texts.no_template(problem.words))
+        return
+    if _send(turn, conversation, order, Composed(body=(), extras=(message,))):
+        if given.post is not None:
+            turn.notice(conversation, texts.template_sent(order.by.name, message))
+        else:
+            turn.answer(conversation, given.account, texts.reply_taken())
+
+
+def _templates(turn: Turn, conversation: Conversation, order: Order) -> None:
+    mine = turn.context.policies.templates.get(conversation.inbox, ())
+    name = order.args[0] if order.args else ""
+    turn.answer(conversation, order.given.account, texts.templates_there(mine, name))
+
+
 def _react(turn: Turn, conversation: Conversation, order: Order) -> None:
     typed, account = order.args[0], order.given.account
     emoji = "" if typed.lower() == "off" else typed.translate(_VARIATION)
@@ -476,7 +501,7 @@ def _trace(turn: Turn, conversation: Conversation, order: Order) -> None:
 
 _SPEAKING = frozenset({"reply", "resolve", "close"})
 """Commands whose text goes to the contact as it is."""
-_OUTGOING = _SPEAKING | COMPOSING
+_OUTGOING = _SPEAKING | COMPOSING | {"template"}
 """Commands whose text goes to the contact."""
 
 # `help` is for everybody, so it is answered before rights are looked at.
@@ -492,6 +517,8 @@ HANDLERS: dict[str, Handler] = {
     "note": _note,
     "reply": _reply,
     **dict.fromkeys(COMPOSING, _compose),
+    "template": _template,
+    "templates": _templates,
     "react": _react,
     "undo": _undo,
     "who": _who,

@@ -19,7 +19,7 @@ from bridge.model import (
     MessageRecord,
     message_id,
 )
-from bridge.routing import joins, lifecycle, texts
+from bridge.routing import awaiting, joins, lifecycle, texts
 from bridge.routing.notes import RECENT_LIMIT
 from bridge.routing.turn import Turn
 
@@ -48,6 +48,7 @@ def received(turn: Turn, event: MessageReceived) -> None:
         )
     )
     _relay(turn, event, conversation, written)
+    awaiting.release(turn, conversation)
 
 
 def _needs_no_answer(content: Content) -> bool:

@@ -8,10 +8,12 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from bridge.actions import Send
+from bridge.content import TemplateMessage
 from bridge.errors import Failure
 from bridge.journal import DeliveryNoted, PartFate
 from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike
 from bridge.model import (
+    Button,
     Conversation,
     DeskUser,
     Direction,
@@ -50,7 +52,7 @@ def submit(turn: Turn, conversation: Conversation, draft: Draft) -> bool:
     Refused at once where they cannot arrive, else held or sent. True unless refused.
     """
     conversation = turn.fresh(conversation)
-    why = refusal(turn, conversation)
+    why = refusal(turn, conversation, draft)
     if why is not None:
         _refuse(turn, conversation, draft, why)
         return False
@@ -67,11 +69,12 @@ def can_send(turn: Turn, conversation: Conversation) -> bool:
     return refusal(turn, conversation) is None
 
 
-def refusal(turn: Turn, conversation: Conversation) -> Document | None:
-    """Why nothing can be sent now, in words; None: it can."""
+def refusal(turn: Turn, conversation: Conversation, draft: Draft | None = None) -> Document | None:
+    """Why nothing, or not this draft, can be sent now, in words; None: it can."""
     if conversation.status in lifecycle.OVER:
         return texts.not_active(conversation.status)
-    if not lifecycle.window_open(conversation, turn.now):
+    approved = draft is not None and any(isinstance(one, TemplateMessage) for one in draft.extras)
+    if not approved and not lifecycle.window_open(conversation, turn.now):
         return texts.window_closed(conversation.window_until)
     return None if turn.contact.address else texts.no_address()
 
@@ -83,8 +86,16 @@ def _refuse(turn: Turn, conversation: Conversation, draft: Draft, reason: Docume
         notes.stay_internal(turn, conversation, draft)
     else:
         _keep_failed(turn, conversation, draft, reason)
-    buttons = () if over else (texts.retry_button(draft.message),)
+    buttons = () if over else _once_refused(turn, conversation, draft)
     turn.answer(conversation, draft.account, reason, buttons=buttons, must_arrive=True)
+
+
+def _once_refused(turn: Turn, conversation: Conversation, draft: Draft) -> tuple[Button, ...]:
+    """What can become of a refused text."""
+    retry = texts.retry_button(draft.message)
+    if lifecycle.window_open(conversation, turn.now):
+        return (retry,)
+    return (retry, texts.when_answered_button(draft.message))
 
 
 def _keep_failed(turn: Turn, conversation: Conversation, draft: Draft, reason: Document) -> None:
@@ -158,7 +169,7 @@ def release_first(turn: Turn, conversation: Conversation, count: int) -> None:
     for one in due:
         turn.clear_timer(one.token)
         now = turn.fresh(conversation)
-        why = refusal(turn, now)
+        why = refusal(turn, now, one.draft)
         if why is None:
             send(turn, now, one.draft)
         else:
@@ -380,9 +391,10 @@ def resume(turn: Turn, conversation: Conversation, record: MessageRecord, by: De
     if draft is None:
         turn.answer(conversation, by, texts.forgotten())
         return False
-    why = refusal(turn, conversation)
+    why = refusal(turn, conversation, draft)
     if why is not None:
-        turn.answer(conversation, by, why, buttons=(texts.retry_button(record.id),), must_arrive=True)
+        buttons = _once_refused(turn, conversation, draft)
+        turn.answer(conversation, by, why, buttons=buttons, must_arrive=True)
         return False
     fates = [part.fate for part in record.parts]
     keep = next((at for at, fate in enumerate(fates) if fate is Fate.FAILED), len(fates))

@@ -104,7 +104,7 @@ def stays(contact: Contact) -> str:
     for one in (*contact.conversations.values(), *contact.ended):
         if one.status is Status.ACTIVE:
             return "active"
-        if one.choices or one.held or one.opening is not None:
+        if one.choices or one.held or one.awaiting or one.opening is not None:
             return "busy"
     return ""
 

@@ -21,7 +21,7 @@ from bridge.model import (
     Role,
     message_id,
 )
-from bridge.routing import choices, handlers, lifecycle, notes, outbound, speech, texts
+from bridge.routing import awaiting, choices, handlers, lifecycle, notes, outbound, speech, texts
 from bridge.routing.composing import Composed
 from bridge.routing.handlers import Given
 from bridge.routing.people import speaker
@@ -141,6 +141,7 @@ def edited(turn: Turn, event: StaffEdited) -> None:
     message = message_id(turn.lane, event.cause)
     choice, held = _waiting(conversation, message)
     record = outbound.of_message(turn, message)
+    waits = awaiting.find(conversation, message)
     found = choice or held or record
     extras = found.draft.extras if found is not None and found.draft is not None else ()
     files = tuple(one for one in extras if isinstance(one, StaffFile))
@@ -149,6 +150,8 @@ def edited(turn: Turn, event: StaffEdited) -> None:
         _edit_choice(turn, conversation, choice, event, said)
     elif held is not None:
         _edit_held(turn, conversation, held, event, said)
+    elif waits is not None:
+        _edit_waiting(turn, conversation, waits, event, said)
     elif record is not None:
         _edit_sent(turn, conversation, record, event, said)
     elif said is not None:
@@ -219,6 +222,18 @@ def _edit_held(
         turn.answer(conversation, event.author, texts.replaced(texts.words(changed.draft)), buttons=buttons)
 
 
+def _edit_waiting(
+    turn: Turn, conversation: Conversation, draft: Draft, event: StaffEdited, said: Composed | None
+) -> None:
+    if said is None:
+        awaiting.drop(turn, conversation, _as_typed(draft, event))
+        turn.answer(conversation, event.author, texts.taken_back(texts.words(draft)))
+    elif not _says(draft, said):
+        changed = _saying(draft, said)
+        awaiting.change(turn, conversation, changed)
+        turn.answer(conversation, event.author, texts.replaced(texts.words(changed)))
+
+
 def _edit_sent(
     turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, said: Composed | None
 ) -> None:
@@ -266,6 +281,9 @@ def deleted(turn: Turn, event: StaffDeleted) -> None:
     elif held is not None:
         outbound.cancel(turn, conversation, replace(held, draft=replace(held.draft, post=None)))
         turn.answer(conversation, event.author, texts.taken_back(texts.words(held.draft)))
+    elif (waits := awaiting.find(conversation, message)) is not None:
+        awaiting.drop(turn, conversation, replace(waits, post=None))
+        turn.answer(conversation, event.author, texts.taken_back(texts.words(waits)))
     elif record is None or record.draft is None:
         turn.ignore("internal")
     elif _nothing_went_out(record):

@@ -7,11 +7,12 @@ value that is always shown literally, so a hostile name can format nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from bridge.commands import COMMANDS, Command, Mistake
-from bridge.content import whole
+from bridge.content import TemplateMessage, whole
+from bridge.content.templates import APPROVED, Template, rendered, slots
 from bridge.markup import (
     Bold,
     Code,
@@ -37,6 +38,7 @@ _PIECE = re.compile(r"`([^`]+)`|\*([^*\s][^*]*)\*|\{(\w+)\}")
 _FIELD = re.compile(r"\{(\w+)\}")
 EXCERPT_LIMIT = 80
 NAME_LIMIT = 100
+TEMPLATES_SHOWN = 40
 
 
 def say(template: str, **values: Value) -> Document:
@@ -259,8 +261,12 @@ def window_closed(until: datetime | None) -> Document:
             *text("Not sent: "),
             *since,
             *text(
-                ", and the platform takes nothing else until the contact writes again. Reach them another way, "
-                "or wait for their next message: your text is kept, and Retry sends it then."
+                ", and the platform takes nothing else until the contact writes again, but for approved templates: "
+            ),
+            Code("!templates"),
+            *text(
+                " lists them. Reach them another way, or wait for their next message: your text is kept, and "
+                "Retry sends it then."
             ),
         )
     )
@@ -638,6 +644,67 @@ def reply_shown(by: str, body: Document, quoted: str = "") -> Document:
     return compact((*head, *body))
 
 
+def no_template(why: str) -> Document:
+    """`!template` that makes no sense."""
+    return compact(
+        (
+            *say(f"Not sent. {why} Example: "),
+            Code("!template order_update en_US 4471 | Maya | Friday"),
+        )
+    )
+
+
+def template_sent(by: str, message: TemplateMessage) -> Document:
+    """What a template says, for those who read in the thread."""
+    head = say(
+        "*{by}* sends the template `{name}` ({language}):",
+        by=by,
+        name=message.name,
+        language=message.language,
+    )
+    return compact((*head, Text("\n"), *message.words))
+
+
+def templates_there(templates: Sequence[Template], name: str) -> Document:
+    """The templates of an inbox, or one of them with what it takes."""
+    shown = [one for one in templates if not name or one.name == name]
+    if not shown:
+        what = f"There is no template {name[:60]} here." if name else "There are no templates here."
+        return text(
+            f"{what} They are made and approved on the contacts' platform, and read every 15 minutes."
+        )
+    if name:
+        return _templates_whole(shown)
+    items = tuple(
+        compact((Code(one.name), *say(" ({language}, {about})", language=one.language, about=_about(one))))
+        for one in shown[:TEMPLATES_SHOWN]
+    )
+    more = len(shown) - len(items)
+    tail = text(f"\n… and {more} more: name one to see it.") if more > 0 else ()
+    return compact((*say("*Templates*"), ListBlock(ordered=False, items=items), *tail))
+
+
+def _templates_whole(shown: Sequence[Template]) -> Document:
+    nodes: list[Node] = []
+    for one in shown:
+        takes = ", ".join(slot.name for slot in slots(one)) or "nothing"
+        nodes += say(
+            "*{name}* ({language}, {about})", name=one.name, language=one.language, about=_about(one)
+        )
+        nodes += [Text("\n"), *rendered(one), Text(f"\nTakes: {takes}\n")]
+    return compact(nodes)
+
+
+def _about(template: Template) -> str:
+    price = {
+        "marketing": "marketing: charged per message",
+        "utility": "utility: charged outside the 24 hours",
+        "authentication": "authentication: charged per message",
+    }.get(template.category, template.category)
+    state = "" if template.status == APPROVED else f", {template.status.lower()}: cannot be sent"
+    return price + state
+
+
 def nothing_to_react_to() -> Document:
     """There is no message to put an emoji on."""
     return text("The contact has not written yet, so there is nothing to react to.")
@@ -776,6 +843,34 @@ def undo_button(token: Token) -> Button:
 def retry_button(message: str) -> Button:
     """Sends a failed message again."""
     return Button(name="retry", label="Retry", token=Token(message), style="primary")
+
+
+def when_answered_button(message: str) -> Button:
+    """Keeps a refused text until the contact writes."""
+    return Button(name="when_answered", label="Send when they answer", token=Token(message))
+
+
+def drop_waiting_button(message: str) -> Button:
+    """Takes such a text back."""
+    return Button(name="drop_waiting", label="Don't send", token=Token(message), style="danger")
+
+
+def waits_for_answer(by: str, body: Document) -> Document:
+    """For all who read in the thread."""
+    return compact((*say("*{by}*'s text goes out when the contact answers: ", by=by), *body))
+
+
+def too_many_wait(most: int) -> Document:
+    """A conversation keeps only so many."""
+    return say("{most} texts wait for the contact already. Take one back first.", most=most)
+
+
+def waiting_dropped(body: Document) -> Document:
+    """The conversation ended before they answered."""
+    return say(
+        "Not sent, because the conversation was ended before the contact answered: “{body}”.",
+        body=excerpt(body),
+    )
 
 
 def fetch_button(message: str) -> Button:

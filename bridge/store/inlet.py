@@ -34,7 +34,9 @@ from bridge.store.commit import VERSION_BYTES
 from bridge.store.connection import Redis, Reply, script_source
 from bridge.store.live import read_record
 from bridge.store.replicated import Copies, replicated
+from bridge.store.templates import Templates, TemplateShelf
 
+_TEMPLATES_EVERY = 4
 _log = structlog.get_logger(__name__)
 
 _desk_decoder = msgspec.msgpack.Decoder(DeskState)
@@ -61,6 +63,8 @@ class LiveInlet:
         self._version = b""
         self._roster = Roster()
         self._policies = policies
+        self._templates = TemplateShelf(redis)
+        self._looked = 0
 
     # ------------------------------------------------------------------------------------------ contacts
 
@@ -201,16 +205,28 @@ class LiveInlet:
         return self._policies
 
     async def refresh(self) -> bool:
-        """Look whether the desk lane's state changed (8 bytes), and read it if so. True: it did."""
-        version = await self._redis("GETRANGE", keys.desk_record(), 0, VERSION_BYTES - 1)
+        """Look whether the desk lane's state or the templates changed (8 bytes each), and read them if so. True: something
+        did.
+        """
+        version, read = await asyncio.gather(
+            self._redis("GETRANGE", keys.desk_record(), 0, VERSION_BYTES - 1), self._new_templates()
+        )
+        if read is not None:
+            self._settings = msgspec.structs.replace(self._settings, templates=read)
+            self._policies = msgspec.structs.replace(self._policies, templates=read)
         if version == self._version:
-            return False
+            return read is not None
         record = read_record(await self._redis("GET", keys.desk_record()))
         state = DeskState() if record.data is None else _desk_decoder.decode(record.data)
         self._roster = state.roster
         self._policies = _with_modes(self._settings, state.modes, record.version)
         self._version = record.version.to_bytes(VERSION_BYTES, "big") if record.version else b""
         return True
+
+    async def _new_templates(self) -> Templates | None:
+        """What there is new; they change rarely, so they are not looked at each time."""
+        self._looked += 1
+        return await self._templates.changed() if self._looked % _TEMPLATES_EVERY == 1 else None
 
     async def watch(self, every_s: float = 1.0) -> None:
         """Refresh until cancelled. While Redis does not answer the last snapshot stands."""

@@ -55,6 +55,11 @@ def contact(contact_id: ContactId) -> str:
     return unit(lane_of(contact_id), contact_id)
 
 
+def templates() -> str:
+    """The message templates of all inboxes; see `store.templates`."""
+    return f"{{{DESK_LANE}}}:templates"
+
+
 def desk_record() -> str:
     """The record of the desk lane."""
     return unit(DESK_LANE, DESK_UNIT)

@@ -13,6 +13,7 @@ import msgspec
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
 from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Fitted, Marker, Outgoing, Quoted, Uploaded
 from bridge.content import Attachment, StaffFile, described
+from bridge.content.templates import Template
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.markup import bare
 from bridge.media.spool import Spooled
@@ -310,6 +311,9 @@ class FakeChannel(Platform):
             return f"out-{send.message}-{part}-{len(self.sent)}"
 
         return await self._act("send", text, effect)
+
+    async def templates(self, inbox: InboxId) -> tuple[Template, ...]:
+        return await self._act("templates", inbox, tuple)
 
     async def react(self, inbox: InboxId, address: str, platform_id: str, emoji: str) -> None:
         await self._act("react", f"{platform_id} {emoji}", lambda: None)

@@ -214,6 +214,8 @@ def _attention(view: CardView) -> str:
         parts.append(f":question: {view.needs_you} waiting for their author's choice")
     if view.held:
         parts.append(f":hourglass_flowing_sand: {view.held} held back for a moment")
+    if view.awaiting:
+        parts.append(f":mailbox_with_mail: {view.awaiting} sent when they answer")
     if view.failed:
         parts.append(f":x: {view.failed} not delivered")
     return "   ".join(parts)

@@ -21,8 +21,10 @@ from bridge.adapters.whatsapp.ids import recipient
 from bridge.adapters.whatsapp.media import MEDIA_HOSTS, MediaFetcher
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.outgoing import body_of, fit
+from bridge.adapters.whatsapp.templates import read_templates
 from bridge.adapters.whatsapp.uploads import Uploader
 from bridge.content import Attachment, StaffFile
+from bridge.content.templates import Template
 from bridge.errors import Finding, PlatformError
 from bridge.media.spool import Spooled
 from bridge.model import InboxId
@@ -131,6 +133,10 @@ class WhatsAppChannel:
     async def upload(self, inbox: InboxId, file: StaffFile, spooled: Spooled, *, captioned: bool) -> Uploaded:
         """Bring a colleague's file to WhatsApp. Raises `PlatformError`, `OSError`. WhatsApp: media."""
         return await self._uploads.upload(self._number(inbox), file, spooled, captioned=captioned)
+
+    async def templates(self, inbox: InboxId) -> tuple[Template, ...]:
+        """The templates of the number's account. Raises `PlatformError`."""
+        return await read_templates(self._caller, self._number(inbox))
 
     async def fetch(self, inbox: InboxId, attachment: Attachment, into: Spooled) -> str:
         """Fetch a file that a contact sent to this inbox. Raises `PlatformError`. WhatsApp: media."""

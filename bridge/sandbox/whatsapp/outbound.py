@@ -43,6 +43,8 @@ class Outbound:
         failure = self._failure(send, chat, ticks)
         message = self._message(number, send, customer, digits)
         message.error = failure
+        if template is not None:
+            message.words = templates.rendered(template, send.content)
         message.pricing = self._pricing("service" if template is None else template.category.lower())
         self._world.keep(message)
         if chat is not None:

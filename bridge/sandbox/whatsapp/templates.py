@@ -109,3 +109,23 @@ def _fill(template: TemplateConfig, part: str, given: Params | None) -> None:
             raise GraphError(132012, details=f"{part.lower()}: Parameter name is missing or unknown")
     if declared.get("format") in {"IMAGE", "VIDEO", "DOCUMENT", "LOCATION"} and not values:
         raise missing("components")
+
+
+def rendered(template: TemplateConfig, content: dict[str, Any]) -> str:
+    """How a template reads on a phone, with the values of a send."""
+    given = {str(each.get("type", "")).lower(): each for each in content.get("components") or []}
+    lines = []
+    for part in template.components:
+        parameters = (given.get(part["type"].lower()) or {}).get("parameters") or []
+        texts = [each for each in parameters if each.get("type") == "text"]
+        named = {each.get("parameter_name") or str(at): each["text"] for at, each in enumerate(texts, 1)}
+        lines.append(_read(part, named))
+    return "\n".join(lines)
+
+
+def _read(part: dict[str, Any], named: dict[str, str]) -> str:
+    if part["type"] == "BUTTONS":
+        return " ".join(f"[{each.get('text', '')}]" for each in part.get("buttons", []))
+    if part.get("format") in {"IMAGE", "VIDEO", "DOCUMENT", "LOCATION"}:
+        return f"[{part['format'].lower()}]"
+    return _VARIABLE.sub(lambda found: named.get(found[1], found[0]), str(part["text"]))

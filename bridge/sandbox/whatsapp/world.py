@@ -46,12 +46,14 @@ class Message:
     to_user_id: bool = False
     pricing: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
+    words: str = ""
+    """Of a template: as it reads with its values."""
 
     @property
     def text(self) -> str:
         """The words of the message: body, caption, interactive body or what was tapped; empty where it has none."""
-        if not isinstance(self.content, dict):
-            return ""
+        if self.words or not isinstance(self.content, dict):
+            return self.words
         tapped = self.content.get("button_reply") or self.content.get("list_reply")
         if isinstance(tapped, dict):
             return str(tapped.get("title", ""))
