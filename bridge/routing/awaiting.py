@@ -37,7 +37,8 @@ def keep(
     if len(conversation.awaiting) >= MOST:
         turn.answer(conversation, account, texts.too_many_wait(MOST))
         return
-    turn.keep(replace(record, fate=Fate.PENDING))
+    # From here on the conversation has it: nothing can be sent again, edited or taken back by its record.
+    turn.keep(replace(record, draft=None))
     now = turn.fresh(conversation)
     others = tuple(one for one in now.awaiting if one.message != draft.message)
     turn.put(replace(now, awaiting=(*others, draft), failed=max(0, now.failed - 1)))
@@ -87,7 +88,12 @@ def release(turn: Turn, conversation: Conversation) -> None:
         return
     turn.put(replace(conversation, awaiting=()))
     for draft in conversation.awaiting:
-        outbound.submit(turn, turn.fresh(conversation), draft)
+        # It may have waited for weeks: only the words of those who are agents now go out.
+        if turn.role(turn.context.roster.get(draft.author), conversation.inbox) < Role.AGENT:
+            notes.stay_internal(turn, conversation, draft)
+            turn.notice(conversation, texts.waited_in_vain(texts.words(draft)))
+        else:
+            outbound.submit(turn, turn.fresh(conversation), draft)
 
 
 def wind_up(turn: Turn, conversation: Conversation) -> None:

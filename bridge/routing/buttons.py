@@ -101,7 +101,9 @@ def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed, agen
         turn.answer(conversation, event.author, texts.forgotten())
         return
     wanted = Fate.FAILED if event.button == "retry" else Fate.UNCERTAIN
-    if record.fate is not wanted:
+    if awaiting.find(home, record.id) is not None:
+        turn.answer(conversation, event.author, texts.waits_already())
+    elif record.fate is not wanted:
         turn.answer(conversation, event.author, texts.nothing_to_retry())
     elif event.button == "arrived":
         _note_verdict(turn, record, event, agent)

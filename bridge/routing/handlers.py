@@ -59,6 +59,10 @@ class Given(Struct, frozen=True, kw_only=True):
     quoted: str = ""
     """What that post shows, where it was not linked to."""
 
+    def speaks(self) -> bool:
+        """Is there anything in it for the contact?"""
+        return bool(self.files) or not is_blank(self.text)
+
 
 class Order(Struct, frozen=True, kw_only=True):
     """A command that makes sense, by somebody who may give it."""
@@ -76,12 +80,12 @@ Handler = Callable[[Turn, Conversation, Order], None]
 def run(turn: Turn, conversation: Conversation, given: Given) -> None:
     """Carry out a command line, or tell its author what is wrong with it."""
     role = turn.role(given.agent, conversation.inbox)
-    parsed = commands.parse(given.line)
+    parsed = commands.parse(_with_files(given))
     order = _order(turn, conversation, given, role, parsed)
     if order is None:
         _stay(turn, conversation, given)
         return
-    if not (order.row.name in _OUTGOING and not is_blank(given.text)):
+    if not (order.row.name in _OUTGOING and given.speaks()):
         _stay(turn, conversation, given)
     if order.row.name != "react":  # which says so itself, as an emoji on a post does
         turn.fact(
@@ -94,6 +98,13 @@ def run(turn: Turn, conversation: Conversation, given: Given) -> None:
             )
         )
     HANDLERS[order.row.name](turn, conversation, order)
+
+
+def _with_files(given: Given) -> str:
+    """The command line; files stand in for a text that the command would miss."""
+    row = commands.find(commands.split_word(given.line)[0])
+    speaking = row is not None and row.name in _SPEAKING
+    return f"{given.line} …" if speaking and given.files and is_blank(given.text) else given.line
 
 
 def _order(
@@ -263,7 +274,7 @@ def _close(turn: Turn, conversation: Conversation, order: Order) -> None:
 def _end(turn: Turn, conversation: Conversation, order: Order, status: Status) -> None:
     """Resolve or close, after last words if there are some; without them when these cannot go out."""
     account = order.given.account
-    if not is_blank(order.given.text) and not _speak(turn, conversation, order):
+    if order.given.speaks() and not _speak(turn, conversation, order):
         turn.answer(conversation, account, texts.not_resolved())
         return
     before = turn.fresh(conversation)

@@ -865,6 +865,19 @@ def too_many_wait(most: int) -> Document:
     return say("{most} texts wait for the contact already. Take one back first.", most=most)
 
 
+def waited_in_vain(body: Document) -> Document:
+    """Its author is no agent any more, now that the contact has answered."""
+    return say(
+        "Not sent, because its author is no agent any more: “{body}”. Anybody else can send it.",
+        body=excerpt(body),
+    )
+
+
+def waits_already() -> Document:
+    """Retry of a text that waits for the contact."""
+    return text("This text goes out as soon as the contact answers.")
+
+
 def waiting_dropped(body: Document) -> Document:
     """The conversation ended before they answered."""
     return say(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.actions import Send
-from bridge.model import Fate, Receipt, Status, Token
+from bridge.model import Fate, Receipt, Roster, Status, Token
 from bridge.routing.awaiting import DROP, KEEP, MOST
 from tests.routing.world import World
 
@@ -98,3 +98,33 @@ def test_a_conversation_keeps_only_so_many() -> None:
         world.press("ana", KEEP, Token(world.message(typed[-1])))
     assert waiting(world) == MOST
     assert world.record(typed[-1]).fate is Fate.FAILED
+
+
+def test_what_waits_is_nowhere_else() -> None:
+    """Retry, an edit or a deleted post after it was taken back find nothing that could be sent, or that they would call sent."""
+    world = closed()
+    wrote = world.write("ana", "Later")
+    message = Token(world.message(wrote))
+    world.press("ana", KEEP, message)
+    world.press("ana", "retry", message)
+    assert "as soon as the contact answers" in world.answers()[0]
+    world.press("ana", DROP, message)
+    world.edit(wrote, "Something else")
+    assert not any("already" in words for words in world.answers())
+    world.delete(wrote)
+    assert not any("already" in words for words in world.answers())
+    world.receive("I am back")
+    world.press("ana", "retry", message)
+    assert not sent(world)
+
+
+def test_words_of_somebody_who_is_no_agent_any_more_stay_in() -> None:
+    """However long ago they were kept."""
+    world = closed()
+    wrote = world.write("ana", "Later")
+    world.press("ana", KEEP, Token(world.message(wrote)))
+    others = tuple(one for one in world.roster.agents if one.id != "ana")
+    world.roster = Roster(version=2, agents=others)
+    world.receive("I am back")
+    assert not sent(world)
+    assert "no agent any more" in world.notices()[-1]

@@ -180,6 +180,16 @@ def test_files_stay_in_where_words_would() -> None:
     assert "file-0.pdf" in bare(noted[0].body)
 
 
+@pytest.mark.parametrize("typed", ["!reply", "!resolve", "!reply Here"])
+def test_files_of_a_command_that_speaks_go_out(typed: str) -> None:
+    """With its text or in its stead."""
+    world = World().start(assignee="ben")
+    world.write("ana", typed, files=1)
+    [send] = [one for one in world.last.actions if isinstance(one, Send)]
+    assert len(send.extras) == 1
+    assert "…" not in bare(send.body)
+
+
 def test_a_file_alone_in_nobodys_conversation_is_asked_about() -> None:
     """As words are; an edit that adds words to it changes what waits, and one that takes them away leaves the file."""
     world = World().start()
