@@ -17,7 +17,6 @@ from bridge.content import NO_MARKS, Attachment, Content, Marks, Outward
 from bridge.markup import Document
 from bridge.model import (
     ActionId,
-    Answered,
     Button,
     ContactId,
     ConversationId,
@@ -153,7 +152,7 @@ class Send(ContactAction, frozen=True, kw_only=True):
     """Where to go on (a retry of a message whose first parts arrived)."""
     extras: tuple[Outward, ...] = ()
     """What goes along with the words, in order."""
-    answers: Answered | None = None
+    answers: Post | None = None
     """The post whose message it answers; looked up when its turn comes."""
 
 
@@ -165,7 +164,7 @@ class SendReaction(ContactAction, frozen=True, kw_only=True):
     address: str
     emoji: str
     """Empty: taken off."""
-    answers: Answered | None = None
+    answers: Post | None = None
     """The post whose message is meant; None: that of `platform_id`."""
     platform_id: str = ""
     by: DeskUser

@@ -18,7 +18,6 @@ from bridge.model import (
     ActionId,
     Agent,
     AgentId,
-    Answered,
     Contact,
     ContactId,
     ConversationId,
@@ -181,7 +180,7 @@ class StaffWrote(DeskEvent, frozen=True, kw_only=True):
     body: Document
     files: tuple[StaffFile, ...] = ()
     """What came with it, in order."""
-    answers: Answered | None = None
+    answers: Post | None = None
     """The post that it links to at its beginning or end; that link is no part of `body`."""
 
 
@@ -207,7 +206,7 @@ class CommandGiven(DeskEvent, frozen=True, kw_only=True):
     line: str
     body: Document | None = None
     """Formatted text for commands that take one (`note`, `reply`), when it came from a modal."""
-    answers: Answered | None = None
+    answers: Post | None = None
     """The post that it was given at, where its text answers that."""
     quoted: str = ""
     """What that post shows, for those who read along."""
@@ -235,7 +234,7 @@ class StaffReacted(DeskEvent, frozen=True, kw_only=True):
 
     emoji: str
     added: bool
-    answers: Answered
+    answers: Post
 
 
 class ModeChanged(ContactEvent, frozen=True, kw_only=True):

@@ -246,14 +246,6 @@ class Priority(enum.StrEnum):
     LOW = "low"
 
 
-class Answered(Struct, frozen=True, kw_only=True):
-    """A post that staff answer, or react to: the message that stands in it is meant."""
-
-    post: Post
-    cause: EventId | None = None
-    """The id of the event that the post brought, had a colleague typed it."""
-
-
 class Draft(Struct, frozen=True, kw_only=True):
     """Staff words on their way to the contact."""
 
@@ -265,7 +257,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     """The staff post that carries the receipt; None when the words came from a command or a modal."""
     extras: tuple[Outward, ...] = ()
     """What goes along with the words, in order."""
-    answers: Answered | None = None
+    answers: Post | None = None
     """The post whose message it answers; None: none in particular."""
 
 

@@ -19,7 +19,6 @@ from bridge.model import (
     RECENT_KEPT,
     Contact,
     ContactId,
-    EventId,
     LaneId,
     MessageId,
     MessageRecord,
@@ -61,19 +60,16 @@ class Recall:
                 return found
         return await self._archived(contact.id, reference)
 
-    async def standing(self, contact: Contact, post: Post, cause: EventId | None) -> str | None:
+    async def standing(self, contact: Contact, post: Post) -> str | None:
         """What the contacts' platform calls the message that stands in a post; None where it is not known, or not known
-        in time. `cause` is the event that a colleague's own post brought.
+        in time.
         """
         everybody: tuple[ContactId, ...] = (contact.id, *contact.joined)
         for lane in dict.fromkeys(lane_of(one) for one in everybody):
             units = [one for one in everybody if lane_of(one) == lane]
             packed = await self._store.every_record(lane, units)
             found = [records.unpack(MessageId(f"{lane[1:]}-?"), data) for data in packed]
-            if cause is not None:
-                own = await self._store.message_records(lane, units, [message_id(lane, cause)], [])
-                found += [records.unpack(MessageId(name), data) for name, data in own.items()]
-            there = [one for one in found if post in one.posts or (one.draft and one.draft.post == post)]
+            there = [one for one in found if post in one.posts]
             # The last one of those that share a post.
             for one in sorted(there, key=lambda each: each.at, reverse=True):
                 name = one.platform_id or next((part.platform_id for part in one.parts), "")

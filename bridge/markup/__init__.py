@@ -4,6 +4,7 @@ A `Document` is a tuple of nodes (`nodes`); `reading` tells what a person sees i
 markup (``*bold*``) that several platforms share.
 """
 
+from bridge.markup.emoji import bare_emoji, is_emoji
 from bridge.markup.nodes import (
     Bold,
     Code,
@@ -56,10 +57,12 @@ __all__ = [
     "Strike",
     "Text",
     "bare",
+    "bare_emoji",
     "clean",
     "compact",
     "drop_prefix",
     "is_blank",
+    "is_emoji",
     "keep_prefix",
     "line_mentions",
     "line_opening",

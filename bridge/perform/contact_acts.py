@@ -12,7 +12,7 @@ from bridge.adapters.base import Uploaded
 from bridge.content import StaffFile
 from bridge.errors import Failure, FailureKind
 from bridge.events import PartSent, Uncertain
-from bridge.model import Answered
+from bridge.model import Post
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
 from bridge.perform.upload_acts import PASSES, UploadActs
@@ -116,10 +116,10 @@ class ContactActs:
             tools.metrics.send(channel.name, "react", "ok")
             await tools.done(run, work)
 
-    async def _quoted(self, run: LineRun, answers: Answered) -> str:
+    async def _quoted(self, run: LineRun, answers: Post) -> str:
         """What the platform calls the message that is answered; empty where that is not known (any more)."""
         contact = await self._tools.state(run)
-        found = await self._tools.performer.recall.standing(contact, answers.post, answers.cause)
+        found = await self._tools.performer.recall.standing(contact, answers)
         return found or ""
 
     async def _refused(self, run: LineRun, work: Work, failure: Failure, part: int) -> None:

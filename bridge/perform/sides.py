@@ -13,7 +13,7 @@ from bridge.content import Attachment
 from bridge.events import AnyEvent
 from bridge.markup import Document
 from bridge.media.spool import Spool
-from bridge.model import Contact, EventId, InboxId, LaneId, Post, Recalled, Reference
+from bridge.model import Contact, InboxId, LaneId, Post, Recalled, Reference
 from bridge.store.base import Hold
 
 
@@ -75,7 +75,7 @@ class Recall(Protocol):
     async def find(self, contact: Contact, reference: Reference) -> Recalled | None:
         """It, or None where it is not known, or not known in time. Raises `StoreUnavailableError`."""
 
-    async def standing(self, contact: Contact, post: Post, cause: EventId | None) -> str | None:
+    async def standing(self, contact: Contact, post: Post) -> str | None:
         """What the contacts' platform calls the message that stands in a post, or None, as `find`."""
 
 

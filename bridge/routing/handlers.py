@@ -12,12 +12,11 @@ from bridge.commands import Command, Mistake, Parsed
 from bridge.content import StaffFile, templates
 from bridge.events import ModeChosen
 from bridge.journal import CommandNoted
-from bridge.markup import Document, bare, is_blank, one_line
+from bridge.markup import Document, bare, bare_emoji, is_blank, is_emoji, one_line
 from bridge.model import (
     DESK_LANE,
     DESK_UNIT,
     Agent,
-    Answered,
     Conversation,
     DeskUser,
     Draft,
@@ -35,7 +34,6 @@ from bridge.routing.people import find_agent
 from bridge.routing.speech import Kept
 from bridge.routing.turn import Turn
 
-_VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
 _TAG = re.compile(r"[\w][\w \-]{0,39}")
 TAGS_LIMIT = 20
 
@@ -54,7 +52,7 @@ class Given(Struct, frozen=True, kw_only=True):
     """All that was typed, for the journal."""
     files: tuple[StaffFile, ...] = ()
     """What was attached."""
-    answers: Answered | None = None
+    answers: Post | None = None
     """The post that is answered."""
     quoted: str = ""
     """What that post shows, where it was not linked to."""
@@ -87,16 +85,15 @@ def run(turn: Turn, conversation: Conversation, given: Given) -> None:
         return
     if not (order.row.name in _OUTGOING and given.speaks()):
         _stay(turn, conversation, given)
-    if order.row.name != "react":  # which says so itself, as an emoji on a post does
-        turn.fact(
-            CommandNoted(
-                **turn.stamp(conversation.inbox, conversation.id),
-                command=order.row.name,
-                args=order.args,
-                by=order.by.id,
-                account=given.account,
-            )
+    turn.fact(
+        CommandNoted(
+            **turn.stamp(conversation.inbox, conversation.id),
+            command=order.row.name,
+            args=order.args,
+            by=order.by.id,
+            account=given.account,
         )
+    )
     HANDLERS[order.row.name](turn, conversation, order)
 
 
@@ -149,7 +146,7 @@ def by_line(
     account: DeskUser,
     line: str,
     body: Document | None = None,
-    answers: Answered | None = None,
+    answers: Post | None = None,
     quoted: str = "",
 ) -> None:
     """Carry out a command from a door other than typing: a slash command, a button, a menu, an emoji."""
@@ -446,10 +443,10 @@ def _templates(turn: Turn, conversation: Conversation, order: Order) -> None:
 
 def _react(turn: Turn, conversation: Conversation, order: Order) -> None:
     typed, account = order.args[0], order.given.account
-    emoji = "" if typed.lower() == "off" else typed.translate(_VARIATION)
-    if emoji and not reacting.is_emoji(emoji):
+    emoji = "" if typed.lower() == "off" else bare_emoji(typed)
+    if emoji and not is_emoji(emoji):
         turn.answer(conversation, account, texts.no_emoji(typed))
-    elif reacting.react(turn, conversation, account, order.by.id, emoji, order.given.answers):
+    elif reacting.react(turn, conversation, account, emoji, order.given.answers):
         turn.answer(conversation, account, texts.reaction_taken(emoji))
 
 

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from bridge.actions import SendReaction
 from bridge.events import Failed, StaffReacted
 from bridge.journal import CommandNoted
-from bridge.markup import text
-from bridge.model import AgentId, Answered, Conversation, DeskUser
+from bridge.model import Conversation, DeskUser, Post
 from bridge.routing import outbound, speech, texts
 from bridge.routing.people import speaker
 from bridge.routing.turn import Turn
 
-_PLAIN = text("-")
-MOST = 16
-"""Code points of one emoji, joiners and tones included."""
-_KINDS = frozenset({"So", "Sk", "Mn", "Me", "Cf"})
-
-
-def is_emoji(typed: str) -> bool:
-    """True for what may be one emoji: signs, joiners, tones, a keycap; no letters."""
-    base = typed.removesuffix("\u20e3").removesuffix("\ufe0f")
-    if len(base) == 1 and base in "0123456789#*" and typed.endswith("\u20e3"):
-        return True
-    return 0 < len(typed) <= MOST and all(unicodedata.category(one) in _KINDS for one in typed)
-
 
 def react(
-    turn: Turn,
-    conversation: Conversation,
-    account: DeskUser,
-    agent: AgentId,
-    emoji: str,
-    answers: Answered | None,
+    turn: Turn, conversation: Conversation, account: DeskUser, emoji: str, answers: Post | None
 ) -> bool:
     """React to the contact's last message, or to the one that stands in a post; no emoji takes it off. False: refused,
     and `account` was told.
@@ -45,15 +24,6 @@ def react(
         turn.answer(conversation, account, refusal)
         return False
     turn.send_reaction(conversation, emoji, answers, conversation.last_inbound or "", account)
-    turn.fact(
-        CommandNoted(
-            **turn.stamp(conversation.inbox, conversation.id),
-            command="react",
-            args=(emoji,) if emoji else (),
-            by=agent,
-            account=account,
-        )
-    )
     return True
 
 
@@ -64,11 +34,22 @@ def reacted(turn: Turn, event: StaffReacted) -> None:
         turn.ignore("stays here")
         return
     agent = turn.agent(event.author)
-    verdict = speech.judge(_PLAIN, speaker(turn, conversation, agent))
+    verdict = speech.heard(speaker(turn, conversation, agent))
     if agent is None or not isinstance(verdict, speech.Spoken):
         turn.ignore("stays here")
         return
-    react(turn, conversation, event.author, agent.id, event.emoji if event.added else "", event.answers)
+    emoji = event.emoji if event.added else ""
+    if react(turn, conversation, event.author, emoji, event.answers):
+        # Another door of the command.
+        turn.fact(
+            CommandNoted(
+                **turn.stamp(conversation.inbox, conversation.id),
+                command="react",
+                args=(emoji or "off",),
+                by=agent.id,
+                account=event.author,
+            )
+        )
 
 
 def failed(turn: Turn, action: SendReaction, event: Failed) -> None:

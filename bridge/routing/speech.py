@@ -48,6 +48,7 @@ from bridge.markup import (
 from bridge.model import Mode, Role, Struct
 
 _MARK = re.compile(r"(?:note|private)\s*:|//|;;|\\\\|!\s*note\b", re.IGNORECASE)
+_PLAIN: Document = (Text("-"),)
 _MENTION = re.compile(r"@\s*\S")
 
 
@@ -127,6 +128,11 @@ def judge(body: Document, speaker: Speaker) -> Verdict:
     if kept is not None:
         return kept
     return _by_mode(body, speaker)
+
+
+def heard(speaker: Speaker) -> Verdict:
+    """What becomes of plain words of this author: of files without words, too, and of reactions."""
+    return judge(_PLAIN, speaker)
 
 
 def _by_mode(body: Document, speaker: Speaker) -> Verdict:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from bridge.content import Outward, StaffFile
 from bridge.events import StaffDeleted, StaffEdited, StaffWrote
-from bridge.markup import Document, is_blank, text
+from bridge.markup import Document, is_blank
 from bridge.model import (
     Agent,
     Choice,
@@ -27,9 +27,6 @@ from bridge.routing.handlers import Given
 from bridge.routing.people import speaker
 from bridge.routing.speech import Asked, Kept, Ordered, Spoken, Why
 from bridge.routing.turn import Turn
-
-_PLAIN = text("-")
-"""Words that say nothing in particular."""
 
 
 def wrote(turn: Turn, event: StaffWrote) -> None:
@@ -74,7 +71,7 @@ def _judged(body: Document, author: speech.Speaker, *, files: bool) -> speech.Ve
     """Files without words are spoken of as plain words would be."""
     if not (files and is_blank(body)):
         return speech.judge(body, author)
-    match speech.judge(_PLAIN, author):
+    match speech.heard(author):
         case Asked():
             return Asked(body=())
         case Spoken():

@@ -41,7 +41,6 @@ from bridge.model import (
     ENDED_KEPT,
     ActionId,
     Agent,
-    Answered,
     Button,
     Contact,
     ContactId,
@@ -369,7 +368,7 @@ class Turn:
         self,
         conversation: Conversation,
         emoji: str,
-        answers: Answered | None,
+        answers: Post | None,
         platform_id: str,
         by: DeskUser,
     ) -> None:

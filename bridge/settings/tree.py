@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bridge.markup import bare_emoji, is_emoji
 from bridge.model import Mode
 
 LEAST_RETENTION_DAYS = 14
@@ -254,16 +255,9 @@ class ArchiveSettings(Section):
     )
 
 
-_VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
-
-
 def _one_emoji(value: str) -> str:
-    plain = value.strip().translate(_VARIATION)
-    if (
-        not plain
-        or any(one.isalnum() and one.isascii() for one in plain.removesuffix("\u20e3"))
-        or len(plain) > 16
-    ):
+    plain = bare_emoji(value)
+    if not is_emoji(plain):
         raise ValueError(f"{value!r} is not one emoji: write the character itself, such as 👍")
     return plain
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.actions import SendReaction
-from bridge.routing.reacting import is_emoji
+from bridge.markup import is_emoji
 from tests.routing.world import World
 
 

@@ -16,7 +16,6 @@ from msgspec import field, structs
 from bridge import commands
 from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.slack import modals, panel
-from bridge.adapters.slack.answering import answered
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.format import escape, from_slack
 from bridge.adapters.slack.ids import DESK, Ref, interaction_event, reply_handle, slash_event
@@ -308,7 +307,6 @@ class Interactions:
         body: Document,
         origin: Origin | None = None,
     ) -> Placed:
-        at_post = origin is not None and origin.answers and origin.channel
         given = CommandGiven(
             id=event_id,
             at=self._now(),
@@ -319,7 +317,7 @@ class Interactions:
             reply_handle=handle,
             line=line,
             body=body,
-            answers=answered(origin.channel, origin.answers) if origin is not None and at_post else None,
+            answers=origin.answered() if origin is not None else None,
             quoted=origin.quoted if origin is not None else "",
         )
         return Placed(lane=lane_of(ref.contact), unit=ref.contact, event=given)

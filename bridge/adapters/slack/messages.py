@@ -11,7 +11,7 @@ from msgspec import structs
 
 from bridge.adapters.base import Inlet, Placed
 from bridge.adapters.slack.adapter import Identity
-from bridge.adapters.slack.answering import answered, linked
+from bridge.adapters.slack.answering import linked
 from bridge.adapters.slack.emoji import to_unicode
 from bridge.adapters.slack.format import from_slack
 from bridge.adapters.slack.ids import (
@@ -34,7 +34,19 @@ from bridge.events import (
     ThreadVanished,
     pack,
 )
-from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike, clean
+from bridge.markup import (
+    Bold,
+    Document,
+    Italic,
+    ListBlock,
+    Mention,
+    MentionKind,
+    Node,
+    Quote,
+    Strike,
+    bare_emoji,
+    clean,
+)
 from bridge.model import DESK_LANE, DESK_UNIT, ContactId, ConversationId, Place, Post, lane_of
 
 Json = Mapping[str, Any]
@@ -44,7 +56,6 @@ SPOKEN = (None, "file_share", "thread_broadcast", "me_message")
 """Subtypes that are somebody's words; every other one is Slack's own (Slack: message subtypes)."""
 
 _NAME_LIMIT = 255
-_VARIATION = str.maketrans("", "", "\ufe0e\ufe0f")
 
 
 class MessageReader:
@@ -168,7 +179,7 @@ class MessageReader:
         place = Place(desk=DESK, channel=str(item.get("channel")), thread=str(item.get("ts")))
         ref = await self._inlet.thread(place)
         if ref is None:
-            return await self._reacted(body, user, place, emoji.translate(_VARIATION), added=added)
+            return await self._reacted(body, user, place, bare_emoji(emoji), added=added)
         reacted = CardReacted(
             id=delivered_event(str(body.get("event_id"))),
             at=self._now(),
@@ -176,7 +187,7 @@ class MessageReader:
             conversation=ref.conversation,
             **await self._names.author(user, None),
             place=place,
-            emoji=emoji.translate(_VARIATION),
+            emoji=bare_emoji(emoji),
             added=added,
         )
         return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=reacted)]
@@ -201,7 +212,7 @@ class MessageReader:
             place=place,
             emoji=emoji,
             added=added,
-            answers=answered(post.channel, ts),
+            answers=Post(desk=DESK, channel=post.channel, id=ts),
         )
         return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=reacted)]
 

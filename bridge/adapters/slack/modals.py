@@ -10,11 +10,11 @@ from msgspec import field
 
 from bridge import commands
 from bridge.adapters.slack.format import from_slack
-from bridge.adapters.slack.ids import Ref
+from bridge.adapters.slack.ids import DESK, Ref
 from bridge.adapters.slack.panel import Block, cut, instant, mrkdwn, plain
 from bridge.commands import Argument, Kind
 from bridge.markup import Document, Mention, MentionKind, Text, clean, one_line
-from bridge.model import Contact, Conversation, OpenConversation, Struct
+from bridge.model import Contact, Conversation, OpenConversation, Post, Struct
 
 COMMAND = "tl_command"
 """`callback_id` of every modal that ends in a command."""
@@ -66,6 +66,11 @@ class Origin(Struct, frozen=True):
     """The post (its ts) that the text answers."""
     quoted: str = ""
     """What that post shows."""
+
+    def answered(self) -> Post | None:
+        """The post that the text answers."""
+        there = self.channel and self.answers
+        return Post(desk=DESK, channel=self.channel, id=self.answers) if there else None
 
     def encode(self) -> str:
         """As JSON within Slack's 3,000 characters; what can be done without goes first."""

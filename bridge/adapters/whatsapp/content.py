@@ -42,7 +42,7 @@ from bridge.content import (
     Unsupported,
     Words,
 )
-from bridge.markup import clean
+from bridge.markup import bare_emoji, clean
 from bridge.model import Reference
 
 UNUSED = frozenset({"request_welcome"})
@@ -328,7 +328,7 @@ def quoted_of(message: Message) -> Reference | None:
 
 def emoji_of(reaction: Reaction) -> str:
     """The emoji as neighbours compare it; empty where the reaction was taken off."""
-    return (reaction.emoji or "").replace("\ufe0f", "").strip()[:_EMOJI_LIMIT]
+    return bare_emoji(reaction.emoji or "")[:_EMOJI_LIMIT]
 
 
 def reference(wamid: str | None) -> Reference | None:

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.adapters.slack.answering import answered, linked
+from bridge.adapters.slack.answering import linked
 from bridge.markup import Bold, Document, Link, Text, bare, text
+from bridge.model import Post
 
 TEAM = "https://example-team.slack.com/"
 POST = Link(f"{TEAM}archives/C0SUPPORT1/p1795693684699902?thread_ts=1795693684.646295&cid=C0SUPPORT1")
-HERE = answered("C0SUPPORT1", "1795693684.699902")
+HERE = Post(desk="slack", channel="C0SUPPORT1", id="1795693684.699902")
 
 
 @pytest.mark.parametrize(
