@@ -50,6 +50,7 @@ def policies(settings: Settings) -> Policies:
         shards=settings.shards,
         inboxes={InboxId(one.id): inbox_policy(one, settings) for one in settings.inboxes},
         choice_reminder_s=Policies().choice_reminder_s * scale,
+        limits=WhatsAppChannel.capabilities.limits,
     )
 
 

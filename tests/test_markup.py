@@ -227,6 +227,15 @@ def test_drop_prefix_counts_what_rules_match(document: Document, count: int) -> 
     assert after.strip("\n") == before[count:].strip("\n")
 
 
+@given(documents, st.integers(0, 40))
+def test_keep_prefix_is_what_drop_prefix_takes_off(document: Document, count: int) -> None:
+    """The two together show all of it, each character once."""
+    texts_only = markup.compact(_as_text(node) for node in document)
+    shown = markup.strip_invisible(markup.bare(texts_only))
+    kept = markup.strip_invisible(markup.bare(markup.keep_prefix(texts_only, count)))
+    assert kept.strip("\n") == shown[:count].strip("\n")
+
+
 @pytest.mark.parametrize(
     "document", [(), (Text(" \n\u200b\u2800"),), (Bold((Text("\ufeff"),)),), (Quote(()),)]
 )

@@ -17,6 +17,7 @@ import msgspec
 
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
 from bridge.content import Attachment, Outward, StaffFile
+from bridge.content.limits import Limits
 from bridge.content.templates import Template
 from bridge.events import AnyEvent
 from bridge.media.spool import Spooled
@@ -61,6 +62,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     reactions: bool = False
     merges: bool = True
     """May several messages be shown in one post?"""
+    limits: Limits = Limits()
+    """Of what goes along with words."""
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -83,7 +86,11 @@ class Uploaded(msgspec.Struct, frozen=True):
     """A file that a channel has, and that was not sent yet."""
 
     media: str
-    """What the channel calls it; see `Channel.send`."""
+    """What the channel calls its bytes."""
+    kind: str = ""
+    """What the channel sends it as."""
+    name: str = ""
+    """What it is called there: harmless, and true to its bytes."""
     remark: str = ""
     """Why it is not sent as what it is, where that is so: for its author."""
 
@@ -226,9 +233,9 @@ class Channel(Protocol):
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         """The limits that a message to `address` counts against."""
 
-    async def send(self, send: Send, part: int, outgoing: Outgoing, media: str = "") -> str:
-        """Send one part; its platform id. Not repeatable: our message id and the part travel with it and come
-        back in its statuses. `media` is what `upload` called the bytes of the part's file.
+    async def send(self, send: Send, part: int, outgoing: Outgoing, uploaded: Uploaded | None = None) -> str:
+        """Send one part, with what `upload` made of its file; its platform id. Not repeatable: our message id and the
+        part travel with it and come back in its statuses.
         """
 
     async def upload(self, inbox: InboxId, file: StaffFile, spooled: Spooled, *, captioned: bool) -> Uploaded:

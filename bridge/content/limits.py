@@ -1,29 +1,29 @@
-"""How much a channel takes of what goes along with words. Data: channels say it, commands and forms keep to it."""
+"""How much a channel takes of what goes along with words: its `Capabilities` say it, commands keep to it."""
 
 from __future__ import annotations
 
 import msgspec
 
+_ANY = 1_000_000
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Characters, unless it is a number of things."""
+    """Characters, unless it is a number of things. Where a channel says nothing there is no limit."""
 
-    question: int = 1024
+    question: int = _ANY
     """Words above buttons, above a link, or that ask for a place."""
-    menu_question: int = 4096
-    buttons: int = 3
+    menu_question: int = _ANY
+    buttons: int = _ANY
     """Answers to tap."""
-    button: int = 20
-    menu_button: int = 20
-    sections: int = 10
-    rows: int = 10
+    button: int = _ANY
+    menu_button: int = _ANY
+    sections: int = _ANY
+    rows: int = _ANY
     """Answers of a list, in all sections."""
-    row: int = 24
-    description: int = 72
-    section: int = 24
-    link: int = 20
+    row: int = _ANY
+    description: int = _ANY
+    section: int = _ANY
+    link: int = _ANY
     """The label of a link."""
-    url: int = 2000
-    header: int = 60
-    footer: int = 60
-    cards: int = 257
+    url: int = _ANY
+    cards: int = _ANY

@@ -33,8 +33,6 @@ class Buttons(msgspec.Struct, frozen=True, array_like=True, tag="B", gc=False):
     """Answers to tap below the words, which ask."""
 
     titles: tuple[str, ...]
-    header: str = ""
-    footer: str = ""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -56,8 +54,6 @@ class Menu(msgspec.Struct, frozen=True, array_like=True, tag="M", gc=False):
 
     button: str
     sections: tuple[Section, ...]
-    header: str = ""
-    footer: str = ""
 
 
 class LinkButton(msgspec.Struct, frozen=True, array_like=True, tag="U", gc=False):
@@ -65,8 +61,6 @@ class LinkButton(msgspec.Struct, frozen=True, array_like=True, tag="U", gc=False
 
     title: str
     url: str
-    header: str = ""
-    footer: str = ""
 
 
 class AskLocation(msgspec.Struct, frozen=True, array_like=True, tag="P", gc=False):
@@ -82,7 +76,7 @@ class Filling(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str = ""
     """Of a named parameter; empty for those that go by their place."""
     kind: str = "text"
-    """`text`, or what a header or button of another sort takes: `image`, `video`, `document`, `location`, `payload` …"""
+    """`text`, or what a header or button of another sort takes: `image`, `video`, `document`, `location`, `coupon_code`."""
     button: int = 0
     """Which button, from 0."""
 
@@ -95,9 +89,6 @@ class TemplateMessage(msgspec.Struct, frozen=True, array_like=True, tag="T", gc=
     words: Document
     """As the contact reads it."""
     fillings: tuple[Filling, ...] = ()
-    category: str = ""
-    campaign: str = ""
-    """What it is sent for, for reports."""
 
 
 Outward: TypeAlias = (

@@ -163,7 +163,6 @@ def filled(template: Template, values: Sequence[str]) -> TemplateMessage:
         language=template.language,
         words=rendered(template, fillings),
         fillings=fillings,
-        category=template.category,
     )
 
 

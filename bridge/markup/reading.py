@@ -7,6 +7,7 @@ formatting, and `strip_invisible` looks through characters that show nothing.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from bridge.markup.nodes import (
     Bold,
@@ -277,8 +278,8 @@ class _Flow:
             self.rows[-1].append((sign, Text(sign)))
 
 
-class _Dropper:
-    """Rebuilds a document without its first visible characters, paying line breaks exactly as `_Flow` does."""
+class _Cutter(ABC):
+    """Walks a document up to a number of visible characters, paying line breaks exactly as `_Flow` does."""
 
     def __init__(self, count: int) -> None:
         self._left = count
@@ -286,9 +287,42 @@ class _Dropper:
         self._row_is_empty = True
 
     def nodes(self, nodes: tuple[Node, ...]) -> list[Node]:
-        return [rest for node in nodes for rest in self._rest(node)]
+        return [part for node in nodes for part in self._of(node)]
 
-    def _rest(self, node: Node) -> tuple[Node, ...]:
+    @abstractmethod
+    def _of(self, node: Node) -> tuple[Node, ...]:
+        """What of a node is wanted."""
+
+    def _block(self, nodes: tuple[Node, ...]) -> list[Node]:
+        self._owed = self._owed or not self._row_is_empty
+        found = self.nodes(nodes)
+        self._owed = self._owed or not self._row_is_empty
+        return found
+
+    def _pre(self, node: Pre) -> Pre:
+        return Pre("".join(visible(part) for part in self._block((Text(node.text),))))
+
+    def _cut(self, value: str) -> tuple[str, str]:
+        """What of a leaf's text is within the number, and what is behind it."""
+        value = clean(value)
+        if not value:
+            return "", ""
+        if self._owed:
+            self._left -= 1
+            self._owed, self._row_is_empty = False, True
+        for index, character in enumerate(value):
+            if self._left <= 0:
+                return value[:index], value[index:]
+            if not _INVISIBLE.match(character):
+                self._left -= 1
+            self._row_is_empty = character == "\n"
+        return value, ""
+
+
+class _Dropper(_Cutter):
+    """What is behind the number."""
+
+    def _of(self, node: Node) -> tuple[Node, ...]:
         if self._left <= 0:
             return (node,)
         rest: tuple[Node, ...]
@@ -300,9 +334,9 @@ class _Dropper:
             case ListBlock():
                 rest = self._list(node)
             case Pre():
-                rest = (Pre("".join(visible(part) for part in self._block((Text(node.text),)))),)
+                rest = (self._pre(node),)
             case Text() | Code():
-                rest = (type(node)(self._take(node.text)),)
+                rest = (type(node)(self._cut(node.text)[1]),)
             case _:
                 rest = self._leaf(node)
         return rest
@@ -319,83 +353,35 @@ class _Dropper:
 
     def _leaf(self, node: Node) -> tuple[Node, ...]:
         shown = visible(node)
-        rest = self._take(shown)
+        rest = self._cut(shown)[1]
         if rest == shown:
             return (node,)
         if isinstance(node, Link) and rest:
             return (Link(node.url, rest) if node.label and node.label != node.url else Text(rest),)
         return ()
 
-    def _block(self, nodes: tuple[Node, ...]) -> list[Node]:
-        self._owed = self._owed or not self._row_is_empty
-        rest = self.nodes(nodes)
-        self._owed = self._owed or not self._row_is_empty
-        return rest
 
-    def _take(self, value: str) -> str:
-        value = clean(value)
-        if not value:
-            return value
-        if self._owed:
-            self._left -= 1
-            self._owed, self._row_is_empty = False, True
-        for index, character in enumerate(value):
-            if self._left <= 0:
-                return value[index:]
-            if not _INVISIBLE.match(character):
-                self._left -= 1
-            self._row_is_empty = character == "\n"
-        return ""
+class _Keeper(_Cutter):
+    """What is within the number."""
 
-
-class _Keeper:
-    """Rebuilds the beginning of a document, paying line breaks exactly as `_Dropper` does."""
-
-    def __init__(self, count: int) -> None:
-        self._left = count
-        self._owed = False
-        self._row_is_empty = True
-
-    def nodes(self, nodes: tuple[Node, ...]) -> list[Node]:
-        return [kept for node in nodes for kept in self._kept(node)]
-
-    def _kept(self, node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one case per kind
+    def _of(self, node: Node) -> tuple[Node, ...]:
         if self._left <= 0:
             return ()
+        kept: Node
         match node:
             case Bold() | Italic() | Strike():
-                return (type(node)(tuple(self.nodes(node.children))),)
+                kept = type(node)(tuple(self.nodes(node.children)))
             case Quote():
-                return (Quote(tuple(self._block(node.children))),)
+                kept = Quote(tuple(self._block(node.children)))
             case ListBlock():
                 items = tuple(compact(self._block(item)) for item in node.items if self._left > 0)
-                return (ListBlock(node.ordered, items, node.indent, node.start),)
+                kept = ListBlock(node.ordered, items, node.indent, node.start)
             case Pre():
-                return (Pre("".join(visible(part) for part in self._block((Text(node.text),)))),)
+                kept = self._pre(node)
             case Text() | Code():
-                return (type(node)(self._take(node.text)),)
+                kept = type(node)(self._cut(node.text)[0])
             case _:
                 shown = visible(node)
-                kept = self._take(shown)
-                return (node,) if kept == shown else (Text(kept),)
-
-    def _block(self, nodes: tuple[Node, ...]) -> list[Node]:
-        self._owed = self._owed or not self._row_is_empty
-        kept = self.nodes(nodes)
-        self._owed = self._owed or not self._row_is_empty
-        return kept
-
-    def _take(self, value: str) -> str:
-        value = clean(value)
-        if not value:
-            return value
-        if self._owed:
-            self._left -= 1
-            self._owed, self._row_is_empty = False, True
-        for index, character in enumerate(value):
-            if self._left <= 0:
-                return value[:index]
-            if not _INVISIBLE.match(character):
-                self._left -= 1
-            self._row_is_empty = character == "\n"
-        return value
+                inside = self._cut(shown)[0]
+                kept = node if inside == shown else Text(inside)
+        return (kept,)

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -25,8 +26,8 @@ register_heif_opener()
 
 log = structlog.get_logger(__name__)
 
-MOST_PIXELS = 80_000_000
-"""Of a picture that is decoded: three bytes each are held in memory meanwhile."""
+MOST_PIXELS = 50_000_000
+"""Of a picture that is decoded: three or four bytes each are held in memory meanwhile, twice where it is turned."""
 TOOL_S = 120.0
 """How long ffmpeg may take."""
 _PLAIN = frozenset({"RGB", "RGBA"})
@@ -47,8 +48,32 @@ _VOICE = (
     "ogg",
 )
 _FILM = (
-    *("-an", "-movflags", "+faststart", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast"),
-    *("-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2", "-f", "mp4"),
+    *[
+        "-an",
+        "-movflags",
+        "+faststart",
+        "-pix_fmt",
+        "yuv420p",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-f",
+        "mp4",
+    ],
+    # The codec wants an even number of points each way.
+    *("-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2"),
+)
+# Only files and pipes: a playlist in disguise must not make it open addresses.
+_FFMPEG = (
+    "ffmpeg",
+    "-nostdin",
+    "-hide_banner",
+    "-loglevel",
+    "error",
+    "-y",
+    "-protocol_whitelist",
+    "file,pipe",
 )
 
 
@@ -60,18 +85,13 @@ class ConversionError(Exception):
         self.words = words
 
 
-def has_ffmpeg() -> bool:
-    """True where ffmpeg can be run."""
-    return shutil.which("ffmpeg") is not None
-
-
 async def picture(file: Spooled) -> str | None:
     """Make a picture a JPEG, or a PNG where it is transparent, 8 bits a colour, the right way up.
 
     Its type (`image/jpeg`), or None where it was that already and nothing changed. Raises `ConversionError` for what
     cannot be decoded, moves, or is too large to be.
     """
-    made = await asyncio.to_thread(file.read, _picture)
+    made = await asyncio.to_thread(file.read, partial(_picture, directory=file.directory))
     if made is None:
         return None
     mime, target = made
@@ -82,14 +102,14 @@ async def picture(file: Spooled) -> str | None:
     return mime
 
 
-def _picture(source: IO[bytes]) -> tuple[str, IO[bytes]] | None:
+def _picture(source: IO[bytes], directory: Path | None) -> tuple[str, IO[bytes]] | None:
     try:
         with warnings.catch_warnings():
             # Pillow warns of pictures that could be bombs; ours are bounded here.
             warnings.simplefilter("ignore")
             image = Image.open(source)
             _check(image)
-            return None if _is_shown(image) else _written(ImageOps.exif_transpose(image))
+            return None if _is_shown(image) else _written(ImageOps.exif_transpose(image), directory)
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         log.info("media.not_converted", why=type(error).__name__)
         raise ConversionError("the picture cannot be read") from error
@@ -109,9 +129,9 @@ def _is_shown(image: Image.Image) -> bool:
     )
 
 
-def _written(image: Image.Image) -> tuple[str, IO[bytes]]:
+def _written(image: Image.Image, directory: Path | None) -> tuple[str, IO[bytes]]:
     with contextlib.ExitStack() as stack:
-        target = stack.enter_context(tempfile.TemporaryFile())
+        target = stack.enter_context(tempfile.TemporaryFile(dir=directory))
         if "A" in image.getbands() or "transparency" in image.info:
             mime = "image/png"
             image.convert("RGBA").save(target, "PNG")
@@ -135,7 +155,7 @@ async def film(file: Spooled) -> str:
 
 
 async def _by_ffmpeg(file: Spooled, how: tuple[str, ...], ending: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="threadline-") as folder:
+    with tempfile.TemporaryDirectory(prefix="threadline-", dir=file.directory) as folder:
         source, target = Path(folder, "in"), Path(folder, f"out.{ending}")
         await asyncio.to_thread(file.read, _copy_to(source))
         await _run("-i", str(source), *how, str(target))
@@ -163,20 +183,9 @@ def _opened(made: Path, most_bytes: int) -> IO[bytes]:
 
 
 async def _run(*args: str) -> None:
-    # Only files and pipes: a playlist in disguise must not make it open addresses.
-    command = (
-        "ffmpeg",
-        "-nostdin",
-        "-hide_banner",
-        "-loglevel",
-        "error",
-        "-y",
-        "-protocol_whitelist",
-        "file,pipe",
-    )
     try:
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *_FFMPEG,
             *args,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

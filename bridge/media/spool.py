@@ -31,9 +31,11 @@ class TooLargeError(Exception):
 class Spooled:
     """One file: written once with `take`, then read any number of times with `chunks`."""
 
-    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
+    def __init__(self, file: IO[bytes], most_bytes: int, directory: Path | None = None) -> None:
         self._file = file
         self.most_bytes = most_bytes
+        self.directory = directory
+        """Where there is room for what is made of it."""
         self._digest = hashlib.sha256()
         self.size = 0
         self.head = b""
@@ -107,6 +109,6 @@ class Spool:
         async with self._free:
             file = await asyncio.to_thread(self._new)
             try:
-                yield Spooled(file, self.most_bytes)
+                yield Spooled(file, self.most_bytes, self._directory)
             finally:
                 await asyncio.to_thread(file.close)

@@ -8,14 +8,14 @@ import contextlib
 import msgspec
 
 from bridge.actions import Send, SendReaction
-from bridge.adapters.base import Uploaded
 from bridge.content import StaffFile
 from bridge.errors import Failure, FailureKind
 from bridge.events import PartSent, Uncertain
 from bridge.model import Post
+from bridge.perform.file_acts import PASSES
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
-from bridge.perform.upload_acts import PASSES, UploadActs
+from bridge.perform.upload_acts import UploadActs
 
 NOTHING_TO_SEND = Failure(
     kind=FailureKind.NEVER, code="empty", words="there is nothing in this message that can be sent"
@@ -49,19 +49,18 @@ class ContactActs:
         if work.mark.open and work.mark.part == part:
             await self._await_fate(run, work, part)
             return
-        outgoing, uploaded, remarks = parts[part], Uploaded(media=""), []
+        outgoing, uploaded, remarks = parts[part], None, []
         if action.answers is not None and part == 0:
             quotes = await self._quoted(run, action.answers)
             outgoing = msgspec.structs.replace(outgoing, quotes=quotes)
             remarks = [] if quotes else [NOT_QUOTED]
         if isinstance(outgoing.extra, StaffFile):
-            found = await self._uploads.uploaded(
+            uploaded = await self._uploads.uploaded(
                 run, work, action, part, outgoing.extra, captioned=bool(outgoing.text)
             )
-            if found is None:
+            if uploaded is None:
                 return
-            uploaded = found
-        remarks += [uploaded.remark] if uploaded.remark else []
+            remarks += [uploaded.remark] if uploaded.remark else []
         for bucket in channel.buckets(action.inbox, action.address):
             waited_s = await self._tools.pace.turn(bucket, REPLY)
             if waited_s > 0:
@@ -69,7 +68,7 @@ class ContactActs:
         self._tools.check(run, work, action)
         try:
             platform_id = await self._tools.attempt(
-                run, [work], lambda: channel.send(action, part, outgoing, uploaded.media), part
+                run, [work], lambda: channel.send(action, part, outgoing, uploaded), part
             )
         except Refused as refused:
             await self._refused(run, work, refused.failure, part)
@@ -136,6 +135,7 @@ class ContactActs:
                 await tools.back_off(name, work, failure)
             case _:
                 tools.metrics.send(name, "send", "failed")
+                self._uploads.forget(work.action.id, part)
                 await tools.failed(run, work, failure, part)
                 if failure.kind is FailureKind.STOP:
                     await tools.alarm(run, work, name, failure)

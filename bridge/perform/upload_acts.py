@@ -15,6 +15,7 @@ from bridge.adapters.base import Uploaded
 from bridge.content import StaffFile
 from bridge.errors import Failure, FailureKind, PlatformError
 from bridge.model import ActionId
+from bridge.perform.file_acts import NO_ROOM, PASSES
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Tools
 
@@ -24,12 +25,6 @@ TRIES = 6
 """With the pauses between them about half a minute, for which later replies to the contact wait."""
 KEPT = 256
 """Uploads that wait for their turn to be sent."""
-PASSES = frozenset({FailureKind.RETRY, FailureKind.LIMITED, FailureKind.UNKNOWN})
-NO_ROOM = Failure(
-    kind=FailureKind.LIMITED,
-    code="no_room",
-    words="the bridge has no room on its disk for the file; tell an administrator",
-)
 NO_DESK = Failure(
     kind=FailureKind.NEVER, code="no_desk", words="the desk that has the file is not in the settings any more"
 )

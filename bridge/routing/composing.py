@@ -69,16 +69,6 @@ def compose(row: Command, body: Document, limits: Limits) -> Composed | Mistake:
         return Mistake(words=f"{wrong.words} Expected: `{row.shape()}`. Example: `!{row.example}`")
 
 
-def checked(composed: Composed, limits: Limits) -> str:
-    """What is wrong with a message that was put together elsewhere (a form); empty: nothing."""
-    try:
-        for extra in composed.extras:
-            _check(extra, composed.body, limits)
-    except _Wrong as wrong:
-        return wrong.words
-    return ""
-
-
 # --------------------------------------------------------------------------------------------- reading words
 
 

@@ -426,11 +426,11 @@ def _template(turn: Turn, conversation: Conversation, order: Order) -> None:
         message = templating.read(bare(given.text), mine)
     except templates.UnfitError as problem:
         _stay(turn, conversation, given)
-        turn.answer(conversation, given.account, texts.no_template(problem.words))
+        turn.answer(conversation, given.account, templating.refused(problem.words))
         return
     if _send(turn, conversation, order, Composed(body=(), extras=(message,))):
         if given.post is not None:
-            turn.notice(conversation, texts.template_sent(order.by.name, message))
+            turn.notice(conversation, templating.shown(order.by.name, message))
         else:
             turn.answer(conversation, given.account, texts.reply_taken())
 
@@ -438,7 +438,7 @@ def _template(turn: Turn, conversation: Conversation, order: Order) -> None:
 def _templates(turn: Turn, conversation: Conversation, order: Order) -> None:
     mine = turn.context.policies.templates.get(conversation.inbox, ())
     name = order.args[0] if order.args else ""
-    turn.answer(conversation, order.given.account, texts.templates_there(mine, name))
+    turn.answer(conversation, order.given.account, templating.listed(mine, name))
 
 
 def _react(turn: Turn, conversation: Conversation, order: Order) -> None:

@@ -7,12 +7,11 @@ value that is always shown literally, so a hostile name can format nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.commands import COMMANDS, Command, Mistake
-from bridge.content import TemplateMessage, whole
-from bridge.content.templates import APPROVED, Template, rendered, slots
+from bridge.content import whole
 from bridge.markup import (
     Bold,
     Code,
@@ -38,7 +37,6 @@ _PIECE = re.compile(r"`([^`]+)`|\*([^*\s][^*]*)\*|\{(\w+)\}")
 _FIELD = re.compile(r"\{(\w+)\}")
 EXCERPT_LIMIT = 80
 NAME_LIMIT = 100
-TEMPLATES_SHOWN = 40
 
 
 def say(template: str, **values: Value) -> Document:
@@ -642,67 +640,6 @@ def reply_shown(by: str, body: Document, quoted: str = "") -> Document:
     if quoted:
         head = say("*{by}* replied to “{quoted}”: ", by=by, quoted=excerpt(text(quoted)))
     return compact((*head, *body))
-
-
-def no_template(why: str) -> Document:
-    """`!template` that makes no sense."""
-    return compact(
-        (
-            *say(f"Not sent. {why} Example: "),
-            Code("!template order_update en_US 4471 | Maya | Friday"),
-        )
-    )
-
-
-def template_sent(by: str, message: TemplateMessage) -> Document:
-    """What a template says, for those who read in the thread."""
-    head = say(
-        "*{by}* sends the template `{name}` ({language}):",
-        by=by,
-        name=message.name,
-        language=message.language,
-    )
-    return compact((*head, Text("\n"), *message.words))
-
-
-def templates_there(templates: Sequence[Template], name: str) -> Document:
-    """The templates of an inbox, or one of them with what it takes."""
-    shown = [one for one in templates if not name or one.name == name]
-    if not shown:
-        what = f"There is no template {name[:60]} here." if name else "There are no templates here."
-        return text(
-            f"{what} They are made and approved on the contacts' platform, and read every 15 minutes."
-        )
-    if name:
-        return _templates_whole(shown)
-    items = tuple(
-        compact((Code(one.name), *say(" ({language}, {about})", language=one.language, about=_about(one))))
-        for one in shown[:TEMPLATES_SHOWN]
-    )
-    more = len(shown) - len(items)
-    tail = text(f"\n… and {more} more: name one to see it.") if more > 0 else ()
-    return compact((*say("*Templates*"), ListBlock(ordered=False, items=items), *tail))
-
-
-def _templates_whole(shown: Sequence[Template]) -> Document:
-    nodes: list[Node] = []
-    for one in shown:
-        takes = ", ".join(slot.name for slot in slots(one)) or "nothing"
-        nodes += say(
-            "*{name}* ({language}, {about})", name=one.name, language=one.language, about=_about(one)
-        )
-        nodes += [Text("\n"), *rendered(one), Text(f"\nTakes: {takes}\n")]
-    return compact(nodes)
-
-
-def _about(template: Template) -> str:
-    price = {
-        "marketing": "marketing: charged per message",
-        "utility": "utility: charged outside the 24 hours",
-        "authentication": "authentication: charged per message",
-    }.get(template.category, template.category)
-    state = "" if template.status == APPROVED else f", {template.status.lower()}: cannot be sent"
-    return price + state
 
 
 def nothing_to_react_to() -> Document:

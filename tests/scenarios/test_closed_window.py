@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from bridge.sandbox.slack.state import Ephemeral
-from bridge.sandbox.whatsapp import wire
 from tests.scenarios.test_templates import ready
 from tests.support.stack import shown
 from tests.support.talk import DELIVERED, FAILED, LOCK, Shop, Talk
@@ -16,29 +13,10 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def old_talk(shop: Shop, assignee: str = "ben") -> Talk:
-    """A customer who wrote two days ago."""
-    nora = shop.newcomer()
-    old = wire.inbound(
-        f"wamid.old{nora.wa_id}",
-        "text",
-        {"body": "Written the day before yesterday"},
-        timestamp=time.time() - 48 * 3600,
-        wa_id=nora.wa_id,
-        user_id=nora.user_id,
-        context=None,
-    )
-    assert await shop.delivers(old, customers=(nora,)) == 200
-    talk = Talk(shop, nora, await shop.card(nora.name))
-    await talk.thread_shows("Written the day before yesterday")
-    await talk.claimed_by(assignee)
-    return talk
-
-
 async def test_a_template_goes_out_all_the_same(shop: Shop) -> None:
     """It is what the platform made them for."""
     await ready(shop)
-    talk = await old_talk(shop)
+    talk = await shop.old_talk("ben")
     post = await talk.staff("ben", "!template order_update 4471 | Nora | Friday")
     await talk.receipt(post, DELIVERED)
     assert "Hi Nora, your order ships on Friday." in talk.heard[0]
@@ -46,7 +24,7 @@ async def test_a_template_goes_out_all_the_same(shop: Shop) -> None:
 
 async def test_texts_wait_for_the_answer_and_go_in_order(shop: Shop) -> None:
     """Each kept by its author; the card says so; once the customer writes they go out, each once."""
-    talk = await old_talk(shop)
+    talk = await shop.old_talk("ben")
     posts = [await kept(shop, talk, words) for words in ("First", "Second")]
     await talk.card_shows("2 sent when they answer")
     await talk.card_shows_not("not delivered")
@@ -78,7 +56,7 @@ async def kept(shop: Shop, talk: Talk, words: str) -> str:
 
 async def test_one_can_be_taken_back_by_whoever_may(shop: Shop) -> None:
     """Its author; no viewer. An edit changes it, a deleted post takes it back."""
-    talk = await old_talk(shop)
+    talk = await shop.old_talk("ben")
     ben = shop.person("ben")
     first, second, third = [await kept(shop, talk, words) for words in ("One", "Two", "Three")]
     notice = await talk.thread_shows("when the contact answers: One")

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.sandbox.whatsapp import wire
 from tests.support.stack import shown
-from tests.support.talk import DELIVERED, FAILED, GREY, INBOXES, READ, SENT, Shop, Talk
+from tests.support.talk import DELIVERED, FAILED, GREY, INBOXES, READ, SENT, Shop
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -90,20 +90,7 @@ async def test_a_failure_reported_later_is_treated_alike(shop: Shop) -> None:
 
 async def test_outside_the_service_window_nothing_is_attempted(shop: Shop) -> None:
     """Free text after 24 hours is refused by us at once; Retry sends it when the customer has written again."""
-    nora = shop.newcomer()
-    old = wire.inbound(
-        f"wamid.old{nora.wa_id}",
-        "text",
-        {"body": "Written the day before yesterday"},
-        timestamp=time.time() - 48 * 3600,
-        wa_id=nora.wa_id,
-        user_id=nora.user_id,
-        context=None,
-    )
-    assert await shop.delivers(old, customers=(nora,)) == 200
-    talk = Talk(shop, nora, await shop.card(nora.name))
-    await talk.thread_shows("Written the day before yesterday")
-    await talk.claimed_by("ben")
+    talk = await shop.old_talk("ben")
     before = shop.calls("whatsapp.api", name=SEND)
     post = await talk.staff("ben", "Sorry for the delay")
     told = await talk.told("ben", "the time for free text ended")

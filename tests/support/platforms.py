@@ -303,7 +303,7 @@ class FakeChannel(Platform):
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         return (Bucket(key=f"channel:{address}", per_s=self._bucket[0], burst=self._bucket[1]),)
 
-    async def send(self, send: Send, part: int, outgoing: Outgoing, media: str = "") -> str:
+    async def send(self, send: Send, part: int, outgoing: Outgoing, uploaded: Uploaded | None = None) -> str:
         text = outgoing.text
 
         def effect() -> str:

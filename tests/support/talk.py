@@ -103,6 +103,24 @@ class Shop(Stack):
             await talk.claimed_by(assignee)
         return talk
 
+    async def old_talk(self, assignee: str) -> Talk:
+        """A talk whose customer wrote two days ago, so that the time for free text is over."""
+        customer = self.newcomer()
+        old = wire.inbound(
+            f"wamid.old{customer.wa_id}",
+            "text",
+            {"body": "Written the day before yesterday"},
+            timestamp=time.time() - 48 * 3600,
+            wa_id=customer.wa_id,
+            user_id=customer.user_id,
+            context=None,
+        )
+        assert await self.delivers(old, customers=(customer,)) == 200
+        talk = Talk(self, customer, await self.card(customer.name))
+        await talk.thread_shows("Written the day before yesterday")
+        await talk.claimed_by(assignee)
+        return talk
+
     def goes_wrong(self, where: str, kind: str, times: int = 1, **params: Any) -> None:
         """Put a fault in force."""
         self.sandbox.faults.add(Fault(where, kind, times, params=params))

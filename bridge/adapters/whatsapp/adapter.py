@@ -20,7 +20,7 @@ from bridge.adapters.whatsapp.format import TEXT_LIMIT
 from bridge.adapters.whatsapp.ids import recipient
 from bridge.adapters.whatsapp.media import MEDIA_HOSTS, MediaFetcher
 from bridge.adapters.whatsapp.numbers import Number
-from bridge.adapters.whatsapp.outgoing import body_of, fit
+from bridge.adapters.whatsapp.outgoing import LIMITS, body_of, fit
 from bridge.adapters.whatsapp.templates import read_templates
 from bridge.adapters.whatsapp.uploads import Uploader
 from bridge.content import Attachment, StaffFile
@@ -52,7 +52,7 @@ class WhatsAppChannel:
     """Sends through WhatsApp's Cloud API (`base.Channel`). Use as a context manager, or `close` it at the end."""
 
     name = "whatsapp"
-    capabilities = Capabilities(text_limit=TEXT_LIMIT)
+    capabilities = Capabilities(text_limit=TEXT_LIMIT, limits=LIMITS)
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class WhatsAppChannel:
             Bucket(key=f"wa:{number}:{address}", per_s=self._pair_per_s, burst=self._pair_burst),
         )
 
-    async def send(self, send: Send, part: int, outgoing: Outgoing, media: str = "") -> str:
+    async def send(self, send: Send, part: int, outgoing: Outgoing, uploaded: Uploaded | None = None) -> str:
         """Send one part; its wamid.
 
         Our message id and the part travel in `biz_opaque_callback_data` and come back in the statuses. Raises
@@ -119,7 +119,7 @@ class WhatsAppChannel:
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
             **to,
-            **body_of(outgoing, media),
+            **body_of(outgoing, uploaded),
             "biz_opaque_callback_data": ref.encode(),
         }
         answer = await self._caller.post(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from bridge.actions import Send
-from bridge.adapters.base import Fitted, Outgoing
+from bridge.adapters.base import Fitted, Outgoing, Uploaded
 from bridge.adapters.whatsapp.format import TEXT_LIMIT, compose
 from bridge.content import (
     AskLocation,
@@ -27,11 +27,25 @@ from bridge.content import (
     StaffFile,
     TemplateMessage,
 )
-from bridge.media.names import safe_name
+from bridge.content.limits import Limits
 
 CAPTION_LIMIT = 1024
-QUESTION_LIMIT = 1024
-"""Characters of the body of a question with buttons, with a link, or for a location."""
+LIMITS = Limits(
+    question=1024,
+    menu_question=4096,
+    buttons=3,
+    button=20,
+    menu_button=20,
+    sections=10,
+    rows=10,
+    row=24,
+    description=72,
+    section=24,
+    link=20,
+    url=2000,
+    cards=257,
+)
+"""WhatsApp: messages/interactive-*, messages/contacts-messages. Of the length of a web address it says nothing."""
 NO_WORDS = "…"
 """The body of a question that came without words: WhatsApp wants some."""
 
@@ -67,11 +81,11 @@ def _room_for_words(extra: Outward | None) -> int:
     """How many characters fit into the message of `extra`, or of mere words; 0: none."""
     match extra:
         case None | Menu():
-            return TEXT_LIMIT
+            return TEXT_LIMIT if extra is None else LIMITS.menu_question
         case StaffFile():
             return 0 if extra.voice or extra.mime.startswith("audio/") else CAPTION_LIMIT
         case Buttons() | LinkButton() | AskLocation():
-            return QUESTION_LIMIT
+            return LIMITS.question
         case Location() | Cards() | TemplateMessage():
             return 0
         case _:
@@ -85,26 +99,21 @@ def _needs_words(extra: Outward) -> bool:
 # -------------------------------------------------------------------------------------------------- bodies
 
 
-def media_name(kind: str, media_id: str) -> str:
-    """What an upload is called: `kind` is the type of message that it is sent as."""
-    return f"{kind}:{media_id}"
-
-
-def body_of(outgoing: Outgoing, media: str = "") -> Body:
-    """What a message's body says beside whom it goes to. `media` is the `media_name` of the upload of its file."""
+def body_of(outgoing: Outgoing, uploaded: Uploaded | None = None) -> Body:
+    """What a message's body says beside whom it goes to."""
     # WhatsApp shows no quote on a template.
     quotes = outgoing.quotes and not isinstance(outgoing.extra, TemplateMessage)
     context = {"context": {"message_id": outgoing.quotes}} if quotes else {}
-    return {**_content(outgoing, media), **context}
+    return {**_content(outgoing, uploaded), **context}
 
 
-def _content(outgoing: Outgoing, media: str) -> Body:
+def _content(outgoing: Outgoing, uploaded: Uploaded | None) -> Body:
     words, extra = outgoing.text, outgoing.extra
     match extra:
         case None:
             return _of("text", {"body": words, "preview_url": "https://" in words or "http://" in words})
         case StaffFile():
-            return _file(extra, words, media)
+            return _file(words, uploaded or Uploaded(media=""))
         case Buttons() | Menu() | LinkButton() | AskLocation():
             return _of("interactive", _interactive(extra, words))
         case Location():
@@ -121,25 +130,15 @@ def _of(kind: str, content: object) -> Body:
     return {"type": kind, kind: content}
 
 
-def _file(file: StaffFile, caption: str, media: str) -> Body:
-    kind, _, media_id = media.partition(":")
-    content: Body = {"id": media_id}
-    if caption:
-        content["caption"] = caption
+def _file(caption: str, uploaded: Uploaded) -> Body:
+    kind, content = uploaded.kind, {"id": uploaded.media, **_given(caption=caption)}
     if kind == "document":
-        content["filename"] = safe_name(file.name, kind, file.mime)
-    if kind == "voice":
-        kind, content["voice"] = "audio", True
-    return _of(kind, content)
+        return _of(kind, content | {"filename": uploaded.name})
+    return _of("audio", content | {"voice": True}) if kind == "voice" else _of(kind, content)
 
 
 def _interactive(extra: Buttons | Menu | LinkButton | AskLocation, words: str) -> Body:
     body: Body = {"body": {"text": words}}
-    if not isinstance(extra, AskLocation):
-        if extra.header:
-            body["header"] = {"type": "text", "text": extra.header}
-        if extra.footer:
-            body["footer"] = {"text": extra.footer}
     match extra:
         case Buttons():
             buttons = [
@@ -238,14 +237,14 @@ def _at(value: str) -> Body:
     return {"latitude": latitude, "longitude": longitude} | _given(name=name, address=address)
 
 
-_BUTTON_SORTS: Mapping[str, str] = {"text": "url", "payload": "quick_reply", "coupon_code": "copy_code"}
+_BUTTON_SORTS: Mapping[str, str] = {"text": "url", "coupon_code": "copy_code"}
 """The sort of button that a filling's kind belongs to."""
 
 
 def _button(filling: Filling) -> Body:
     return {
         "type": "button",
-        "sub_type": _BUTTON_SORTS.get(filling.kind, filling.kind),
+        "sub_type": _BUTTON_SORTS[filling.kind],
         "index": str(filling.button),
         "parameters": [{"type": filling.kind, filling.kind: filling.value}],
     }

@@ -6,8 +6,9 @@ small change makes showable is changed; where that fails, the file goes as the d
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +18,6 @@ from bridge.adapters.http import HttpError, SlowError, UnsentError
 from bridge.adapters.streaming import LongError, Streams
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.numbers import Number
-from bridge.adapters.whatsapp.outgoing import media_name
 from bridge.content import StaffFile
 from bridge.errors import PlatformError
 from bridge.media import convert
@@ -62,6 +62,21 @@ def plan(mime: str, size: int, *, voice: bool, captioned: bool, head: bytes = b"
     return Plan("document")
 
 
+class _Ready(NamedTuple):
+    """A file as it is uploaded."""
+
+    mime: str
+    kind: str
+    remark: str = ""
+
+
+_CHANGES: Mapping[str, Callable[[Spooled], Awaitable[str | None]]] = {
+    "picture": convert.picture,
+    "film": convert.film,
+    "voice": convert.voice,
+}
+
+
 class _Answer(msgspec.Struct, frozen=True):
     id: str
 
@@ -74,6 +89,7 @@ class Uploader:
 
     def __init__(self, streams: Streams, api_url: str, api_version: str) -> None:
         self._streams = streams
+        self._one_at_a_time = asyncio.Lock()
         self._base = f"{api_url.rstrip('/')}/{api_version}/"
 
     async def upload(self, number: Number, file: StaffFile, spooled: Spooled, *, captioned: bool) -> Uploaded:
@@ -82,10 +98,33 @@ class Uploader:
             raise PlatformError(errors.file_empty())
         if spooled.size > DOCUMENT_BYTES:
             raise PlatformError(errors.file_too_large())
-        mime, kind, remark = await _prepared(file, spooled, captioned=captioned)
-        name = safe_name(file.name, kind, mime)
-        media = await self._post(number, spooled, name, mime)
-        return Uploaded(media=media_name(kind, media), remark=remark)
+        ready = await self._prepared(file, spooled, captioned=captioned)
+        name = safe_name(file.name, ready.kind, ready.mime)
+        media = await self._post(number, spooled, name, ready.mime)
+        return Uploaded(media=media, kind=ready.kind, name=name, remark=ready.remark)
+
+    async def _prepared(self, file: StaffFile, spooled: Spooled, *, captioned: bool) -> _Ready:
+        """After a change where one is due."""
+        mime = settled(file.mime, sniff(spooled.head))
+        planned = plan(mime, spooled.size, voice=file.voice, captioned=captioned, head=spooled.head)
+        if not planned.change:
+            return _Ready(mime, planned.kind)
+        size = spooled.size
+        try:
+            # A large picture takes hundreds of megabytes of memory for a moment.
+            async with self._one_at_a_time:
+                changed = await _CHANGES[planned.change](spooled)
+        except ConversionError as problem:
+            # What was recorded may still be heard, if not as a voice message.
+            kind = plan(mime, size, voice=False, captioned=captioned).kind if file.voice else "document"
+            return _Ready(mime, kind, f"it was sent as it is, because {problem.words}")
+        if changed is None:
+            return _Ready(mime, planned.kind)
+        if spooled.size > LIMITS[planned.kind]:
+            # What it is now is as good a document.
+            why = "it was sent as a document, because it is too large for WhatsApp to show"
+            return _Ready(changed, "document", why)
+        return _Ready(changed, planned.kind)
 
     async def _post(self, number: Number, spooled: Spooled, name: str, mime: str) -> str:
         boundary = f"threadline-{secrets.token_hex(16)}"
@@ -108,45 +147,6 @@ class Uploader:
             return _decode(answer).id
         except (msgspec.DecodeError, UnicodeError) as error:
             raise PlatformError(errors.file_not_taken()) from error
-
-
-async def _prepared(file: StaffFile, spooled: Spooled, *, captioned: bool) -> tuple[str, str, str]:
-    """The file's type and what it is sent as, after a change where one is due; and what its author has to know."""
-    mime = settled(file.mime, sniff(spooled.head))
-    planned = plan(mime, spooled.size, voice=file.voice, captioned=captioned, head=spooled.head)
-    if not planned.change:
-        return mime, planned.kind, ""
-    size = spooled.size
-    try:
-        changed = await _changed(planned.change, spooled)
-    except ConversionError as problem:
-        return mime, *_instead(
-            file, mime, size, captioned=captioned, why=f"it was sent as it is, because {problem.words}"
-        )
-    if changed is None:
-        return mime, planned.kind, ""
-    if spooled.size > LIMITS[planned.kind]:
-        # Still no smaller than WhatsApp shows: what it is now is as good a document.
-        return changed, "document", "it was sent as a document, because it is too large for WhatsApp to show"
-    return changed, planned.kind, ""
-
-
-async def _changed(change: str, spooled: Spooled) -> str | None:
-    match change:
-        case "picture":
-            return await convert.picture(spooled)
-        case "film":
-            return await convert.film(spooled)
-        case _:
-            return await convert.voice(spooled)
-
-
-def _instead(file: StaffFile, mime: str, size: int, *, captioned: bool, why: str) -> tuple[str, str]:
-    """What a file is sent as that could not be changed."""
-    kind = "document"
-    if file.voice:
-        kind = plan(mime, size, voice=False, captioned=captioned).kind
-    return kind, why
 
 
 def _form(boundary: str, name: str, mime: str) -> tuple[bytes, bytes]:

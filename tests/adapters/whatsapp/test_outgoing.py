@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge import commands
 from bridge.actions import Send
-from bridge.adapters.base import Outgoing
-from bridge.adapters.whatsapp.outgoing import CAPTION_LIMIT, body_of, fit, media_name
+from bridge.adapters.base import Outgoing, Uploaded
+from bridge.adapters.whatsapp.outgoing import CAPTION_LIMIT, LIMITS, body_of, fit
 from bridge.content import (
     AskLocation,
     Buttons,
@@ -29,6 +30,7 @@ from bridge.content import (
 )
 from bridge.markup import Document, text
 from bridge.model import ActionId, ContactId, ConversationId, InboxId, MessageId
+from bridge.routing.composing import COMPOSING, Composed, compose
 from bridge.sandbox.whatsapp.checks import Send as Checked
 from bridge.sandbox.whatsapp.checks import parse
 
@@ -69,7 +71,7 @@ TEMPLATE = TemplateMessage(
         Filling("body", "Ana", name="first_name"),
         Filling("body", "17", name="order"),
         Filling("button", "t/17", button=0),
-        Filling("button", "later", kind="payload", button=1),
+        Filling("button", "SAVE10", kind="coupon_code", button=1),
     ),
 )
 
@@ -93,9 +95,13 @@ def fitted(body: str, *extras: Outward) -> list[tuple[str, Outward | None]]:
     return [(part.text, part.extra) for part in parts]
 
 
-def checked(outgoing: Outgoing, media: str = "") -> Any:
+def upload(kind: str, media: str = "77", name: str = "") -> Uploaded:
+    return Uploaded(media=media, kind=kind, name=name)
+
+
+def checked(outgoing: Outgoing, uploaded: Uploaded | None = None) -> Any:
     """What the message is, once a server as strict as WhatsApp has read it."""
-    read = parse({"messaging_product": "whatsapp", "to": "+15550100311", **body_of(outgoing, media)})
+    read = parse({"messaging_product": "whatsapp", "to": "+15550100311", **body_of(outgoing, uploaded)})
     assert isinstance(read, Checked)
     assert read.context_id == (outgoing.quotes or None)
     return read.content
@@ -148,7 +154,7 @@ def test_nothing_is_left_out_and_nothing_too_long(words: str, extras: list[Outwa
     assert [part.extra for part in parts if part.extra is not None] == extras
     assert parts == fit(a_send(text(words), *extras)).parts
     for part in parts:
-        checked(part, media_name("image", "1") if part.extra == PICTURE else media_name("audio", "2"))
+        checked(part, upload("image") if part.extra == PICTURE else upload("audio"))
 
 
 # -------------------------------------------------------------------------------------------------- bodies
@@ -168,26 +174,22 @@ def test_nothing_is_left_out_and_nothing_too_long(words: str, extras: list[Outwa
 def test_a_file_is_sent_as_what_it_was_uploaded_as(kind: str, body: dict[str, Any]) -> None:
     """Only documents have names."""
     made = Outgoing(text="Look", extra=PICTURE)
-    assert body_of(made, media_name(kind, "77")) == body
-    checked(made, media_name(kind, "77"))
+    assert body_of(made, upload(kind, name="sofa.jpg")) == body
+    checked(made, upload(kind, name="sofa.jpg"))
 
 
 def test_sound_and_voice() -> None:
     """A voice message says that it is one."""
-    assert checked(Outgoing(extra=SOUND), media_name("audio", "5")) == {"id": "5"}
-    assert checked(Outgoing(extra=SOUND), media_name("voice", "5")) == {"id": "5", "voice": True}
+    assert checked(Outgoing(extra=SOUND), upload("audio", "5")) == {"id": "5"}
+    assert checked(Outgoing(extra=SOUND), upload("voice", "5")) == {"id": "5", "voice": True}
 
 
 def test_buttons() -> None:
     """Answers are told apart by their place."""
-    content = checked(
-        Outgoing(text="Is it blue?", extra=Buttons(titles=("Yes", "No"), header="Sofa", footer="Shop"))
-    )
+    content = checked(Outgoing(text="Is it blue?", extra=Buttons(titles=("Yes", "No"))))
     assert content == {
         "type": "button",
-        "header": {"type": "text", "text": "Sofa"},
         "body": {"text": "Is it blue?"},
-        "footer": {"text": "Shop"},
         "action": {
             "buttons": [
                 {"type": "reply", "reply": {"id": "tl-1", "title": "Yes"}},
@@ -282,11 +284,22 @@ def test_a_template() -> None:
             },
             {
                 "type": "button",
-                "sub_type": "quick_reply",
+                "sub_type": "copy_code",
                 "index": "1",
-                "parameters": [{"type": "payload", "payload": "later"}],
+                "parameters": [{"type": "coupon_code", "coupon_code": "SAVE10"}],
             },
         ],
     }
     plain = TemplateMessage(name="hello_world", language="en_US", words=text("Hello"))
     assert checked(Outgoing(extra=plain)) == {"name": "hello_world", "language": {"code": "en_US"}}
+
+
+@given(st.sampled_from(sorted(COMPOSING)), st.text(max_size=300))
+def test_whatever_is_typed_behind_a_command_is_taken_or_a_mistake(name: str, typed: str) -> None:
+    """Nothing breaks, and what is made is within what WhatsApp takes."""
+    row = commands.find(name)
+    assert row is not None
+    composed = compose(row, text(typed), LIMITS)
+    if isinstance(composed, Composed):
+        for part in fit(a_send(composed.body, *composed.extras)).parts:
+            checked(part)
