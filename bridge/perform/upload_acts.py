@@ -78,8 +78,8 @@ class UploadActs:
         tools.metrics.error(where, failure.kind.value)
         # Counted apart from the tries to send the part, of which at most the latest is known by now.
         await tools.count(run, work, -1 - part)
-        most = tools.options.limited_tries if failure.kind is FailureKind.LIMITED else TRIES
-        if failure.kind in PASSES and work.mark.tries < most:
+        # However it stumbles: nothing has gone to the contact, so trying again costs nothing but time.
+        if failure.kind in PASSES and work.mark.tries < TRIES:
             await tools.back_off(where, work, failure)
             return
         tools.metrics.send(where, "file", "failed")

@@ -211,6 +211,17 @@ async def test_a_stumble_on_the_way_is_tried_again(
     await talk.receipt(post, DELIVERED)
 
 
+async def test_one_stumble_after_the_other_is_still_no_failure(shop: Shop) -> None:
+    """Both platforms have a bad moment: what is tried again does not run out sooner for that."""
+    shop.goes_wrong("slack.files.info", "status", 1, status=429)
+    shop.goes_wrong("slack.download", "status", 2, status=500)
+    shop.goes_wrong("whatsapp.media.post", "status", 1, status=503)
+    talk = await shop.talk(assignee="ben")
+    post = await talk.attaches("ben", OFFER, text="Here")
+    assert [one[0] for one in await talk.gets_files("document", timeout_s=30)] == ["Here"]
+    await talk.receipt(post, DELIVERED)
+
+
 async def test_a_refused_upload_can_be_sent_again(shop: Shop) -> None:
     """The first file arrived, so Retry sends the others only."""
     talk = await shop.talk(assignee="ben")
