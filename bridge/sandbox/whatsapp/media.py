@@ -106,7 +106,10 @@ class Media:
         """Take in a multipart upload; raises `GraphError` for what Meta refuses."""
         if request.content_type != "multipart/form-data":
             raise invalid("The parameter file is required.")
-        form = await _Form.read(await request.multipart())
+        try:
+            form = await _Form.read(await request.multipart())
+        except ConnectionError:
+            raise invalid("The upload broke off.") from None  # nobody reads it
         if form.fields.get("messaging_product") != "whatsapp":
             raise invalid("The parameter messaging_product is required.")
         if form.file is None:
