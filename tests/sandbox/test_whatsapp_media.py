@@ -10,6 +10,7 @@ from aiohttp import ClientPayloadError, FormData
 
 from bridge.sandbox.blobs import Blob
 from bridge.sandbox.faults import Fault
+from tests.support.waiting import until
 from tests.support.whatsapp_sandbox import NUMBER, MakeRig, Rig
 
 TOKEN = {"Authorization": "Bearer sandbox-whatsapp-token"}
@@ -76,11 +77,11 @@ async def test_ids_and_addresses_expire_and_belong_to_a_number(make_rig: MakeRig
     assert (status, body["error"]["code"], body["error"]["error_subcode"]) == (400, 100, 33)
     _, found = await look_up(rig, media)
     assert (await download(rig, found["url"].replace("mid=", "mid=9")))[0] == 404
-    for _ in range(400):
-        if (await download(rig, found["url"]))[0] == 404:
-            break
-    else:
-        raise AssertionError("the address never expired")
+
+    async def expired() -> bool:
+        return (await download(rig, found["url"]))[0] == 404
+
+    await until(expired)
     rig.whatsapp.media.forget(media)
     assert (await look_up(rig, media))[0] == 400
 
