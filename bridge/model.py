@@ -481,6 +481,8 @@ class MessageRecord(Struct, frozen=True, kw_only=True, array_like=True):
     """Inbound: what it says where that is a file, kept so that it can be fetched again. `fate` is then `FAILED` while it is
     not shown.
     """
+    correction: Draft | None = None
+    """Outbound: what its author changed it into after it was delivered; sent as a message of its own if they want."""
 
 
 RECENT_KEPT = 20

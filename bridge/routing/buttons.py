@@ -27,8 +27,10 @@ DELIVERY = frozenset({"retry", "resend", "arrived"})
 FETCH = "fetch"
 """The button of a notice in place of a contact's file; its token is the message."""
 
+CORRECT = "correct"
+"""The button of an offer to send what a delivered message was changed into; its token is that message."""
 
-RECORDED = DELIVERY | {FETCH, awaiting.KEEP}
+RECORDED = DELIVERY | {FETCH, CORRECT, awaiting.KEEP}
 """Buttons that are decided upon with the record of their message."""
 
 
@@ -46,7 +48,13 @@ def pressed(turn: Turn, event: ButtonPressed) -> None:
     conversation = _conversation(turn, event)
     if conversation is None:
         return
-    if event.button in choices.BUTTONS | DELIVERY | {"undo_hold", FETCH, awaiting.KEEP, awaiting.DROP}:
+    if event.button in choices.BUTTONS | DELIVERY | {
+        "undo_hold",
+        FETCH,
+        CORRECT,
+        awaiting.KEEP,
+        awaiting.DROP,
+    }:
         _answered(turn, conversation, event)
         return
     line = f"{event.button} {event.value}" if event.value else event.button
@@ -74,6 +82,8 @@ def _answered(turn: Turn, conversation: Conversation, event: ButtonPressed) -> N
         _delivery(turn, conversation, event, agent)
     elif event.button == FETCH:
         _fetch(turn, conversation, event, agent)
+    elif event.button == CORRECT:
+        _correct(turn, conversation, event, agent)
     elif event.button == awaiting.DROP:
         awaiting.press_drop(turn, conversation, MessageId(event.token or ""), event.author, agent)
     elif event.button == awaiting.KEEP:
@@ -113,6 +123,25 @@ def _delivery(turn: Turn, conversation: Conversation, event: ButtonPressed, agen
         if outbound.resume(turn, home, record, event.author):
             _note_verdict(turn, turn.record(record.id) or record, event, agent)
             turn.answer(conversation, event.author, texts.sending_again())
+
+
+def _correct(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:
+    """Send what a delivered message was changed into, once."""
+    record = outbound.of_message(turn, MessageId(event.token or ""))
+    home = turn.conversation(record.conversation) if record is not None else None
+    if record is None or home is None:
+        turn.answer(conversation, event.author, texts.forgotten())
+        return
+    draft = record.correction
+    if draft is None:
+        turn.answer(conversation, event.author, texts.settled())
+    elif draft.author != agent.id:
+        turn.answer(conversation, event.author, texts.not_yours())
+    else:
+        turn.keep(replace(record, correction=None))
+        if outbound.submit(turn, home, draft):
+            earlier = texts.excerpt(texts.words(record.draft)) if record.draft else ""
+            turn.notice(home, texts.reply_shown(agent.name, texts.words(draft), earlier))
 
 
 def _keep_waiting(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:

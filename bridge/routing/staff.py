@@ -235,11 +235,43 @@ def _edit_sent(
     turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, said: Composed | None
 ) -> None:
     if record.draft is not None and said is not None and _says(record.draft, said):
+        if record.correction is not None:
+            turn.keep(replace(record, correction=None))
         turn.ignore("nothing new")
     elif _nothing_went_out(record):
         _edit_failed(turn, conversation, record, event, said)
-    else:
+    elif said is None:
+        turn.keep(replace(record, correction=None))
         turn.answer(conversation, event.author, texts.edit_too_late())
+    else:
+        _offer_correction(turn, conversation, record, event, said)
+
+
+def _offer_correction(
+    turn: Turn, conversation: Conversation, record: MessageRecord, event: StaffEdited, said: Composed
+) -> None:
+    """The contact has the earlier wording for good; the new one can follow it, as an answer to it."""
+    agent = turn.agent(event.author)
+    if agent is None:
+        turn.ignore("no agent")
+        return
+    files = record.draft.extras if record.draft else ()
+    draft = Draft(
+        message=message_id(turn.lane, event.id),
+        author=agent.id,
+        account=event.author,
+        body=said.body,
+        extras=tuple(one for one in said.extras if one not in files),
+        answers=event.post,
+    )
+    turn.keep(replace(record, correction=draft))
+    turn.answer(
+        conversation,
+        event.author,
+        texts.correction(texts.words(draft)),
+        buttons=(texts.correction_button(record.id),),
+        must_arrive=True,
+    )
 
 
 def _nothing_went_out(record: MessageRecord) -> bool:
@@ -286,4 +318,5 @@ def deleted(turn: Turn, event: StaffDeleted) -> None:
     elif _nothing_went_out(record):
         outbound.give_up(turn, conversation, record)
     else:
+        turn.keep(replace(record, correction=None))
         turn.answer(conversation, event.author, texts.delete_too_late())

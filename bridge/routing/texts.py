@@ -297,9 +297,15 @@ def lost_on_the_way(lost: tuple[str, ...]) -> Document:
 
 
 def edit_too_late() -> Document:
+    """An edit made internal what the contact has already."""
+    return text("The contact already has the earlier wording; it cannot be changed or taken back.")
+
+
+def correction(body: Document) -> Document:
     """An edit of what the contact has already."""
-    return text(
-        "The contact already has the earlier wording; it cannot be changed. Send a correction instead."
+    return say(
+        "The contact already has the earlier wording; it cannot be changed. Send “{text}” as a correction?",
+        text=excerpt(body),
     )
 
 
@@ -775,6 +781,11 @@ def choice_buttons(token: Token, *, may_claim: bool) -> tuple[Button, ...]:
 def undo_button(token: Token) -> Button:
     """Takes a held reply back."""
     return Button(name="undo_hold", label="Undo", token=token)
+
+
+def correction_button(message: str) -> Button:
+    """Sends what a delivered message was changed into."""
+    return Button(name="correct", label="Send correction", token=Token(message), style="primary")
 
 
 def retry_button(message: str) -> Button:

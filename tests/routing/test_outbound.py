@@ -530,10 +530,51 @@ def test_what_was_sent_cannot_be_changed() -> None:
     world.settle()
     world.edit(wrote, "Helo")
     assert not world.answers()
-    world.edit(wrote, "Hello")
+    world.edit(wrote, "// Hello")
     assert "it cannot be changed" in world.answers()[0]
+    assert not world.one(Answer).buttons
     world.delete(wrote)
     assert "does not take it back" in world.answers()[0]
+    assert world.sends() == ["Helo"]
+
+
+def test_what_was_sent_can_be_corrected_once() -> None:
+    """By a message that answers the earlier one: the latest wording, by its author, as long as it says something new."""
+    world = World().start(assignee="ana")
+    wrote = world.write("ana", "Helo")
+    world.settle()
+    for words in ("Helo you", "Hello"):
+        world.edit(wrote, words)
+        assert words in world.answers()[0]
+    (button,) = world.one(Answer).buttons
+    world.press("ben", button.name, button.token)
+    assert "Only the author" in world.answers()[0]
+    assert world.sends() == ["Helo"]
+    world.press("ana", button.name, button.token)
+    assert world.one(Send).answers == wrote.post
+    assert "Hello" in bare(world.one(PostNotice).body)
+    world.press("ana", button.name, button.token)
+    assert "settled already" in world.answers()[0]
+    assert world.sends() == ["Helo", "Hello"]
+
+
+@pytest.mark.parametrize("then", ["edited back", "made internal", "deleted"])
+def test_a_correction_that_nobody_wants_any_more(then: str) -> None:
+    """The offer goes with its words."""
+    world = World().start(assignee="ana")
+    wrote = world.write("ana", "Helo")
+    world.settle()
+    world.edit(wrote, "Hello")
+    (button,) = world.one(Answer).buttons
+    match then:
+        case "edited back":
+            world.edit(wrote, "Helo")
+        case "made internal":
+            world.edit(wrote, "// Hello")
+        case _:
+            world.delete(wrote)
+    world.press("ana", button.name, button.token)
+    assert "settled already" in world.answers()[0]
     assert world.sends() == ["Helo"]
 
 

@@ -238,3 +238,18 @@ async def test_waiting_words_survive_a_restart(own_shop: Shop) -> None:
     await talk.press("ben", prompt, "send")
     await talk.hears("Before the restart")
     await until(lambda: DELIVERED in talk.receipts(post), 10)
+
+
+async def test_an_edit_of_what_arrived_is_offered_as_a_correction(shop: Shop) -> None:
+    """One tap sends it, as an answer to the first wording; the thread shows both."""
+    talk = await shop.talk(assignee="ben")
+    post = await talk.staff("ben", "It costs 12 EUR")
+    await talk.receipt(post, DELIVERED)
+    await shop.person("ben").edits("support", post, "It costs *21* EUR")
+    offer = await talk.told("ben", "as a correction?")
+    await talk.press("ben", offer, "correct")
+    await talk.thread_shows("replied to “It costs 12 EUR”")
+    await talk.hears("It costs 12 EUR", "It costs *21* EUR")
+    first, second = talk.customer.inbox
+    assert second.quoted_id == first.id
+    await talk.heard_nothing_but("It costs 12 EUR", "It costs *21* EUR")
