@@ -60,6 +60,8 @@ from bridge.settings import ProcessRole, Settings
 from bridge.store import keys
 from bridge.store.archive.archiver import Archiver
 from bridge.store.archive.census import Census
+from bridge.store.archive.closing import EVERY_S as NUDGE_EVERY_S
+from bridge.store.archive.closing import Closing
 from bridge.store.archive.database import Database
 from bridge.store.archive.history import ArchiveHistory
 from bridge.store.archive.lag import Lag
@@ -167,6 +169,7 @@ class Bridge:
         self.scheduler: Scheduler | None = None
         self.archiver: Archiver | None = None
         self.resting = self._resting()
+        self.closing = Closing(self.database, self.inlet.append, self._policies.inboxes.values())
         self.readiness = Readiness(
             self.redis,
             self.store,
@@ -315,6 +318,7 @@ class Bridge:
         self._keep("templates", lambda: templates.follow(self.inlet.account_changed))
         scheduler.daily("retention", RETENTION_AT, self._prune)
         scheduler.every("rest", REST_EVERY_S, self.resting.fire)
+        scheduler.every("nudges", NUDGE_EVERY_S, self.closing.fire)
         scheduler.start()
         return scheduler
 

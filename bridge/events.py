@@ -298,6 +298,12 @@ class ContactForgotten(ContactEvent, frozen=True, kw_only=True):
     conversations: tuple[ConversationId, ...] = ()
 
 
+class WindowClosing(ContactEvent, frozen=True, kw_only=True):
+    """As far as the archive knows the contact waits for an answer, and the time for free text is over soon."""
+
+    conversation: ConversationId
+
+
 class EventBuried(ContactEvent, frozen=True, kw_only=True):
     """An event of this contact was given up on and lies among the dead letters; people have to know."""
 
@@ -453,6 +459,7 @@ ContactLaneEvent = (
     | StubOutlived
     | ContactFetched
     | ContactForgotten
+    | WindowClosing
     | EventBuried
     | TimeReached
     | Posted

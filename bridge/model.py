@@ -162,6 +162,8 @@ class InboxPolicy(Struct, frozen=True, kw_only=True):
     read_receipts: bool = True
     window_s: float = 86_400.0
     """The service window: how long free text may be sent after the contact last wrote."""
+    nudge_s: float = 7_200.0
+    """How long before the window closes people are told that the contact still waits; 0: never."""
     reactions: tuple[str, ...] = ()
     """Emoji with which staff react to the contact; others stay on the desk."""
     admin_channel: str | None = None

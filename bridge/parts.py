@@ -37,6 +37,7 @@ def inbox_policy(inbox: InboxSettings, settings: Settings) -> InboxPolicy:
         mode=inbox.mode,
         hold_s=inbox.hold_s,
         read_receipts=inbox.read_receipts,
+        nudge_s=inbox.nudge_minutes * 60.0,
         reactions=inbox.reactions,
         admin_channel=inbox.admin_channel or settings.slack.admin_channel,
         team=inbox.team,

@@ -40,6 +40,7 @@ from bridge.events import (
     ThreadVanished,
     TimeReached,
     Uncertain,
+    WindowClosing,
 )
 from bridge.model import Contact, MessageId, lane_of, message_id
 from bridge.routing import (
@@ -51,6 +52,7 @@ from bridge.routing import (
     forgetting,
     inbound,
     joins,
+    nudges,
     outbound,
     reacting,
     reactions,
@@ -140,6 +142,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             rest.follow(turn, event)
         case ContactForgotten():
             forgetting.forgotten(turn, event)
+        case WindowClosing():
+            nudges.closing(turn, event)
         case EventBuried():
             results.buried(turn, event)
         case TimeReached():

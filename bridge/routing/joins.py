@@ -235,6 +235,7 @@ def redirected(turn: Turn, event: ContactEvent, winner: ContactId) -> bool:
             | events.ContactArchived()
             | events.StubOutlived()
             | events.ContactForgotten()
+            | events.WindowClosing()
         ):
             return False
         case events.ContactFetched():

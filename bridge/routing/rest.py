@@ -22,6 +22,7 @@ from bridge.events import (
     DeliveryChanged,
     Result,
     StubOutlived,
+    WindowClosing,
 )
 from bridge.journal import ContactStored
 from bridge.markup import text
@@ -54,7 +55,7 @@ def wakes(event: ContactLaneEvent, *, known: bool) -> bool:
     about was found; late news of anything else is ignored whatever the state.
     """
     match event:
-        case ContactIdle() | ContactArchived() | ContactFetched() | Result():
+        case ContactIdle() | ContactArchived() | ContactFetched() | WindowClosing() | Result():
             return False
         case DeliveryChanged():
             return known

@@ -247,6 +247,16 @@ def not_active(status: Status) -> Document:
     )
 
 
+def window_closing(contact: Contact, since: datetime, until: datetime) -> Document:
+    """A reminder while the contact can still be answered freely."""
+    return say(
+        "*{name}* waits for an answer since {since}. Free text can be sent until {until}, and after that only a template.",
+        name=contact_name(contact),
+        since=instant(since),
+        until=instant(until),
+    )
+
+
 def window_closed(until: datetime | None) -> Document:
     """Free text outside the service window."""
     since = (

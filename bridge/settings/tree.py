@@ -303,6 +303,12 @@ class InboxSettings(Section):
     read_receipts: bool = Field(
         default=True, description="whether the contact sees that messages were read, once an agent answers"
     )
+    nudge_minutes: int = Field(
+        default=120,
+        ge=0,
+        le=1440,
+        description="minutes before the 24 hours end at which the assignee of an unanswered contact is reminded; 0: never",
+    )
     reactions: tuple[OneEmoji, ...] = Field(
         default=(),
         description="emoji with which agents react to the contact by putting them on a post; others stay on the desk",

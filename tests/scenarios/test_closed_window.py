@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from bridge.sandbox.slack.state import Ephemeral
@@ -72,3 +75,32 @@ async def test_one_can_be_taken_back_by_whoever_may(shop: Shop) -> None:
     await talk.customer_writes("I am back")
     await talk.hears("Two and a half")
     await talk.heard_nothing_but("Two and a half")
+
+
+async def test_the_assignee_is_reminded_while_there_is_time(shop: Shop) -> None:
+    """Once for each time the customer wrote, and not after an answer. (In this inbox "soon" is the whole day.)"""
+    talk = await shop.talk("Is anybody there?", inbox="unread")
+    await talk.claimed_by("ben")
+    other = await shop.talk("And I?", inbox="unread")
+    await other.claimed_by("ben")
+    post = await other.staff("ben", "Here we are.")
+    await other.receipt(post, DELIVERED)
+    bridge = shop.bridge
+    assert bridge is not None
+
+    async def reminded() -> bool:
+        await bridge.closing.fire(datetime.now(UTC) + timedelta(seconds=1))
+        return talk.said("waits for an answer since") > 0
+
+    await until(reminded, 20, "the reminder")
+    notice = await talk.thread_shows("waits for an answer since")
+    assert f"<@{shop.person('ben').id}>" in shown(notice)
+    await reminded()
+    await talk.customer_writes("Hello?")
+    await until(lambda: _count(reminded, talk), 20, "another one")
+    assert not other.said("waits for an answer")
+
+
+async def _count(reminded: Callable[[], Awaitable[bool]], talk: Talk) -> bool:
+    await reminded()
+    return talk.said("waits for an answer since") == 2

@@ -47,7 +47,7 @@ WIDE: dict[str, dict[str, Any]] = {
     "everyone": {"mode": "everyone"},
     "explicit": {"mode": "explicit"},
     "held": {"mode": "everyone", "hold_s": HOLD_S},
-    "unread": {"mode": "everyone", "read_receipts": False, "reactions": ["👍", "❤️"]},
+    "unread": {"mode": "everyone", "read_receipts": False, "reactions": ["👍", "❤️"], "nudge_minutes": 1440},
 }
 
 LOCK, QUESTION, HOURGLASS, GREY = "lock", "question", "hourglass_flowing_sand", "grey_question"
