@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.content import Filling
-from bridge.content.templates import Answer, Slot, Template, UnfitError, filled, find, rendered, slots
+from bridge.content.templates import Answer, Slot, Template, UnfitError, filled, find, rendered, slots, typed
 from bridge.markup import Bold, Text, plain, text
-from bridge.routing.templating import read
 
 ORDER = Template(
     name="order_update",
@@ -87,11 +86,11 @@ def test_one_name_in_several_languages() -> None:
 
 def test_typed_it_is_found() -> None:
     """With a language or without; what looks like one and is none is a value."""
-    assert read("order_update en-US 1 | 2 | 3 | 4", [PAUSED, ORDER]).language == "en_US"
-    assert read("order_update fr | 2 | 3 | 4", [PAUSED, ORDER]).fillings[0].value == "fr"
-    for typed in ("", "nothing", "sale"):
+    assert typed("order_update en-US 1 | 2 | 3 | 4", [PAUSED, ORDER]).language == "en_US"
+    assert typed("order_update fr | 2 | 3 | 4", [PAUSED, ORDER]).fillings[0].value == "fr"
+    for line in ("", "nothing", "sale"):
         with pytest.raises(UnfitError):
-            read(typed, [ORDER])
+            typed(line, [ORDER])
 
 
 _value = st.text(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from bridge.content.outward import Filling, TemplateMessage
+from bridge.content.unfit import UnfitError
 from bridge.markup import (
     Bold,
     Code,
@@ -33,6 +34,7 @@ MOST_OF_A_VALUE = 1024
 APPROVED = "APPROVED"
 _FIELD = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _UNSENDABLE = re.compile(r"[\n\t]| {5,}")
+_NONE = "There are no templates here. They are made and approved on the contacts' platform, and read every 15 minutes."
 _MEDIA = frozenset({"image", "video", "document"})
 _NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", re.DOTALL)
 
@@ -72,14 +74,6 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
     key: str = ""
     """The parameter's name where it has one."""
     button: int = 0
-
-
-class UnfitError(Exception):
-    """Values that do not fit; `words` say why."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__(words)
-        self.words = words
 
 
 def find(templates: Sequence[Template], name: str, language: str = "") -> Template | None:
@@ -164,6 +158,30 @@ def filled(template: Template, values: Sequence[str]) -> TemplateMessage:
         words=rendered(template, fillings),
         fillings=fillings,
     )
+
+
+def typed(line: str, templates: Sequence[Template]) -> TemplateMessage:
+    """`<name> [language] <value> | <value> …`. Raises `UnfitError`, in words, for what cannot be sent."""
+    words = line.split(maxsplit=2)
+    name = words[0] if words else ""
+    language, rest = "", line.strip()[len(name) :]
+    if len(words) > 1 and any(
+        one.name == name and same_language(one.language, words[1]) for one in templates
+    ):
+        language = words[1]
+        rest = words[2] if len(words) > 2 else ""
+    template = find(templates, name, language)
+    if template is None:
+        raise UnfitError(unknown(name, templates))
+    values = [one.strip() for one in rest.split("|")] if rest.strip() else []
+    return filled(template, values)
+
+
+def unknown(name: str, templates: Sequence[Template]) -> str:
+    """Why there is no such template, and what to do."""
+    if not templates:
+        return _NONE
+    return f"There is no template `{name[:60]}`. `!templates` lists those that there are."
 
 
 def _by_slot(wanted: Sequence[Slot], values: Sequence[str]) -> list[str]:

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from bridge import commands
 from bridge.commands import Command, Mistake, Parsed
 from bridge.content import StaffFile, templates
+from bridge.content.making import Composed
+from bridge.content.unfit import UnfitError
 from bridge.events import ModeChosen
 from bridge.journal import CommandNoted
 from bridge.markup import Document, bare, bare_emoji, is_blank, is_emoji, one_line
@@ -29,7 +31,7 @@ from bridge.model import (
     message_id,
 )
 from bridge.routing import choices, lifecycle, notes, outbound, reacting, speech, templating, texts
-from bridge.routing.composing import COMPOSING, Composed, compose
+from bridge.routing.composing import COMPOSING, compose
 from bridge.routing.people import find_agent
 from bridge.routing.speech import Kept
 from bridge.routing.turn import Turn
@@ -423,8 +425,8 @@ def _template(turn: Turn, conversation: Conversation, order: Order) -> None:
     given = order.given
     mine = turn.context.policies.templates.get(conversation.inbox, ())
     try:
-        message = templating.read(bare(given.text), mine)
-    except templates.UnfitError as problem:
+        message = templates.typed(bare(given.text), mine)
+    except UnfitError as problem:
         _stay(turn, conversation, given)
         turn.answer(conversation, given.account, templating.refused(problem.words))
         return

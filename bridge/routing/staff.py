@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from bridge.content import Outward, StaffFile
+from bridge.content.making import Composed
 from bridge.events import StaffDeleted, StaffEdited, StaffWrote
 from bridge.markup import Document, is_blank
 from bridge.model import (
@@ -22,7 +23,6 @@ from bridge.model import (
     message_id,
 )
 from bridge.routing import awaiting, choices, handlers, lifecycle, notes, outbound, speech, texts
-from bridge.routing.composing import Composed
 from bridge.routing.handlers import Given
 from bridge.routing.people import speaker
 from bridge.routing.speech import Asked, Kept, Ordered, Spoken, Why

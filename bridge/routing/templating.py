@@ -1,48 +1,15 @@
-"""`!template` and `!templates`: which template is meant, with what values, and what people read of it. Pure."""
+"""`!template` and `!templates`: what people read of them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bridge.content import TemplateMessage
-from bridge.content.templates import (
-    APPROVED,
-    Template,
-    UnfitError,
-    filled,
-    find,
-    rendered,
-    same_language,
-    slots,
-)
+from bridge.content.templates import APPROVED, Template, rendered, slots, unknown
 from bridge.markup import Code, Document, ListBlock, Node, Text, compact, text
 from bridge.routing.texts import say
 
 MOST_SHOWN = 40
-_NONE = "There are no templates here. They are made and approved on the contacts' platform, and read every 15 minutes."
-
-
-def read(typed: str, templates: Sequence[Template]) -> TemplateMessage:
-    """`<name> [language] <value> | <value> …`. Raises `UnfitError`, in words, for what cannot be sent."""
-    words = typed.split(maxsplit=2)
-    name = words[0] if words else ""
-    language, rest = "", typed.strip()[len(name) :]
-    if len(words) > 1 and any(
-        one.name == name and same_language(one.language, words[1]) for one in templates
-    ):
-        language = words[1]
-        rest = words[2] if len(words) > 2 else ""
-    template = find(templates, name, language)
-    if template is None:
-        raise UnfitError(_unknown(name, templates))
-    values = [one.strip() for one in rest.split("|")] if rest.strip() else []
-    return filled(template, values)
-
-
-def _unknown(name: str, templates: Sequence[Template]) -> str:
-    if not templates:
-        return _NONE
-    return f"There is no template `{name[:60]}`. `!templates` lists those that there are."
 
 
 def refused(why: str) -> Document:
@@ -70,7 +37,7 @@ def listed(templates: Sequence[Template], name: str) -> Document:
     """The templates of an inbox, or one of them with what it takes."""
     found = [one for one in templates if not name or one.name == name]
     if not found:
-        return say(_unknown(name, templates))
+        return say(unknown(name, templates))
     if name:
         return _whole(found)
     items = tuple(

@@ -9,9 +9,10 @@ from bridge.actions import Send
 from bridge.adapters.whatsapp.outgoing import LIMITS
 from bridge.commands import Mistake
 from bridge.content import AskLocation, Buttons, Card, Cards, Detail, LinkButton, Location, Menu, Row, Section
+from bridge.content.making import Composed
 from bridge.markup import Bold, Document, Link, Text, bare, text
 from bridge.model import Receipt
-from bridge.routing.composing import COMPOSING, Composed, compose
+from bridge.routing.composing import COMPOSING, compose
 from tests.routing.world import World
 
 

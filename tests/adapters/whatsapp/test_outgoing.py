@@ -28,9 +28,10 @@ from bridge.content import (
     StaffFile,
     TemplateMessage,
 )
+from bridge.content.making import Composed
 from bridge.markup import Document, text
 from bridge.model import ActionId, ContactId, ConversationId, InboxId, MessageId
-from bridge.routing.composing import COMPOSING, Composed, compose
+from bridge.routing.composing import COMPOSING, compose
 from bridge.sandbox.whatsapp.checks import Send as Checked
 from bridge.sandbox.whatsapp.checks import parse
 
