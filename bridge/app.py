@@ -35,6 +35,7 @@ from bridge.model import (
     Recent,
 )
 from bridge.observe import Metrics, mask_text
+from bridge.outreach import ArchiveOutreach
 from bridge.parts import (
     lanes,
     media_links,
@@ -69,6 +70,7 @@ from bridge.store.archive.resting import EVERY_S as REST_EVERY_S
 from bridge.store.archive.resting import Resting
 from bridge.store.archive.retention import prune_once
 from bridge.store.archive.schema import migrate
+from bridge.store.archive.search import Search
 from bridge.store.archive.shelf import ArchiveShelf
 from bridge.store.archive.trouble import ArchiveError, Trouble
 from bridge.store.connection import Redis
@@ -429,6 +431,7 @@ class Bridge:
             desk,
             self.inlet,
             session,
+            ArchiveOutreach(self.channel, Search(self.database)),
             bot_token=slack.bot_token.get_secret_value(),
             api_url=slack.api_url,
             app_token=slack.app_token.get_secret_value() if slack.app_token and socket_mode else None,

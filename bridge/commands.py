@@ -247,6 +247,19 @@ COMMANDS: tuple[Command, ...] = (
         arguments=(Argument(name="name", kind=Kind.NAME, required=False),),
     ),
     Command(
+        name="compose",
+        help="Put a message together in a form that shows what the contact will read: text, buttons, a template and more.",
+        example="compose",
+        aliases=("write",),
+    ),
+    Command(
+        name="new",
+        help="Write to somebody first, with a template; their answer comes into a thread. From outside of threads: `/wa new`.",
+        example="new +49 170 1234567 order_update en_US 4471 | Maya | Friday",
+        arguments=(_MAYBE_TEXT,),
+        form="<+phone> [in:<inbox>] [campaign:<label>] <template> [language] <value> | <value> …",
+    ),
+    Command(
         name="undo",
         help="Take back a reply that is still held, else your last change of this conversation.",
         example="undo",

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from bridge.content import NO_MARKS, Content, Marks, StaffFile
+from bridge.content import NO_MARKS, Content, Marks, Outward, StaffFile, TemplateMessage
 from bridge.errors import Failure
 from bridge.markup import Document
 from bridge.model import (
@@ -161,16 +161,32 @@ class DeliveryChanged(ContactEvent, frozen=True, kw_only=True):
 # --------------------------------------------------------------------------------------------- from the desk
 
 
-class DeskEvent(ContactEvent, frozen=True, kw_only=True):
-    """Somebody on the desk did something in, or about, a conversation."""
+class StaffEvent(ContactEvent, frozen=True, kw_only=True):
+    """Somebody on the desk did something that concerns a contact."""
 
-    conversation: ConversationId
     author: DeskUser
     author_name: str = ""
     place: Place | None = None
     """The thread (or, for a command from elsewhere, the channel) it was done in: where answers go."""
     reply_handle: str | None = None
     """Opaque and secret: how to answer this person for the next minutes (e.g. a response url). Never logged."""
+
+
+class DeskEvent(StaffEvent, frozen=True, kw_only=True):
+    """Somebody on the desk did something in, or about, a conversation."""
+
+    conversation: ConversationId
+
+
+class OutreachBegan(StaffEvent, frozen=True, kw_only=True):
+    """Somebody writes to a contact first: with a template, since nothing else may be sent."""
+
+    inbox: InboxId
+    message: TemplateMessage
+    aliases: tuple[str, ...] = ()
+    phone: str | None = None
+    """Digits, as typed with the country code."""
+    address: str | None = None
 
 
 class StaffWrote(DeskEvent, frozen=True, kw_only=True):
@@ -208,6 +224,19 @@ class CommandGiven(DeskEvent, frozen=True, kw_only=True):
     """Formatted text for commands that take one (`note`, `reply`), when it came from a modal."""
     answers: Post | None = None
     """The post that it was given at, where its text answers that."""
+    quoted: str = ""
+    """What that post shows, for those who read along."""
+
+
+class MessageComposed(DeskEvent, frozen=True, kw_only=True):
+    """A form with a message to the contact was sent off."""
+
+    command: str
+    """The command that does the same."""
+    body: Document
+    extras: tuple[Outward, ...] = ()
+    answers: Post | None = None
+    """The post whose message it answers."""
     quoted: str = ""
     """What that post shows, for those who read along."""
 
@@ -449,6 +478,8 @@ ContactLaneEvent = (
     | StaffEdited
     | StaffDeleted
     | CommandGiven
+    | MessageComposed
+    | OutreachBegan
     | ButtonPressed
     | CardReacted
     | StaffReacted

@@ -46,3 +46,13 @@ def international(typed: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+
+
+def diallable(typed: str) -> str | None:
+    """As `international`, for a number that is as long as those of its country are."""
+    digits = international(typed)
+    if digits is None:
+        return None
+    # Mexican mobiles were dialled with a 1 until 2019, and many still write it.
+    dialled = "52" + digits[3:] if digits.startswith("521") and len(digits) == 13 else digits
+    return digits if phonenumbers.is_possible_number(phonenumbers.parse(f"+{dialled}")) else None

@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.base": FACTS | {"media"},
     "media": FACTS,
     "adapters.fit": FACTS | {"adapters.base"},
+    "adapters.reaching": FACTS | {"adapters.base"},
     "adapters.body": CORE,
     "adapters.http": set(),
     "adapters.streaming": {"adapters.http"},
@@ -45,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "scheduler": FACTS | {"store"},
     "roster": FACTS | {"adapters.base"},
     "templates": FACTS | {"adapters.base"},
+    "outreach": FACTS | {"adapters.base", "store"},
     "readiness": FACTS | {"store", "web"},
     "ledger": FACTS,
     "recall": FACTS | {"store"},
@@ -63,6 +65,7 @@ ADAPTER = FACTS | {
     "adapters.body",
     "adapters.fit",
     "adapters.http",
+    "adapters.reaching",
     "adapters.streaming",
     "media",
 }

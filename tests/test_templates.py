@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.content import Filling
-from bridge.content.templates import Answer, Slot, Template, UnfitError, filled, find, rendered, slots, typed
+from bridge.content.templates import Answer, Slot, Template, filled, find, rendered, slots, typed
+from bridge.content.unfit import UnfitError
 from bridge.markup import Bold, Text, plain, text
 
 ORDER = Template(

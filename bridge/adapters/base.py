@@ -66,6 +66,15 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """Of what goes along with words."""
 
 
+class Reach(Struct, frozen=True, kw_only=True):
+    """Under what a contact is known, and where they are reached, of whom there is only a phone number."""
+
+    aliases: tuple[str, ...]
+    address: str
+    phone: str
+    """Digits."""
+
+
 class Loss(msgspec.Struct, frozen=True):
     """Something of a message that a platform could not take. `kind` is one of a short list, `detail` names the thing."""
 
@@ -233,6 +242,9 @@ class Channel(Protocol):
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         """The limits that a message to `address` counts against."""
 
+    def reach(self, inbox: InboxId, digits: str) -> Reach:
+        """How somebody with this phone number is known and reached."""
+
     async def send(self, send: Send, part: int, outgoing: Outgoing, uploaded: Uploaded | None = None) -> str:
         """Send one part, with what `upload` made of its file; its platform id. Not repeatable: our message id and the
         part travel with it and come back in its statuses.
@@ -323,6 +335,25 @@ class Inlet(Protocol):
 
     def policies(self) -> Policies:
         """The latest snapshot of the settings."""
+
+
+class Acquaintance(Struct, frozen=True, kw_only=True):
+    """A contact, as people choose among them."""
+
+    contact: ContactId
+    name: str
+    label: str
+    """Masked number or @username."""
+
+
+class Outreach(Protocol):
+    """What a desk needs so that staff can write to somebody first."""
+
+    def reach(self, inbox: InboxId, digits: str) -> Reach:
+        """See `Channel.reach`."""
+
+    async def look_up(self, typed: str, inboxes: tuple[InboxId, ...]) -> Sequence[Acquaintance]:
+        """Contacts of these inboxes whose name, username or number begins like what was typed; none while nobody knows."""
 
 
 CARD_BUTTONS: Mapping[str, str] = {

@@ -89,6 +89,8 @@ class TemplateMessage(msgspec.Struct, frozen=True, array_like=True, tag="T", gc=
     words: Document
     """As the contact reads it."""
     fillings: tuple[Filling, ...] = ()
+    campaign: str = ""
+    """What it is sent for, as whoever sends it calls that; the contact never sees it."""
 
 
 Outward: TypeAlias = (

@@ -31,10 +31,13 @@ from bridge.markup import (
 
 MOST_OF_A_VALUE = 1024
 """Characters of one value."""
+MOST_OF_A_LABEL = 60
+"""Characters of a campaign's name."""
 APPROVED = "APPROVED"
 _FIELD = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _UNSENDABLE = re.compile(r"[\n\t]| {5,}")
 _NONE = "There are no templates here. They are made and approved on the contacts' platform, and read every 15 minutes."
+_CAMPAIGN = re.compile(r'\s*campaign:(?:"([^"]+)"|(\S+))\s*', re.IGNORECASE)
 _MEDIA = frozenset({"image", "video", "document"})
 _NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", re.DOTALL)
 
@@ -135,8 +138,10 @@ def _texts(nodes: Sequence[Node]) -> Iterator[str]:
                 pass
 
 
-def filled(template: Template, values: Sequence[str]) -> TemplateMessage:
+def filled(template: Template, values: Sequence[str], campaign: str = "") -> TemplateMessage:
     """The message, with values in the order of `slots`, or as `name=value`. Raises `UnfitError`."""
+    if len(campaign) > MOST_OF_A_LABEL:
+        raise UnfitError(f"The name of the campaign is longer than {MOST_OF_A_LABEL} characters.")
     if template.status != APPROVED:
         state = template.status.lower().replace("_", " ")
         raise UnfitError(f"The template `{template.name}` cannot be sent: it is {state}.")
@@ -147,7 +152,8 @@ def filled(template: Template, values: Sequence[str]) -> TemplateMessage:
     if len(values) > len(wanted):
         raise UnfitError(_asks(template, wanted, f"{len(values)} values were given"))
     for slot, value in zip(wanted, given, strict=True):
-        _check(slot, value)
+        if wrong := problem(slot, value):
+            raise UnfitError(wrong)
     fillings = tuple(
         Filling(part=slot.part, value=value, name=slot.key, kind=slot.kind, button=slot.button)
         for slot, value in zip(wanted, given, strict=True)
@@ -157,11 +163,15 @@ def filled(template: Template, values: Sequence[str]) -> TemplateMessage:
         language=template.language,
         words=rendered(template, fillings),
         fillings=fillings,
+        campaign=campaign,
     )
 
 
 def typed(line: str, templates: Sequence[Template]) -> TemplateMessage:
-    """`<name> [language] <value> | <value> …`. Raises `UnfitError`, in words, for what cannot be sent."""
+    """`[campaign:<label>] <name> [language] <value> | <value> …`. Raises `UnfitError`, in words, for what cannot be sent."""
+    label = _CAMPAIGN.match(line)
+    if label:
+        line = line[label.end() :]
     words = line.split(maxsplit=2)
     name = words[0] if words else ""
     language, rest = "", line.strip()[len(name) :]
@@ -174,7 +184,7 @@ def typed(line: str, templates: Sequence[Template]) -> TemplateMessage:
     if template is None:
         raise UnfitError(unknown(name, templates))
     values = [one.strip() for one in rest.split("|")] if rest.strip() else []
-    return filled(template, values)
+    return filled(template, values, (label[1] or label[2]) if label else "")
 
 
 def unknown(name: str, templates: Sequence[Template]) -> str:
@@ -210,17 +220,17 @@ def _asks(template: Template, wanted: Sequence[Slot], why: str) -> str:
     )
 
 
-def _check(slot: Slot, value: str) -> None:
+def problem(slot: Slot, value: str) -> str:
+    """What is wrong with a value, in words; empty: nothing."""
     if not value.strip():
-        raise UnfitError(f"The value for `{slot.name}` is empty.")
+        return f"The value for `{slot.name}` is empty."
     if len(value) > MOST_OF_A_VALUE:
-        raise UnfitError(f"The value for `{slot.name}` is longer than {MOST_OF_A_VALUE} characters.")
+        return f"The value for `{slot.name}` is longer than {MOST_OF_A_VALUE} characters."
     if _UNSENDABLE.search(value):
-        raise UnfitError(
-            f"The value for `{slot.name}` has a line break, a tab or more than four spaces in a row."
-        )
+        return f"The value for `{slot.name}` has a line break, a tab or more than four spaces in a row."
     if slot.kind in _MEDIA and not value.startswith("https://"):
-        raise UnfitError(f"The value for `{slot.name}` has to be a web address (https://…).")
+        return f"The value for `{slot.name}` has to be a web address (https://…)."
+    return ""
 
 
 def rendered(template: Template, fillings: Sequence[Filling] = ()) -> Document:

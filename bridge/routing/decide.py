@@ -26,8 +26,10 @@ from bridge.events import (
     Failed,
     JoinProposed,
     JoinSettled,
+    MessageComposed,
     MessageReceived,
     ModeChanged,
+    OutreachBegan,
     PartSent,
     Posted,
     Result,
@@ -50,10 +52,12 @@ from bridge.routing import (
     consequences,
     elsewhere,
     forgetting,
+    forms,
     inbound,
     joins,
     nudges,
     outbound,
+    outreach,
     reacting,
     reactions,
     rest,
@@ -128,6 +132,10 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             staff.deleted(turn, event)
         case CommandGiven():
             buttons.given(turn, event)
+        case MessageComposed():
+            forms.composed(turn, event)
+        case OutreachBegan():
+            outreach.began(turn, event)
         case ButtonPressed():
             buttons.pressed(turn, event)
         case CardReacted():

@@ -392,16 +392,16 @@ def _compose(turn: Turn, conversation: Conversation, order: Order) -> None:
         # Quotation marks hid it from the look at the command's own lines.
         _stay(turn, conversation, given)
         turn.answer(conversation, given.account, kept_hint(kept))
-    elif _send(turn, conversation, order, composed) and given.post is None:
+    elif send_made(turn, conversation, order, composed) and given.post is None:
         turn.answer(conversation, given.account, texts.reply_taken())
 
 
 def _speak(turn: Turn, conversation: Conversation, order: Order) -> bool:
     """Send a command's text to the contact."""
-    return _send(turn, conversation, order, Composed(body=order.given.text, extras=order.given.files))
+    return send_made(turn, conversation, order, Composed(body=order.given.text, extras=order.given.files))
 
 
-def _send(turn: Turn, conversation: Conversation, order: Order, composed: Composed) -> bool:
+def send_made(turn: Turn, conversation: Conversation, order: Order, composed: Composed) -> bool:
     """Send a message to the contact. What was not typed in the thread is shown there, for the others."""
     given = order.given
     draft = Draft(
@@ -430,7 +430,7 @@ def _template(turn: Turn, conversation: Conversation, order: Order) -> None:
         _stay(turn, conversation, given)
         turn.answer(conversation, given.account, templating.refused(problem.words))
         return
-    if _send(turn, conversation, order, Composed(body=(), extras=(message,))):
+    if send_made(turn, conversation, order, Composed(body=(), extras=(message,))):
         if given.post is not None:
             turn.notice(conversation, templating.shown(order.by.name, message))
         else:
@@ -509,6 +509,16 @@ def _trace(turn: Turn, conversation: Conversation, order: Order) -> None:
     turn.show_trace(conversation, order.given.account, back, message_id(turn.lane, turn.event.id))
 
 
+def _compose_form(turn: Turn, conversation: Conversation, order: Order) -> None:
+    """A form opens only at a press."""
+    turn.answer(conversation, order.given.account, texts.compose_offer(), buttons=(texts.compose_button(),))
+
+
+def _new(turn: Turn, conversation: Conversation, order: Order) -> None:
+    """Another contact's conversation cannot begin in this one's thread."""
+    turn.answer(conversation, order.given.account, texts.begin_elsewhere())
+
+
 _SPEAKING = frozenset({"reply", "resolve", "close"})
 """Commands whose text goes to the contact as it is."""
 _OUTGOING = _SPEAKING | COMPOSING | {"template"}
@@ -533,5 +543,7 @@ HANDLERS: dict[str, Handler] = {
     "undo": _undo,
     "who": _who,
     "trace": _trace,
+    "compose": _compose_form,
+    "new": _new,
     "mode": _mode,
 }

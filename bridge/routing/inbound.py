@@ -28,7 +28,7 @@ def received(turn: Turn, event: MessageReceived) -> None:
     """The contact wrote: exactly one `Relay`, in the conversation it belongs to."""
     if joins.asks(turn, event):
         return
-    _learn(turn, event.inbox, event.aliases, event.phone, event.address)
+    learn(turn, event.inbox, event.aliases, event.phone, event.address)
     contact = turn.contact
     turn.contact = replace(
         contact, name=event.name or contact.name, username=event.username or contact.username
@@ -95,7 +95,7 @@ def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, writt
 
 def changed(turn: Turn, event: ContactChanged) -> None:
     """The contact has a new number or id: remember both, and say so where they are being answered."""
-    _learn(turn, event.inbox, event.aliases, event.phone, event.address)
+    learn(turn, event.inbox, event.aliases, event.phone, event.address)
     current = turn.contact.conversations.get(event.inbox)
     if current is not None and current.status not in lifecycle.OVER:
         turn.notice(current, texts.changed(turn.contact, event.what))
@@ -103,7 +103,7 @@ def changed(turn: Turn, event: ContactChanged) -> None:
         turn.alert(current, texts.about(current.number, texts.changed(turn.contact, event.what)))
 
 
-def _learn(
+def learn(
     turn: Turn, inbox: InboxId, aliases: tuple[str, ...], phone: str | None, address: str | None
 ) -> None:
     """Take in what a contact is known under. What an event leaves out is kept."""

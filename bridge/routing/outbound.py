@@ -95,7 +95,7 @@ def _once_refused(turn: Turn, conversation: Conversation, draft: Draft) -> tuple
     retry = texts.retry_button(draft.message)
     if lifecycle.window_open(conversation, turn.now):
         return (retry,)
-    return (retry, texts.when_answered_button(draft.message))
+    return (retry, texts.when_answered_button(draft.message), texts.template_button())
 
 
 def _keep_failed(turn: Turn, conversation: Conversation, draft: Draft, reason: Document) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.commands import COMMANDS, Command, Mistake
-from bridge.content import whole
+from bridge.content import TemplateMessage, whole
 from bridge.markup import (
     Bold,
     Code,
@@ -685,6 +685,52 @@ def not_reacted(emoji: str, why: str) -> Document:
     return say("Your reaction {emoji} did not reach the contact: {why}.", emoji=emoji, why=why.rstrip("."))
 
 
+def not_sent(why: str) -> Document:
+    """A message that makes no sense."""
+    return say("Not sent. {why}", why=why)
+
+
+def outreach(by: str, message: TemplateMessage, *, begun: bool) -> Document:
+    """A template that somebody sent first, for those who read in the thread."""
+    what = "began this conversation with" if begun else "sends"
+    head = say("*{by}* {what} the template `{name}`:", by=by, what=what, name=message.name)
+    return compact((*head, Text("\n"), *message.words))
+
+
+def outreach_began(number: int, contact: Contact, thread: Place | None) -> Document:
+    """For the one who did it, where they did it."""
+    where = channel(thread) if thread else "its thread"
+    return say(
+        "#{number} with {name} is yours now, and the template is on its way. Their answer comes into {where}.",
+        number=number,
+        name=contact_name(contact),
+        where=where,
+    )
+
+
+def outreach_goes_on(number: int, contact: Contact, thread: Place | None) -> Document:
+    """The same, with somebody who is being answered already."""
+    where = channel(thread) if thread else "its thread"
+    return say(
+        "You are in touch with {name} already: #{number} in {where}. The template was sent there.",
+        number=number,
+        name=contact_name(contact),
+        where=where,
+    )
+
+
+def begin_elsewhere() -> Document:
+    """`!new` typed in a thread."""
+    return say(
+        "This thread is about one contact. To write to another one first, use `/wa new +49 … <template>` or the shortcut *New conversation*."
+    )
+
+
+def compose_offer() -> Document:
+    """`!compose` typed in a thread."""
+    return text("Put a message together, and see what the contact will read:")
+
+
 def reply_taken() -> Document:
     """Answer to a reply from elsewhere."""
     return text("On its way to the contact.")
@@ -791,6 +837,16 @@ def choice_buttons(token: Token, *, may_claim: bool) -> tuple[Button, ...]:
 def undo_button(token: Token) -> Button:
     """Takes a held reply back."""
     return Button(name="undo_hold", label="Undo", token=token)
+
+
+def compose_button() -> Button:
+    """Opens the form in which messages are put together."""
+    return Button(name="compose", label="Compose…")
+
+
+def template_button() -> Button:
+    """The same, where nothing but a template can be sent."""
+    return Button(name="compose", label="Template…")
 
 
 def correction_button(message: str) -> Button:

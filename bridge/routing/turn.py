@@ -34,7 +34,7 @@ from bridge.actions import (
     UpdateCard,
 )
 from bridge.content import Content
-from bridge.events import ContactEvent, DeskEvent, Event
+from bridge.events import ContactEvent, Event, StaffEvent
 from bridge.journal import AnyFact
 from bridge.markup import Document
 from bridge.model import (
@@ -157,7 +157,7 @@ class Turn:
     def place(self, conversation: Owner) -> Place:
         """Where to answer the person who caused this event."""
         event = self.event
-        if isinstance(event, DeskEvent) and event.place is not None:
+        if isinstance(event, StaffEvent) and event.place is not None:
             return event.place
         if isinstance(event, events.StaffWrote | events.StaffEdited | events.StaffDeleted):
             return Place(desk=event.post.desk, channel=event.post.channel)
@@ -427,7 +427,7 @@ class Turn:
     ) -> None:
         """Tell one person something."""
         event = self.event
-        handle = event.reply_handle if isinstance(event, DeskEvent) and event.author == to else None
+        handle = event.reply_handle if isinstance(event, StaffEvent) and event.author == to else None
         self.add(
             Answer(
                 id=self.next_id(),
@@ -447,7 +447,7 @@ class Turn:
     def show_trace(self, conversation: Conversation, to: DeskUser, back: int, asked: MessageId) -> None:
         """Tell one person what happened to the `back`-th last message; `asked` is not counted."""
         event = self.event
-        handle = event.reply_handle if isinstance(event, DeskEvent) and event.author == to else None
+        handle = event.reply_handle if isinstance(event, StaffEvent) and event.author == to else None
         self.add(
             ShowTrace(
                 **self._head(conversation),

@@ -255,8 +255,8 @@ def test_outside_the_window_nothing_is_attempted() -> None:
     answer = world.one(Answer)
     assert answer.must_arrive
     assert "until the contact writes again" in bare(answer.body)
-    button, later = answer.buttons
-    assert later.name == "when_answered"
+    button, later, form = answer.buttons
+    assert (later.name, form.name) == ("when_answered", "compose")
     world.press("ana", button.name, button.token)
     assert not world.new(Send)
     world.receive("I am back")

@@ -11,7 +11,17 @@ from typing import TypeVar
 import msgspec
 
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay, Send
-from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Fitted, Marker, Outgoing, Quoted, Uploaded
+from bridge.adapters.base import (
+    NOT_KNOWN,
+    Bucket,
+    Capabilities,
+    Fitted,
+    Marker,
+    Outgoing,
+    Quoted,
+    Reach,
+    Uploaded,
+)
 from bridge.content import Attachment, StaffFile, described
 from bridge.content.templates import Template
 from bridge.errors import Failure, FailureKind, PlatformError
@@ -299,6 +309,10 @@ class FakeChannel(Platform):
         """One part a line."""
         lines = [line for line in bare(send.body).split("\n") if line]
         return Fitted(tuple(Outgoing(text=line) for line in lines))
+
+    def reach(self, inbox: InboxId, digits: str) -> Reach:
+        """By that number alone."""
+        return Reach(aliases=(f"phone:main:{digits}",), address=f"phone:+{digits}", phone=digits)
 
     def buckets(self, inbox: InboxId, address: str) -> tuple[Bucket, ...]:
         return (Bucket(key=f"channel:{address}", per_s=self._bucket[0], burst=self._bucket[1]),)

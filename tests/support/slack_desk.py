@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bridge.adapters.base import Claim, Marker, Placed
+from bridge.adapters.base import Acquaintance, Claim, Marker, Placed, Reach
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
 from bridge.errors import StoreUnavailableError
@@ -192,6 +192,21 @@ class Rig:
         return place
 
 
+class FakeOutreach:
+    """Knows numbers as they are, and a few contacts."""
+
+    def __init__(self) -> None:
+        self.known: list[Acquaintance] = []
+
+    def reach(self, inbox: InboxId, digits: str) -> Reach:
+        """By that number alone."""
+        return Reach(aliases=(f"phone:{inbox}:{digits}",), address=f"phone:+{digits}", phone=digits)
+
+    async def look_up(self, typed: str, inboxes: tuple[InboxId, ...]) -> Sequence[Acquaintance]:
+        """Whose name begins so."""
+        return [one for one in self.known if one.name.lower().startswith(typed.lower())]
+
+
 def arrivals(
     sandbox: Workspace, desk: SlackDesk, inlet: MemoryInlet, session: aiohttp.ClientSession, **options: Any
 ) -> Arrivals:
@@ -202,6 +217,7 @@ def arrivals(
         desk,
         inlet,
         session,
+        FakeOutreach(),
         bot_token=config.bot_token,
         api_url=f"{sandbox.url}/slack/api/",
         app_token=config.app_token if socket else None,

@@ -29,7 +29,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bridge.adapters.base import Inlet, Placed
+from bridge.adapters.base import Inlet, Outreach, Placed
 from bridge.adapters.body import UnreadableError, read_body
 from bridge.adapters.slack.adapter import Identity, SlackDesk
 from bridge.adapters.slack.interactions import Interactions
@@ -66,6 +66,7 @@ class Arrivals:
         desk: SlackDesk,
         inlet: Inlet,
         session: aiohttp.ClientSession,
+        outreach: Outreach,
         *,
         bot_token: str,
         api_url: str = "https://slack.com/api/",
@@ -87,7 +88,7 @@ class Arrivals:
         self._people_changed = people_changed
         names = Names(inlet, desk.profiles)
         self._messages = MessageReader(inlet, names, now, desk.thread_of)
-        self._interactions = Interactions(inlet, desk.caller, names, now)
+        self._interactions = Interactions(inlet, desk.caller, names, now, outreach)
         self._orders = _Orders()
         self._under_way: set[asyncio.Task[Any]] = set()
         self._answered: OrderedDict[str, None] = OrderedDict()
@@ -154,7 +155,7 @@ class Arrivals:
         self.app.shortcut(_ANYTHING)(self._on_shortcut)
         self.app.view(_ANYTHING)(self._on_view)
         self.app.view_closed(_ANYTHING)(_acknowledge)
-        self.app.options(_ANYTHING)(_no_options)
+        self.app.options(_ANYTHING)(self._on_options)
         self.app.error(_on_error)
 
     def _listener(self, handler: EventHandler) -> Callable[..., Awaitable[None]]:
@@ -235,6 +236,9 @@ class Arrivals:
     async def _on_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await self._interactions.shortcut(body)
         await ack()
+
+    async def _on_options(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack(options=await self._interactions.composer.options(body))
 
     async def _on_view(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         answer = await self._interactions.submission(body)
@@ -420,10 +424,6 @@ async def _ignored(_body: Json, _identity: Identity) -> list[Placed]:
 
 async def _acknowledge(ack: AsyncAck) -> None:
     await ack()
-
-
-async def _no_options(ack: AsyncAck) -> None:
-    await ack(options=[])
 
 
 async def _on_error(error: Exception) -> BoltResponse:

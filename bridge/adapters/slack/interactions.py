@@ -6,31 +6,31 @@ views; the change itself is an event, and routing decides on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import structlog
-from msgspec import field, structs
+from msgspec import structs
 
 from bridge import commands
-from bridge.adapters.base import Inlet, Placed
-from bridge.adapters.slack import modals, panel
+from bridge.adapters.base import Inlet, Outreach, Placed
+from bridge.adapters.slack import composer, modals, panel
 from bridge.adapters.slack.caller import Caller
+from bridge.adapters.slack.composing import AGENTS_ONLY, NEW, Composer
 from bridge.adapters.slack.format import escape, from_slack
 from bridge.adapters.slack.ids import DESK, Ref, interaction_event, reply_handle, slash_event
 from bridge.adapters.slack.modals import Origin
 from bridge.adapters.slack.panel import cut
+from bridge.adapters.slack.payloads import place_of, who
 from bridge.adapters.slack.roster import Names
+from bridge.adapters.slack.screens import Json, Screens, Told
 from bridge.commands import Mistake
-from bridge.errors import PlatformError
 from bridge.events import ButtonPressed, CommandGiven
 from bridge.markup import Document, clean, plain
-from bridge.model import DeskUser, EventId, InboxId, OpenConversation, Place, Role, Struct, lane_of
+from bridge.model import DeskUser, EventId, InboxId, OpenConversation, Place, Role, lane_of
 
 log = structlog.get_logger(__name__)
-
-Json = Mapping[str, Any]
 
 SHORTCUT = "conversation_details"
 """`callback_id` of the message shortcut."""
@@ -40,30 +40,23 @@ COMMANDS = (*(slash for row in commands.COMMANDS for slash in row.slash), comman
 """Slash commands; the manifest registers the same."""
 
 _QUOTED_LIMIT = 300
-_MODAL_TIMEOUT_S = 2.5
-_AGENTS_ONLY = "Only agents can do this. Ask an admin to add you."
 _EXAMPLES = "/wa assign #1042 @ben, /wa resolve #1042, /wa note #1042 called back, no answer"
-
-
-class Told(Struct, frozen=True):
-    """What to store, and what to say at once: words to the person, or errors by block of a modal."""
-
-    placed: list[Placed] = field(default_factory=list)
-    words: str = ""
-    errors: dict[str, str] = field(default_factory=dict)
 
 
 class Interactions:
     """Reads interactive payloads and slash commands."""
 
-    def __init__(self, inlet: Inlet, caller: Caller, names: Names, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, inlet: Inlet, caller: Caller, names: Names, now: Callable[[], datetime], outreach: Outreach
+    ) -> None:
         self._inlet = inlet
-        self._caller = caller
+        self._screens = Screens(caller)
         self._names = names
         self._now = now
+        self.composer = Composer(inlet, self._screens, names, now, outreach)
 
     def _account(self, body: Json) -> DeskUser:
-        return self._names.account(*_who(body))
+        return self._names.account(*who(body))
 
     def _ours(self, ref: Ref | None) -> Ref | None:
         """What a button or modal names, if that can be one of our conversations."""
@@ -81,6 +74,8 @@ class Interactions:
     async def action(self, body: Json) -> list[Placed]:
         """A `block_actions` payload: card and prompt buttons, and the card's menu."""
         placed: list[Placed] = []
+        if self.composer.changed(body):
+            return placed
         for action in body.get("actions") or []:
             placed += await self._pressed(body, action)
         return placed
@@ -97,6 +92,9 @@ class Interactions:
         ref = self._ours(Ref.decode(str(action.get("value") or "")))
         if ref is None:
             return []
+        if name == "compose":
+            await self._screens.say(body, await self.composer.open(body, ref))
+            return []
         if name == "assign" and ref.token is None:
             await self._ask(body, "assign", ref)
             return []
@@ -105,8 +103,8 @@ class Interactions:
             at=self._now(),
             contact=ref.contact,
             conversation=ref.conversation,
-            **await self._names.author(*_who(body)),
-            place=_place(body),
+            **await self._names.author(*who(body)),
+            place=place_of(body),
             reply_handle=reply_handle(body.get("response_url"), self._now()),
             button=name,
             token=ref.token,
@@ -130,10 +128,13 @@ class Interactions:
             payload = {"replace_original": True, "text": message.get("text") or "…", "blocks": blocks}
         else:
             return
-        await self._respond(body, payload)
+        await self._screens.respond(body, payload)
 
     async def _chosen(self, body: Json, entry: str, ref: Ref) -> list[Placed]:
         """An entry of the card's menu: a modal, or a command at once."""
+        if entry == "compose":
+            await self._screens.say(body, await self.composer.open(body, ref))
+            return []
         if entry == "details":
             await self._details(body, ref)
             return []
@@ -142,16 +143,18 @@ class Interactions:
             return []
         handle = reply_handle(body.get("response_url"), self._now())
         event_id = interaction_event(body, entry)
-        return [await self._given(event_id, body, ref, _place(body), handle, entry, from_slack(None, entry))]
+        return [
+            await self._given(event_id, body, ref, place_of(body), handle, entry, from_slack(None, entry))
+        ]
 
     # --------------------------------------------------------------------------------------- modals
 
     async def _ask(self, body: Json, command: str, ref: Ref) -> None:
         origin = self._origin(body, command, ref=ref.encode())
-        await self._open(body, modals.command_modal(origin))
+        await self._screens.open(body, modals.command_modal(origin))
 
     def _origin(self, body: Json, command: str, *, ref: str = "", args: str = "") -> Origin:
-        place = _place(body)
+        place = place_of(body)
         return Origin(
             command=command,
             ref=ref,
@@ -167,30 +170,37 @@ class Interactions:
             contact = await self._inlet.contact(contact.redirect)
         conversation = contact.conversation(ref.conversation) if contact else None
         if contact is None or conversation is None:
-            await self._say(body, "This conversation is over. The contact's later ones are in other threads.")
+            await self._screens.say(
+                body, "This conversation is over. The contact's later ones are in other threads."
+            )
             return
         if not self._works_in(body, conversation.inbox):
-            await self._say(body, _AGENTS_ONLY)
+            await self._screens.say(body, AGENTS_ONLY)
             return
         policy = self._inlet.policies().inboxes.get(conversation.inbox)
         inbox = policy.name if policy else str(conversation.inbox)
-        await self._open(body, modals.details_modal(contact, conversation, inbox))
+        await self._screens.open(body, modals.details_modal(contact, conversation, inbox))
 
     async def shortcut(self, body: Json) -> None:
-        """The message shortcuts: what is known of the conversation whose thread the message is in, or a reply to it."""
+        """The message shortcuts: what is known of the conversation whose thread the message is in, or a reply to it. And
+        the one that belongs to no message: writing to somebody first.
+        """
         name = body.get("callback_id")
+        if name == NEW and body.get("type") == "shortcut":
+            await self._screens.say(body, await self.composer.begin(body))
+            return
         if name not in {SHORTCUT, REPLY} or body.get("type") != "message_action":
             return
-        place = _place(body)
+        place = place_of(body)
         ref = await self._inlet.thread(place) if place is not None else None
         if ref is None:
-            await self._say(body, "This message belongs to no conversation.")
+            await self._screens.say(body, "This message belongs to no conversation.")
             return
         known = Ref(contact=ref.contact, conversation=ref.conversation)
         if name == SHORTCUT:
             await self._details(body, known)
         elif not self._works_in(body, ref.inbox):
-            await self._say(body, _AGENTS_ONLY)
+            await self._screens.say(body, AGENTS_ONLY)
         else:
             await self._reply_to(body, known)
 
@@ -199,18 +209,20 @@ class Interactions:
         message = body.get("message") or {}
         ts = str(message.get("ts") or "")
         if ts == str(message.get("thread_ts") or ts):
-            await self._say(body, "This is the card. Choose a message of the contact below it.")
+            await self._screens.say(body, "This is the card. Choose a message of the contact below it.")
             return
         origin = structs.replace(
             self._origin(body, "reply", ref=ref.encode()),
             answers=ts,
             quoted=cut(plain(from_slack(message.get("blocks"), message.get("text"))), _QUOTED_LIMIT),
         )
-        await self._open(body, modals.command_modal(origin))
+        await self._screens.open(body, modals.command_modal(origin))
 
     async def submission(self, body: Json) -> Told:
         """A submitted modal: a command, or what is wrong with the input."""
         view = body.get("view") or {}
+        if view.get("callback_id") == composer.CALLBACK:
+            return await self.composer.submission(body)
         origin = Origin.decode(str(view.get("private_metadata") or ""))
         if view.get("callback_id") != modals.COMMAND or origin is None:
             return Told()
@@ -230,27 +242,6 @@ class Interactions:
             ]
         )
 
-    async def _open(self, body: Json, view: panel.Block) -> None:
-        args = {"trigger_id": body.get("trigger_id"), "view": view}
-        try:
-            await self._caller.call("views.open", args, timeout_s=_MODAL_TIMEOUT_S)
-        except PlatformError as error:
-            log.warning("slack.modal_not_opened", code=error.failure.code)
-            await self._say(body, error.failure.words)
-
-    async def _say(self, body: Json, words: str) -> None:
-        """Words for the person alone; lost when Slack does not take them, which the person sees too."""
-        await self._respond(body, {"response_type": "ephemeral", "replace_original": False, "text": words})
-
-    async def _respond(self, body: Json, payload: dict[str, Any]) -> None:
-        url = body.get("response_url")
-        if not url:
-            return
-        try:
-            await self._caller.respond(str(url), payload)
-        except PlatformError as error:
-            log.warning("slack.not_told", code=error.failure.code)
-
     # ------------------------------------------------------------------------------------------- slash
 
     async def command(self, body: Json) -> Told:
@@ -258,31 +249,39 @@ class Interactions:
         command, number, rest = read_slash(str(body.get("command") or ""), clean(str(body.get("text") or "")))
         if number is None and command == "help":
             return Told(words=help_text(rest))
+        if command == "new":
+            return await self.composer.outreach(body, rest)
         if commands.find(command) is None:
             mistake = commands.parse(f"{command} {rest}".strip())
             return Told(words=escape(mistake.words) if isinstance(mistake, Mistake) else "")
         if number is None:
             return await self._pick(body, command, rest)
+        return await self._on_number(body, command, number, rest)
+
+    async def _on_number(self, body: Json, command: str, number: int, rest: str) -> Told:
         ref = await self._inlet.numbered(number)
         if ref is None:
             return Told(words=f"There is no conversation #{number}.")
         known = Ref(contact=ref.contact, conversation=ref.conversation)
+        if command == "compose" or (command == "template" and not rest):
+            words = await self.composer.open(body, known, kind="" if command == "compose" else command)
+            return Told(words=words)
         argument = modals.asked(command)
         if argument is not None and argument.required and not rest:
             await self._ask(body, command, known)
             return Told()
         line = f"{command} {rest}".strip()
         handle = reply_handle(body.get("response_url"), self._now())
-        words = from_slack(None, line)
+        typed = from_slack(None, line)
         return Told(
-            placed=[await self._given(slash_event(body), body, known, _place(body), handle, line, words)]
+            placed=[await self._given(slash_event(body), body, known, place_of(body), handle, line, typed)]
         )
 
     async def _pick(self, body: Json, command: str, args: str) -> Told:
         """No number: let the person choose among their conversations and those of nobody."""
         agent = self._inlet.roster().find(self._account(body))
         if agent is None or agent.role < Role.AGENT:
-            return Told(words=_AGENTS_ONLY)
+            return Told(words=AGENTS_ONLY)
         mine = await self._inlet.open_of(agent.id)
         free = tuple(
             row for row in await self._inlet.open_of(None) if not agent.inboxes or row.inbox in agent.inboxes
@@ -293,7 +292,7 @@ class Interactions:
         origin = self._origin(body, command, args=args)
         if not origin.encode():
             return Told(words="That is too long. Put the number first, e.g. /note #1042 …")
-        await self._open(body, modals.command_modal(origin, choices))
+        await self._screens.open(body, modals.command_modal(origin, choices))
         return Told()
 
     async def _given(
@@ -312,7 +311,7 @@ class Interactions:
             at=self._now(),
             contact=ref.contact,
             conversation=ref.conversation,
-            **await self._names.author(*_who(cause)),
+            **await self._names.author(*who(cause)),
             place=place,
             reply_handle=handle,
             line=line,
@@ -334,7 +333,7 @@ def read_slash(slash: str, text: str) -> tuple[str, int | None, str]:
         return row.name, *commands.split_number(text)
     number, text = commands.split_number(text)
     command, rest = commands.split_word(text)
-    if number is None:
+    if number is None and command.lower() != "new":
         number, rest = commands.split_number(rest)
     return (command.lower() or ("help" if number is None else "who")), number, rest.strip()
 
@@ -346,24 +345,3 @@ def help_text(word: str) -> str:
     lines = [f"• *{escape(one.shape().removeprefix('!'))}*  {escape(one.help)}" for one in rows]
     about = f"From here: {escape(_EXAMPLES)}. Without the number you choose a conversation. In a thread, type an ! in front."
     return "\n".join((*lines, about))
-
-
-def _who(body: Json) -> tuple[str, object]:
-    """The user who acted, and the team that Slack says they are of."""
-    user = body.get("user") or {}
-    return str(user.get("id") or body.get("user_id")), user.get("team_id") or body.get("team_id")
-
-
-def _place(body: Json) -> Place | None:
-    """Where answers go: the thread it happened in, else the channel; None for a modal or the Home tab."""
-    container = body.get("container") or {}
-    channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or body.get("channel_id")
-    if not channel:
-        return None
-    message = body.get("message") or {}
-    thread = container.get("thread_ts") or message.get("thread_ts")
-    is_direct = str(channel).startswith("D")
-    if not thread and not is_direct and not container.get("is_ephemeral"):
-        # A root without replies carries no thread; its own timestamp names the one it would have.
-        thread = container.get("message_ts") or body.get("message_ts")
-    return Place(desk=DESK, channel=str(channel), thread=str(thread) if thread else None)

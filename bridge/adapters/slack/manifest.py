@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from bridge import commands
+from bridge.adapters.slack.composing import NEW
 from bridge.adapters.slack.interactions import COMMANDS, REPLY, SHORTCUT
 
 Mode = Literal["socket", "http"]
@@ -32,6 +33,7 @@ METHOD_SCOPES: Mapping[str, tuple[str, ...]] = {
     "users.info": ("users:read",),
     "users.lookupByEmail": ("users:read", "users:read.email"),
     "views.open": (),
+    "views.update": (),
 }
 """Every Web API method that we call, and the bot scopes it needs."""
 
@@ -111,12 +113,20 @@ def manifest(mode: Mode, base_url: str | None = None) -> dict[str, Any]:
                     "callback_id": REPLY,
                     "description": "Answer the customer with a quote of this message",
                 },
+                {
+                    "name": "New conversation",
+                    "type": "global",
+                    "callback_id": NEW,
+                    "description": "Write to a customer first, with a template",
+                },
             ],
         },
         "oauth_config": {"scopes": {"bot": list(scopes())}},
         "settings": {
             "event_subscriptions": request | {"bot_events": sorted(EVENT_SCOPES)},
-            "interactivity": {"is_enabled": True} | request,
+            "interactivity": {"is_enabled": True}
+            | request
+            | ({"message_menu_options_url": url} if url else {}),
             "org_deploy_enabled": False,
             "socket_mode_enabled": mode == "socket",
             "token_rotation_enabled": False,

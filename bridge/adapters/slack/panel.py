@@ -47,7 +47,7 @@ _MENU_LABELS = {
     "priority normal": "Priority: normal",
     "note": "Add note…",
     "details": "Details…",
-    "help": "Help",
+    "compose": "Compose…",
 }
 
 
@@ -268,10 +268,10 @@ def _actions(view: CardView) -> list[Block]:
 
 def _menu(index: int, view: CardView, value: str) -> Block:
     """The overflow menu: at most five entries (Slack: overflow), none of which acts destructively at once."""
-    entries = ["note", "details", "help"]
+    entries = ["compose", "note", "details"]
     if view.status in {Status.ACTIVE, Status.RESOLVED}:
         urgent = view.priority.value == "urgent"
-        entries = ["close", "priority normal" if urgent else "priority urgent", *entries]
+        entries = [*entries, "priority normal" if urgent else "priority urgent", "close"]
     return {
         "type": "overflow",
         "action_id": _action_id(index, MENU),

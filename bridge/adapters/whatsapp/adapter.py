@@ -11,13 +11,13 @@ import msgspec
 import orjson
 
 from bridge.actions import Send
-from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef, Outgoing, Uploaded
+from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef, Outgoing, Reach, Uploaded
 from bridge.adapters.streaming import Streams
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.caller import GraphCaller
 from bridge.adapters.whatsapp.check import check_number, check_webhook
 from bridge.adapters.whatsapp.format import TEXT_LIMIT
-from bridge.adapters.whatsapp.ids import recipient
+from bridge.adapters.whatsapp.ids import Identity, recipient
 from bridge.adapters.whatsapp.media import MEDIA_HOSTS, MediaFetcher
 from bridge.adapters.whatsapp.numbers import Number
 from bridge.adapters.whatsapp.outgoing import LIMITS, body_of, fit
@@ -88,6 +88,12 @@ class WhatsAppChannel:
         """Close the connections."""
         await self._caller.close()
         await self._streams.aclose()
+
+    def reach(self, inbox: InboxId, digits: str) -> Reach:
+        """By every spelling of the number; sent to as it was typed, until they write and show which one is theirs."""
+        identity = Identity(phone=digits)
+        aliases = identity.aliases(self._number(inbox).portfolio)
+        return Reach(aliases=aliases, address=f"phone:+{digits}", phone=digits)
 
     def fitted(self, send: Send) -> Fitted:
         """See `outgoing.fit`."""

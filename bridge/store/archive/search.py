@@ -140,6 +140,22 @@ class Search:
             contacts=tuple(_contact_hit(row) for row in people),
         )
 
+    async def people(
+        self, typed: str, inboxes: tuple[InboxId, ...], *, limit: int = 20
+    ) -> tuple[ContactHit, ...]:
+        """Contacts of these inboxes whose name, username or number begins like each word that was typed, the newest
+        first. Raises `QueryError`, `SearchTooBroadError`, and what the database does.
+        """
+        begun = " ".join(
+            word if word.endswith("*") else f"{word}*" for word in typed.replace('"', " ").split()
+        )
+        query = parse(begun)
+        if not inboxes:
+            return ()
+        async with self._database.read() as connection, _ended_after(connection, self._longest_s):
+            asked = newest_contacts(connection.dialect.name, query, inboxes, limit)
+            return tuple(_contact_hit(row) for row in await _rows(connection, _contacts, asked, limit))
+
 
 # ------------------------------------------------------------------------------------------ bounded work
 

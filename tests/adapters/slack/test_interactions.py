@@ -99,7 +99,7 @@ async def test_assign_asks_for_the_person(any_rig: Rig) -> None:
     assert given.reply_handle is not None
 
 
-@pytest.mark.parametrize("entry, line", [("help", "help"), ("priority urgent", "priority urgent")])
+@pytest.mark.parametrize("entry, line", [("priority urgent", "priority urgent")])
 async def test_menu_entries_are_commands(rig: Rig, entry: str, line: str) -> None:
     """What the menu does at once is a command line."""
     _, ts, ids = await card(rig)

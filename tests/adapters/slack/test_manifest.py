@@ -13,9 +13,10 @@ from bridge import commands
 from bridge.adapters.http import HttpClient
 from bridge.adapters.slack.adapter import SlackDesk
 from bridge.adapters.slack.arrive import Arrivals
+from bridge.adapters.slack.composing import NEW
 from bridge.adapters.slack.interactions import REPLY, SHORTCUT
 from bridge.adapters.slack.manifest import EVENT_SCOPES, METHOD_SCOPES, Mode, manifest, scopes
-from tests.support.slack_desk import MemoryInlet
+from tests.support.slack_desk import FakeOutreach, MemoryInlet
 
 MODES: list[tuple[Mode, str | None]] = [("socket", None), ("http", "https://bridge.example.com")]
 
@@ -40,7 +41,9 @@ async def test_every_event_has_a_listener_and_every_listener_an_event(
     session: aiohttp.ClientSession, http: HttpClient
 ) -> None:
     """What we subscribe to is what we handle; `message` comes as one event per kind of channel."""
-    arrivals = Arrivals(SlackDesk(http, bot_token="xoxb-1"), MemoryInlet(), session, bot_token="xoxb-1")
+    arrivals = Arrivals(
+        SlackDesk(http, bot_token="xoxb-1"), MemoryInlet(), session, FakeOutreach(), bot_token="xoxb-1"
+    )
     subscribed = {name.partition(".")[0] for name in EVENT_SCOPES}
     assert subscribed == set(arrivals.events)
 
@@ -64,7 +67,7 @@ def test_the_manifest_keeps_slacks_limits(mode: Mode, base_url: str | None) -> N
     for shortcut in features["shortcuts"]:
         assert len(shortcut["name"]) <= 24
         assert len(shortcut["description"]) <= 150
-        assert shortcut["callback_id"] in {SHORTCUT, REPLY}
+        assert shortcut["callback_id"] in {SHORTCUT, REPLY, NEW}
     assert len(made["settings"]["event_subscriptions"]["bot_events"]) <= 100
     assert made["oauth_config"]["scopes"]["bot"] == sorted(set(scopes()))
 

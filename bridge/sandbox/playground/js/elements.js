@@ -9,6 +9,7 @@ import { openMenu, openPicker } from "./popup.js";
 import { nameOf, store, ui } from "./store.js";
 
 const SEARCH_AFTER_MS = 200;
+const TYPED_AFTER_MS = 120;
 
 function agreed(element, words) {
   if (!words) return Promise.resolve(true);
@@ -45,7 +46,7 @@ function button(element, scene, block) {
     {
       type: "button",
       class: `button ${style}`,
-      "data-focus": element.action_id,
+      "data-focus": `${block.block_id} ${element.action_id}`,
       "data-action-id": element.action_id,
       "aria-label": element.accessibility_label,
       testid: "action",
@@ -66,7 +67,7 @@ function overflow(element, scene, block) {
       "aria-haspopup": "menu",
       "aria-expanded": "false",
       title: "More actions",
-      "data-focus": element.action_id,
+      "data-focus": `${block.block_id} ${element.action_id}`,
       "data-action-id": element.action_id,
       testid: "overflow",
       onclick: () => {
@@ -162,7 +163,7 @@ function select(element, scene, block) {
       role: "combobox",
       "aria-haspopup": "listbox",
       "aria-expanded": "false",
-      "data-focus": element.action_id,
+      "data-focus": `${block.block_id} ${element.action_id}`,
       "data-action-id": element.action_id,
       testid: "select",
       onclick: () => openPicker(node, { label: ask, find: finder(element, scene, block), pick, empty }),
@@ -175,7 +176,7 @@ function select(element, scene, block) {
   const least = element.min_query_length ?? 3;
   const empty = (query) =>
     element.type.endsWith("external_select") && query.length < least ? `Type at least ${least} characters.` : "Nothing matches.";
-  const known = new Map();
+  const known = scene.labels || new Map();
   const draw = () => {
     const value = scene.entered?.(block, element);
     const shown = many
@@ -218,16 +219,24 @@ function typed(element, scene, block) {
     maxlength: element.max_length,
     placeholder: element.placeholder ? words(element.placeholder) : null,
     value: scene.entered?.(block, element) ?? "",
-    "data-focus": element.action_id,
+    "data-focus": `${block.block_id} ${element.action_id}`,
     "data-action-id": element.action_id,
     testid: "input",
   };
   const node = element.multiline
     ? h("textarea", { rows: "4", ...props })
     : h("input", { type: NATIVE[element.type] || "text", ...props });
-  node.addEventListener("input", () => scene.enter?.(block, element, node.value));
+  const told = block.type !== "input" || block.dispatch_action;
+  const each = told && element.dispatch_action_config?.trigger_actions_on?.includes("on_character_entered");
+  let soon = 0;
+  node.addEventListener("input", () => {
+    scene.enter?.(block, element, node.value);
+    if (!each) return;
+    clearTimeout(soon);
+    soon = setTimeout(() => scene.send(block, element, node.value), TYPED_AFTER_MS);
+  });
   node.addEventListener("change", () => {
-    if (block.type !== "input" || block.dispatch_action) send(scene, node, block, element, node.value);
+    if (told && !each) send(scene, node, block, element, node.value);
   });
   return node;
 }

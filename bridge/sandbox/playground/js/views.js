@@ -3,7 +3,7 @@
 import { act, inWords, post } from "./api.js";
 import { blocks } from "./blocks.js";
 import { frame } from "./dialog.js";
-import { h } from "./dom.js";
+import { h, reconcile } from "./dom.js";
 import { initialValue } from "./elements.js";
 import { textObject } from "./mrkdwn.js";
 import { me, ui } from "./store.js";
@@ -26,7 +26,7 @@ export function drawViews() {
 }
 
 function start(view) {
-  const shown = { view, person: ui.me, entered: new Map(), errors: {}, busy: false };
+  const shown = { view, person: ui.me, entered: new Map(), labels: new Map(), errors: {}, busy: false };
   const leave = () => act("slack/close", { person: shown.person, view_id: shown.view.id }, "The dialog could not be closed");
   shown.made = frame("", { dismiss: leave, testid: "modal" });
   shown.leave = leave;
@@ -47,6 +47,7 @@ function sceneOf(shown) {
   return {
     view: shown.view.id,
     errors: shown.errors,
+    labels: shown.labels,
     entered: (block, element) => (shown.entered.has(slot(block, element)) ? shown.entered.get(slot(block, element)) : initialValue(element)),
     enter: (block, element, value) => {
       shown.entered.set(slot(block, element), value);
@@ -73,7 +74,15 @@ function fill(shown, trouble = "") {
   const { view, made } = shown;
   made.heading.replaceChildren(...textObject(view.title));
   const problem = trouble && h("p", { class: "problem", role: "alert", testid: "modal-problem" }, trouble);
-  made.body.replaceChildren(...[problem, ...blocks(view.blocks, sceneOf(shown))].filter(Boolean));
+  const scene = sceneOf(shown);
+  // A field that is the same as before is left alone, with the caret in it: somebody may be typing.
+  const rows = view.blocks.map((block, at) => ({
+    key: block.block_id || String(at),
+    sig: JSON.stringify([block, shown.errors[block.block_id]]),
+    build: () => blocks([block], scene)[0],
+  }));
+  if (problem) rows.unshift({ key: " problem", sig: trouble, build: () => problem });
+  reconcile(made.body, rows);
   const close = h("button", { type: "button", class: "button", testid: "modal-close", onclick: shown.leave }, view.close ? textObject(view.close) : "Cancel");
   const go = view.submit && h("button", { type: "submit", class: "button primary", disabled: shown.busy, testid: "modal-submit" }, textObject(view.submit));
   made.foot.replaceChildren(...[close, go].filter(Boolean));
