@@ -375,6 +375,32 @@ def _typed(question: str) -> str:
     return answer
 
 
+campaign = typer.Typer(help="Know what other programs sent to contacts.", no_args_is_help=True)
+app.add_typer(campaign, name="campaign")
+
+
+@campaign.command("import")
+def campaign_import(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV in UTF-8 with a heading: phone, template, campaign, sent_at, message_id. `-`: standard input.",
+        ),
+    ],
+    *,
+    inbox: Annotated[str, typer.Option(help="The inbox whose number it was sent from.")],
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out lines that make no sense, and import the others.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take in a list of messages that were sent elsewhere: cards and !who show them, with what came back."""
+    from bridge.operate.campaign import run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config), source, inbox, skip=skip_bad))
+
+
 archive = typer.Typer(help="Look after the archive.", no_args_is_help=True)
 app.add_typer(archive, name="archive")
 

@@ -104,6 +104,19 @@ class ContactReacted(ContactEvent, frozen=True, kw_only=True):
     """The platform's time."""
 
 
+class CampaignImported(ContactEvent, frozen=True, kw_only=True):
+    """Another program sent the contact a template: an operator says so."""
+
+    inbox: InboxId
+    template: str
+    campaign: str
+    sent_at: datetime
+    platform_id: str = ""
+    aliases: tuple[str, ...] = ()
+    phone: str | None = None
+    address: str | None = None
+
+
 class ContactChanged(ContactEvent, frozen=True, kw_only=True):
     """The platform told us of a new number or id of the contact."""
 
@@ -468,6 +481,7 @@ ContactLaneEvent = (
     | ContactAmended
     | AnsweredElsewhere
     | ContactReacted
+    | CampaignImported
     | ContactChanged
     | ContactsJoined
     | JoinProposed

@@ -111,6 +111,17 @@ class ReactionNoted(Fact, frozen=True, kw_only=True):
     """Empty: taken off."""
 
 
+class TouchNoted(Fact, frozen=True, kw_only=True):
+    """The contact was addressed, or came to us: see `model.Touch`. With `answer` they said something to it."""
+
+    kind: str
+    sent_at: datetime
+    name: str = ""
+    campaign: str = ""
+    platform_id: str = ""
+    answer: MessageId | None = None
+
+
 class DeliveryNoted(Fact, frozen=True, kw_only=True):
     """There is news of an outbound message: `fate` is that of the whole, `parts` are those that it changed for."""
 
@@ -284,6 +295,7 @@ AnyFact = (
     | PostNoted
     | ThreadNoted
     | ReactionNoted
+    | TouchNoted
     | DeliveryNoted
     | VerdictNoted
     | DroppedNoted

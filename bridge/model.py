@@ -349,6 +349,26 @@ class Reaction(Struct, frozen=True, kw_only=True, array_like=True):
     """When, as the platform says: an older one that arrives later changes nothing."""
 
 
+class Touch(Struct, frozen=True, kw_only=True, array_like=True):
+    """Something by which the contact was addressed, or came to us: a template, an advertisement, another program's message.
+
+    Packed without the names of its fields: new ones go at the end.
+    """
+
+    kind: str
+    """`template`, `ad` or `elsewhere`."""
+    at: datetime
+    name: str = ""
+    """Of the template, or what the advertisement says."""
+    campaign: str = ""
+    platform_id: str = ""
+    answer: str = ""
+    """How what the contact said to it begins; empty while they have not."""
+    answered_at: datetime | None = None
+
+
+TOUCHES_KEPT = 10
+"""Touches that a contact's state remembers."""
 REACTIONS_KEPT = 20
 """Messages whose reactions a contact's state remembers, so that they can be taken off again."""
 ENDED_KEPT = 5
@@ -378,6 +398,8 @@ class Contact(Struct, frozen=True, kw_only=True):
     """The contacts that were joined into this one lately, and when."""
     reactions: tuple[Reaction, ...] = ()
     """The latest, in order of their arrival."""
+    touches: tuple[Touch, ...] = ()
+    """The latest, in order of time."""
     seq: int = 0
     """Counts this contact's actions; gives them their order."""
     resting: datetime | None = None
@@ -546,6 +568,8 @@ class CardView(Struct, frozen=True, kw_only=True):
     recap: tuple[Recent, ...] = ()
     """Set when the thread replaces one that vanished."""
     former: Place | None = None
+    campaign: str = ""
+    """The latest touch of the last weeks, in words."""
 
 
 class OpenConversation(Struct, frozen=True, kw_only=True):

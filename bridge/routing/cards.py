@@ -11,7 +11,7 @@ from bridge.model import (
     Status,
     conversation_number,
 )
-from bridge.routing import texts
+from bridge.routing import campaigns, texts
 from bridge.routing.decision import Context
 
 
@@ -51,6 +51,7 @@ def card_view(contact: Contact, conversation: Conversation, context: Context) ->
         previous_number=conversation_number(previous, policies.shards) if previous else None,
         recap=_recap(conversation, context),
         former=former,
+        campaign=campaigns.latest(contact, context.now),
     )
 
 

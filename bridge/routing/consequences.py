@@ -33,7 +33,8 @@ def follow(turn: Turn) -> None:
 
 def _follow(turn: Turn, conversation: Conversation) -> None:
     was = turn.before.conversation(conversation.id)
-    if was is conversation and turn.before.name == turn.contact.name:
+    before, now = turn.before, turn.contact
+    if was is conversation and (before.name, before.touches) == (now.name, now.touches):
         return
     if was is not None and was.status is not conversation.status is Status.ACTIVE:
         # Its thread may have vanished while nobody needed it.
@@ -96,6 +97,7 @@ def _face(contact: Contact, conversation: Conversation) -> tuple[object, ...]:
         len(conversation.choices),
         len(conversation.held),
         conversation.failed,
+        contact.touches[-1:],
     )
 
 

@@ -8,6 +8,7 @@ from bridge.actions import AnyAction, PostNotice, Relay, Send
 from bridge.events import (
     AnsweredElsewhere,
     ButtonPressed,
+    CampaignImported,
     CardReacted,
     CommandGiven,
     ContactAmended,
@@ -48,6 +49,7 @@ from bridge.model import Contact, MessageId, lane_of, message_id
 from bridge.routing import (
     amends,
     buttons,
+    campaigns,
     choices,
     consequences,
     elsewhere,
@@ -112,6 +114,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             elsewhere.answered(turn, event)
         case ContactReacted():
             reactions.reacted(turn, event)
+        case CampaignImported():
+            campaigns.imported(turn, event)
         case ContactChanged():
             inbound.changed(turn, event)
         case ContactsJoined():

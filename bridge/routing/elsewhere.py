@@ -8,7 +8,7 @@ from bridge.content import Words, described, kind_of
 from bridge.events import AnsweredElsewhere
 from bridge.journal import DeliveryNoted, MessageNoted, PartFate
 from bridge.model import Direction, Fate, MessageRecord, Part, message_id
-from bridge.routing import lifecycle, outbound, texts
+from bridge.routing import campaigns, lifecycle, outbound, texts
 from bridge.routing.notes import RECENT_LIMIT
 from bridge.routing.turn import Turn
 
@@ -24,6 +24,7 @@ def answered(turn: Turn, event: AnsweredElsewhere) -> None:
     if outbound.find_by_platform_id(turn, event.platform_id) is not None:
         turn.ignore("our own")
         return
+    campaigns.typed_elsewhere(turn, event.platform_id)
     message = message_id(turn.lane, event.id)
     said = described(event.content)
     turn.notice(conversation, texts.via_phone(said), message=message)

@@ -28,9 +28,10 @@ from bridge.model import (
     Role,
     Status,
     Struct,
+    Touch,
     message_id,
 )
-from bridge.routing import choices, lifecycle, notes, outbound, reacting, speech, templating, texts
+from bridge.routing import campaigns, choices, lifecycle, notes, outbound, reacting, speech, templating, texts
 from bridge.routing.composing import COMPOSING, compose
 from bridge.routing.people import find_agent
 from bridge.routing.speech import Kept
@@ -500,8 +501,14 @@ def _who(turn: Turn, conversation: Conversation, order: Order) -> None:
         ("Free text until", texts.maybe_instant(conversation.window_until)),
         ("Before it", f"#{turn.number(conversation.previous)}" if conversation.previous else None),
     ]
+    rows += [("Campaign", _campaign(one)) for one in reversed(contact.touches)]
     known = [(name, value) for name, value in rows if value is not None]
     turn.answer(conversation, order.given.account, texts.who(known))
+
+
+def _campaign(touch: Touch) -> str:
+    said = f", answered “{touch.answer}”" if touch.answer else ""
+    return f"{campaigns.shown(touch)}, {touch.at:%Y-%m-%d}{said}"
 
 
 def _trace(turn: Turn, conversation: Conversation, order: Order) -> None:

@@ -9,17 +9,14 @@ from msgspec.structs import replace
 from bridge.actions import Relay
 from bridge.content import Call, Content, Words, described, kind_of
 from bridge.events import ContactChanged, MessageReceived, ModeChanged
-from bridge.journal import AliasesNoted, MessageNoted
+from bridge.journal import MessageNoted
 from bridge.model import (
-    Contact,
     Conversation,
-    ConversationId,
     Direction,
-    InboxId,
     MessageRecord,
     message_id,
 )
-from bridge.routing import awaiting, joins, lifecycle, texts
+from bridge.routing import awaiting, campaigns, identity, joins, lifecycle, texts
 from bridge.routing.notes import RECENT_LIMIT
 from bridge.routing.turn import Turn
 
@@ -28,7 +25,7 @@ def received(turn: Turn, event: MessageReceived) -> None:
     """The contact wrote: exactly one `Relay`, in the conversation it belongs to."""
     if joins.asks(turn, event):
         return
-    learn(turn, event.inbox, event.aliases, event.phone, event.address)
+    identity.learn(turn, event.inbox, event.aliases, event.phone, event.address)
     contact = turn.contact
     turn.contact = replace(
         contact, name=event.name or contact.name, username=event.username or contact.username
@@ -48,6 +45,7 @@ def received(turn: Turn, event: MessageReceived) -> None:
         )
     )
     _relay(turn, event, conversation, written)
+    campaigns.answered(turn, event, conversation)
     awaiting.release(turn, conversation)
 
 
@@ -95,37 +93,12 @@ def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, writt
 
 def changed(turn: Turn, event: ContactChanged) -> None:
     """The contact has a new number or id: remember both, and say so where they are being answered."""
-    learn(turn, event.inbox, event.aliases, event.phone, event.address)
+    identity.learn(turn, event.inbox, event.aliases, event.phone, event.address)
     current = turn.contact.conversations.get(event.inbox)
     if current is not None and current.status not in lifecycle.OVER:
         turn.notice(current, texts.changed(turn.contact, event.what))
     if event.alert and current is not None:
         turn.alert(current, texts.about(current.number, texts.changed(turn.contact, event.what)))
-
-
-def learn(
-    turn: Turn, inbox: InboxId, aliases: tuple[str, ...], phone: str | None, address: str | None
-) -> None:
-    """Take in what a contact is known under. What an event leaves out is kept."""
-    before = turn.contact
-    new = tuple(alias for alias in dict.fromkeys(aliases) if alias not in before.aliases)
-    turn.contact = replace(
-        before,
-        aliases=before.aliases + new,
-        phone=phone or before.phone,
-        address=address or before.address,
-    )
-    if new:
-        turn.fact(aliases_noted(turn, turn.contact, inbox, new))
-
-
-def aliases_noted(turn: Turn, contact: Contact, inbox: InboxId, aliases: tuple[str, ...]) -> AliasesNoted:
-    """The fact that a contact is also known under `aliases`."""
-    current = contact.conversations.get(inbox)
-    return AliasesNoted(
-        **turn.stamp(inbox, current.id if current else ConversationId("")),
-        aliases=aliases,
-    )
 
 
 def mode_changed(turn: Turn, event: ModeChanged) -> None:

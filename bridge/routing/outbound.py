@@ -28,7 +28,7 @@ from bridge.model import (
     Sending,
     Token,
 )
-from bridge.routing import lifecycle, notes, texts
+from bridge.routing import campaigns, lifecycle, notes, texts
 from bridge.routing.turn import Turn
 
 NOT_TRIED = "not_tried"
@@ -293,6 +293,7 @@ def advance(
     after = turn.keep(replace(after, fate=fate, problem=failure.words if failure else after.problem))
     if _accepted(after) and not _accepted(before):
         _answered(turn, after)
+        campaigns.sent(turn, inbox, after)
     parts = _news(before, after)
     if fate is not before.fate or parts:
         turn.fact(

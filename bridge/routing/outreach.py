@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from bridge.events import OutreachBegan
 from bridge.journal import CommandNoted
 from bridge.model import Agent, Conversation, Draft, Role, Status, message_id
-from bridge.routing import inbound, lifecycle, outbound, texts
+from bridge.routing import identity, lifecycle, outbound, texts
 from bridge.routing.turn import Turn
 
 COMMAND = "new"
@@ -24,7 +24,7 @@ def began(turn: Turn, event: OutreachBegan) -> None:
         turn.answer(None, event.author, texts.no_address())
         return
     # What the contact wrote from is surer than what somebody typed.
-    inbound.learn(
+    identity.learn(
         turn, event.inbox, event.aliases, known.phone or event.phone, known.address or event.address
     )
     current = turn.contact.conversations.get(event.inbox)

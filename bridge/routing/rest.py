@@ -29,6 +29,7 @@ from bridge.markup import text
 from bridge.model import (
     ENDED_KEPT,
     FORMER_KEPT,
+    TOUCHES_KEPT,
     AgentId,
     Contact,
     Conversation,
@@ -181,6 +182,7 @@ def _fetched(turn: Turn, event: ContactFetched) -> None:
             inbox: _filled(one, known.conversation(one.id)) for inbox, one in contact.conversations.items()
         },
         ended=(*earlier, *ended)[-ENDED_KEPT:],
+        touches=tuple(sorted(known.touches + contact.touches, key=lambda one: one.at)[-TOUCHES_KEPT:]),
         partial=None,
     )
 

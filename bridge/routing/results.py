@@ -34,7 +34,7 @@ from bridge.events import (
 )
 from bridge.journal import DeliveryNoted, PartFate, PostNoted, ThreadNoted
 from bridge.model import Fate, MessageRecord
-from bridge.routing import amends, forgetting, lifecycle, outbound, reacting, reactions, texts
+from bridge.routing import amends, campaigns, forgetting, lifecycle, outbound, reacting, reactions, texts
 from bridge.routing.turn import Turn
 
 FATES = {
@@ -122,7 +122,8 @@ def delivery_changed(turn: Turn, event: DeliveryChanged) -> None:
     news = FATES.get(event.status)
     found = _reported(turn, event)
     if news is None or found is None:
-        turn.ignore("unknown status" if news is None else "unknown message")
+        if not campaigns.elsewhere(turn, event):
+            turn.ignore("unknown status" if news is None else "unknown message")
         if news is not None:
             _note_second(turn, event, news)
         return

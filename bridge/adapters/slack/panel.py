@@ -188,6 +188,8 @@ def _fields(view: CardView) -> list[Block]:
         rows.append(("Waiting since", instant(view.waiting_since)))
     if view.window_until is not None:
         rows.append(("Free text until", instant(view.window_until)))
+    if view.campaign:
+        rows.append(("Campaign", escape(cut(one_line(view.campaign), 150))))
     return [mrkdwn(f"*{name}*\n{value}", FIELD_LIMIT) for name, value in rows]
 
 

@@ -21,7 +21,15 @@ from bridge.store.archive.database import Database
 
 ERASED = "erased"
 """The kind of a husk in the journal."""
-SAID = ("MessageNoted", "PostNoted", "DeliveryNoted", "VerdictNoted", "CommandNoted", "ReactionNoted")
+SAID = (
+    "MessageNoted",
+    "PostNoted",
+    "DeliveryNoted",
+    "VerdictNoted",
+    "CommandNoted",
+    "ReactionNoted",
+    "TouchNoted",
+)
 """Kinds of facts that are pruned: what was said, and what became of it."""
 _PAGE = 1_000
 _MERGED_PAGES = 500
@@ -149,7 +157,7 @@ async def prune(connection: AsyncConnection, fact: PruningNoted) -> None:
             posts.c.contact == fact.contact, posts.c.conversation == fact.conversation, posts.c.at < until
         )
     )
-    for table in (tables.commands, tables.verdicts, tables.reactions):
+    for table in (tables.commands, tables.verdicts, tables.reactions, tables.touches):
         await connection.execute(
             delete(table).where(table.c.conversation == fact.conversation, table.c.at < until)
         )

@@ -106,12 +106,16 @@ class _Page:
         """Their lines, contact by contact."""
         aliases = await self._by_contact(tables.aliases)
         dropped = await self._by_contact(tables.dropped)
+        touches = await self._by_contact(tables.touches)
         cases = await self._by_contact(tables.conversations)
         for row in self._page:
             yield _contact(row, aliases[row["id"]])
             for letter in dropped[row["id"]]:
                 if self._counts(letter):
                     yield _dropped(letter)
+            for touch in touches[row["id"]]:
+                if self._counts(touch):
+                    yield _touch(touch)
             owned = sorted(cases[row["id"]], key=lambda case: (case["opened_at"], case["number"]))
             for group in await self._groups(owned):
                 async for line in self._conversations(group):
@@ -297,6 +301,22 @@ def _dropped(row: Row) -> Line:
         "arrived_at": _iso(row["arrived_at"]),
         "message": row["message"],
         "reason": row["reason"],
+    }
+
+
+def _touch(row: Row) -> Line:
+    return {
+        "kind": "touch",
+        "at": _iso(row["at"]),
+        "contact": row["contact"],
+        "conversation": row["conversation"] or None,
+        "inbox": row["inbox"],
+        "touch": row["kind"],
+        "name": row["name"],
+        "campaign": row["campaign"],
+        "platform_id": row["platform_id"] or None,
+        "sent_at": _iso(row["sent_at"]),
+        "answer": row["answer"],
     }
 
 

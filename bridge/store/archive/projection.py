@@ -33,6 +33,7 @@ from bridge.journal import (
     StatusNoted,
     TagsNoted,
     ThreadNoted,
+    TouchNoted,
     VerdictNoted,
 )
 from bridge.markup import plain
@@ -301,6 +302,18 @@ class _Projector:
             emoji=storable(fact.emoji),
         )
 
+    def touch_noted(self, seq: int, at: int, fact: TouchNoted) -> None:
+        self._log(
+            "touches",
+            *(seq, at, fact),
+            kind=fact.kind,
+            name=storable(fact.name),
+            campaign=storable(fact.campaign),
+            platform_id=storable(fact.platform_id),
+            answer=fact.answer,
+            sent_at=micros(fact.sent_at),
+        )
+
     def dropped_noted(self, seq: int, at: int, fact: DroppedNoted) -> None:
         self._log(
             "dropped",
@@ -526,6 +539,7 @@ _HANDLERS: dict[type[AnyFact], Callable[[_Projector, int, int, Any], None]] = {
     PriorityNoted: _Projector.priority_noted,
     PruningNoted: _Projector.pruning_noted,
     ReactionNoted: _Projector.reaction_noted,
+    TouchNoted: _Projector.touch_noted,
     StatusNoted: _Projector.status_noted,
     TagsNoted: _Projector.tags_noted,
     ThreadNoted: _Projector.thread_noted,

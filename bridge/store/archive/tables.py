@@ -346,6 +346,24 @@ reactions = Table(
     Index(None, "conversation"),
 )
 
+touches = Table(
+    "touches",  # by what contacts were addressed, or came to us; with `answer`, what they said to it
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=False),
+    Column("conversation", Text, nullable=False),  # empty where there was none
+    Column("contact", Text, nullable=False),
+    Column("inbox", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # `template`, `ad` or `elsewhere`
+    Column("name", Text, nullable=False),
+    Column("campaign", Text, nullable=False),
+    Column("platform_id", Text, nullable=False),
+    Column("answer", Text),  # a message
+    Column("sent_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "contact"),
+    Index(None, "campaign", "sent_at"),
+)
+
 dropped = Table(
     "dropped",  # dead letters that an operator dropped
     metadata,
@@ -414,6 +432,7 @@ PROJECTIONS: tuple[Table, ...] = (
         commands,
         verdicts,
         reactions,
+        touches,
         dropped,
     ),
     *(pruned, forgotten),

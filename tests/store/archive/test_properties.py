@@ -35,6 +35,7 @@ from bridge.journal import (
     StatusNoted,
     TagsNoted,
     ThreadNoted,
+    TouchNoted,
     VerdictNoted,
     pack,
 )
@@ -92,6 +93,17 @@ KINDS: list[tuple[type[Fact], dict[str, st.SearchStrategy[Any]]]] = [
         },
     ),
     (ReactionNoted, {"platform_id": some(["w1", "w2"]), "emoji": texts}),
+    (
+        TouchNoted,
+        {
+            "kind": some(["template", "ad", "elsewhere"]),
+            "sent_at": st.just(START),
+            "name": texts,
+            "campaign": texts,
+            "platform_id": some(["", "w1"]),
+            "answer": st.none() | messages,
+        },
+    ),
     (PostNoted, {"post": posts, "message": st.none() | messages}),
     (
         ThreadNoted,
