@@ -51,17 +51,60 @@ class Bucket(Struct, frozen=True, kw_only=True):
     burst: int = 1
 
 
-class Capabilities(Struct, frozen=True, kw_only=True):
-    """What a place can do; data, so that routing and `fit` need not know the platform."""
+FROM_CONTACT: tuple[str, ...] = (
+    "text",
+    "picture",
+    "video",
+    "audio",
+    "voice message",
+    "document",
+    "sticker",
+    "place",
+    "contact card",
+    "tapped answer",
+    "form",
+    "order",
+    "call",
+    "kind nobody knows",
+    "quote",
+    "reaction",
+    "edit",
+    "deletion",
+    "forwarding mark",
+    "advertisement",
+    "group message",
+    "new number or id",
+)
+"""What contacts send: `Capabilities.from_contact` says of each what becomes of it."""
+TO_CONTACT: tuple[str, ...] = (
+    "text",
+    "picture",
+    "video",
+    "audio",
+    "voice message",
+    "document",
+    "place",
+    "contact card",
+    "buttons",
+    "list",
+    "link behind a button",
+    "question for a place",
+    "template",
+    "quote",
+    "reaction",
+    "edit",
+    "deletion",
+)
+"""What staff send: `Capabilities.to_contact` says of each what becomes of it."""
 
-    text_limit: int
-    """Code points in one message of text."""
-    edits: bool = False
-    """Can we edit what we have sent there?"""
-    ephemerals: bool = False
-    reactions: bool = False
-    merges: bool = True
-    """May several messages be shown in one post?"""
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """What a place can do; data, so that nobody else needs to know the platform."""
+
+    from_contact: Mapping[str, str]
+    """Of each of `FROM_CONTACT`: how it is shown on this desk, or sent by this channel. Words for people."""
+    to_contact: Mapping[str, str]
+    """Of each of `TO_CONTACT`: how it is given on this desk, or taken by this channel. Words for people."""
     limits: Limits = Limits()
     """Of what goes along with words."""
 

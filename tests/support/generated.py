@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from bridge import commands
-from bridge.adapters.slack.adapter import RECEIPTS
+from bridge.adapters.base import FROM_CONTACT, TO_CONTACT
+from bridge.adapters.slack.adapter import RECEIPTS, SlackDesk
 from bridge.adapters.slack.emoji import to_unicode
+from bridge.adapters.whatsapp.adapter import WhatsAppChannel
 from bridge.model import Receipt, Role
 from bridge.settings import fields
 
@@ -91,10 +94,28 @@ def _plain(value: object) -> object:
     return getattr(value, "value", value)
 
 
+def _capabilities(names: tuple[str, ...], desk: Mapping[str, str], channel: Mapping[str, str]) -> str:
+    rows = [(name, channel[name], desk[name]) for name in names]
+    return _table(("what", "WhatsApp", "Slack"), *rows)
+
+
+def from_contact() -> str:
+    """What contacts send, and how it is shown."""
+    desk, channel = SlackDesk.capabilities, WhatsAppChannel.capabilities
+    return _capabilities(FROM_CONTACT, desk.from_contact, channel.from_contact)
+
+
+def to_contact() -> str:
+    """What staff send, how, and what of it arrives."""
+    desk, channel = SlackDesk.capabilities, WhatsAppChannel.capabilities
+    return _capabilities(TO_CONTACT, desk.to_contact, channel.to_contact)
+
+
 DOCUMENTS = {
     "README.md": {"receipts": receipts, "commands": command_table},
     "docs/commands.md": {"commands": command_table, "details": command_details},
     "docs/configuration.md": {"settings": settings_table},
+    "docs/capabilities.md": {"from-contact": from_contact, "to-contact": to_contact},
 }
 
 

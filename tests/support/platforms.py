@@ -31,6 +31,8 @@ from bridge.model import ActionId, Agent, CardView, InboxId, Place, Post, Receip
 
 T = TypeVar("T")
 
+NOTHING = Capabilities(from_contact={}, to_contact={})
+
 NO_ANSWER = Failure(kind=FailureKind.UNKNOWN, code="timeout", words="no answer came")
 
 
@@ -138,7 +140,7 @@ class FakeDesk(Platform):
     """See `adapters.base.Desk`. `posts` is what people would see."""
 
     name = "desk"
-    capabilities = Capabilities(text_limit=4000)
+    capabilities = NOTHING
 
     def __init__(self, *, per_s: float = 1000.0, burst: int = 1000, merges: int = 10) -> None:
         super().__init__()
@@ -297,7 +299,7 @@ class FakeChannel(Platform):
     """See `adapters.base.Channel`. `sent` is what contacts' phones show, as (address, text)."""
 
     name = "channel"
-    capabilities = Capabilities(text_limit=1000)
+    capabilities = NOTHING
 
     def __init__(self, *, per_s: float = 1000.0, burst: int = 1000) -> None:
         super().__init__()

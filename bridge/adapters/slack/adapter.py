@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bridge.actions import Alert, Amend, Answer, DirectMessage, PostNotice, Relay
-from bridge.adapters.base import NOT_KNOWN, Bucket, Capabilities, Marker, Quoted
+from bridge.adapters.base import NOT_KNOWN, Bucket, Marker, Quoted
 from bridge.adapters.http import HttpClient
 from bridge.adapters.slack import errors, panel, posts
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.emoji import to_name
+from bridge.adapters.slack.features import CAPABILITIES
 from bridge.adapters.slack.files import SlackFiles
 from bridge.adapters.slack.ids import DESK, fresh_url, slack_user, time_ts
 from bridge.adapters.slack.roster import People, Profiles, RosterReader
@@ -90,9 +91,7 @@ class SlackDesk:
     """One Slack workspace. Implements `bridge.adapters.base.Desk`."""
 
     name = DESK
-    capabilities = Capabilities(
-        text_limit=panel.TEXT_LIMIT, edits=True, ephemerals=True, reactions=True, merges=True
-    )
+    capabilities = CAPABILITIES
 
     def __init__(  # noqa: PLR0913 - plain values, so that no settings reach in here
         self,

@@ -11,16 +11,16 @@ import msgspec
 import orjson
 
 from bridge.actions import Send
-from bridge.adapters.base import Bucket, Capabilities, Fitted, OutboundRef, Outgoing, Reach, Uploaded
+from bridge.adapters.base import Bucket, Fitted, OutboundRef, Outgoing, Reach, Uploaded
 from bridge.adapters.streaming import Streams
 from bridge.adapters.whatsapp import errors
 from bridge.adapters.whatsapp.caller import GraphCaller
 from bridge.adapters.whatsapp.check import check_number, check_webhook
-from bridge.adapters.whatsapp.format import TEXT_LIMIT
+from bridge.adapters.whatsapp.features import CAPABILITIES
 from bridge.adapters.whatsapp.ids import Identity, recipient
 from bridge.adapters.whatsapp.media import MEDIA_HOSTS, MediaFetcher
 from bridge.adapters.whatsapp.numbers import Number
-from bridge.adapters.whatsapp.outgoing import LIMITS, body_of, fit
+from bridge.adapters.whatsapp.outgoing import body_of, fit
 from bridge.adapters.whatsapp.templates import read_templates
 from bridge.adapters.whatsapp.uploads import Uploader
 from bridge.content import Attachment, StaffFile
@@ -52,7 +52,7 @@ class WhatsAppChannel:
     """Sends through WhatsApp's Cloud API (`base.Channel`). Use as a context manager, or `close` it at the end."""
 
     name = "whatsapp"
-    capabilities = Capabilities(text_limit=TEXT_LIMIT, limits=LIMITS)
+    capabilities = CAPABILITIES
 
     def __init__(
         self,

@@ -93,7 +93,7 @@ async def world(make_world: Any) -> World:
 def test_it_is_a_channel() -> None:
     """The contract of `base.Channel`, as the type checker and the performer see it."""
     channel: Channel = WhatsAppChannel("https://graph.facebook.com", "v26.0", [OURS])
-    assert (channel.name, channel.capabilities.text_limit, channel.capabilities.edits) == (
+    assert channel.capabilities.limits.buttons == 3
         "whatsapp",
         4096,
         False,
