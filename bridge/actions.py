@@ -176,9 +176,22 @@ class MarkRead(ContactAction, frozen=True, kw_only=True):
     line = Line.DECORATION
     repeat = Repeat.SAFE
     platform_id: str
+    typing: bool = False
+    """And that we are writing; that goes away by itself."""
 
 
 # --------------------------------------------------------------------------------------------- decoration
+
+
+class ShowDrafting(ContactAction, frozen=True, kw_only=True):
+    """Show colleagues that somebody is writing to the contact; that goes away by itself. Failure is harmless. Result:
+    `Done`.
+    """
+
+    line = Line.DECORATION
+    repeat = Repeat.SAFE
+    place: Place
+    who: str
 
 
 class UpdateCard(ContactAction, frozen=True, kw_only=True):
@@ -360,6 +373,7 @@ AnyAction = (
     | MarkRead
     | UpdateCard
     | ShowReaction
+    | ShowDrafting
     | ShowReceipt
     | Answer
     | ShowTrace

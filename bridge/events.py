@@ -254,6 +254,10 @@ class MessageComposed(DeskEvent, frozen=True, kw_only=True):
     """What that post shows, for those who read along."""
 
 
+class DraftBegan(DeskEvent, frozen=True, kw_only=True):
+    """Somebody is writing to the contact, and what they write is no post yet; told again while that goes on."""
+
+
 class ButtonPressed(DeskEvent, frozen=True, kw_only=True):
     """A button of one of our posts was pressed. `button` is `model.Button.name`."""
 
@@ -493,6 +497,7 @@ ContactLaneEvent = (
     | StaffDeleted
     | CommandGiven
     | MessageComposed
+    | DraftBegan
     | OutreachBegan
     | ButtonPressed
     | CardReacted

@@ -234,6 +234,9 @@ class Desk(Protocol):
     async def show_receipt(self, post: Post, receipt: Receipt) -> None:
         """Show a fate on a staff post. Repeatable; success when it is there already."""
 
+    async def show_drafting(self, place: Place, who: str) -> None:
+        """Show in a thread, for a while, that somebody is writing. Repeatable."""
+
     async def amend(self, post: Post, thread: Place | None, amend: Amend, was: str) -> bool:
         """Say on a post of ours that shows a contact's message what became of that, beside what stands there; `was` are
         its old words. Repeatable. False: the post cannot take it.
@@ -310,8 +313,8 @@ class Channel(Protocol):
     async def react(self, inbox: InboxId, address: str, platform_id: str, emoji: str) -> None:
         """Put an emoji on a message of the contact, in place of any other of ours; none takes it off. Repeatable."""
 
-    async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
-        """Tell the contact that we read up to this message. Repeatable."""
+    async def mark_read(self, inbox: InboxId, platform_id: str, *, typing: bool = False) -> None:
+        """Tell the contact that we read up to this message, and with `typing` that an answer is being written. Repeatable."""
 
 
 class Placed(Struct, frozen=True, kw_only=True):

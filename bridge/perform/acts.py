@@ -22,6 +22,7 @@ from bridge.actions import (
     Relay,
     Send,
     SendReaction,
+    ShowDrafting,
     ShowMode,
     ShowReaction,
     ShowReceipt,
@@ -84,6 +85,8 @@ class Acts:
                 await self._decoration.update_card(run, work, action)
             case ShowReaction() as action:
                 await self._decoration.show_reaction(run, work, action)
+            case ShowDrafting() as action:
+                await self._decoration.show_drafting(run, work, action)
             case ShowReceipt() as action:
                 await self._decoration.show_receipt(run, work, action)
             case Answer() | DirectMessage() | Alert() as action:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from bridge.actions import AnyAction, MarkRead, ShowReaction, ShowReceipt, UpdateCard
+from bridge.actions import AnyAction, MarkRead, ShowDrafting, ShowReaction, ShowReceipt, UpdateCard
 from bridge.errors import Failure, FailureKind
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.tools import Refused, Tools
@@ -101,11 +101,24 @@ class DecorationActs:
         """Tell the contact that we read it; one more or less does no harm."""
         channel = self._tools.performer.channel
         try:
-            await self._tools.call(run, lambda: channel.mark_read(action.inbox, action.platform_id))
+            await self._tools.call(
+                run, lambda: channel.mark_read(action.inbox, action.platform_id, typing=action.typing)
+            )
         except Refused as refused:
             self._tools.metrics.error(channel.name, refused.failure.kind.value)
         else:
             self._tools.metrics.send(channel.name, "mark_read", "ok")
+        await self._tools.done(run, work)
+
+    async def show_drafting(self, run: LineRun, work: Work, action: ShowDrafting) -> None:
+        """Show who is writing; what comes too late is not worth another try."""
+        desk = self._tools.performer.desks[action.place.desk]
+        try:
+            await self._tools.call(run, lambda: desk.show_drafting(action.place, action.who))
+        except Refused as refused:
+            self._tools.metrics.error(desk.name, refused.failure.kind.value)
+        else:
+            self._tools.metrics.send(desk.name, "show_drafting", "ok")
         await self._tools.done(run, work)
 
     async def _outdone(self, run: LineRun, work: Work, outdoes: Callable[[AnyAction], bool]) -> bool:

@@ -23,6 +23,7 @@ from bridge.events import (
     ContactsJoined,
     DeliveryChanged,
     Done,
+    DraftBegan,
     EventBuried,
     Failed,
     JoinProposed,
@@ -52,6 +53,7 @@ from bridge.routing import (
     campaigns,
     choices,
     consequences,
+    drafting,
     elsewhere,
     forgetting,
     forms,
@@ -138,6 +140,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             buttons.given(turn, event)
         case MessageComposed():
             forms.composed(turn, event)
+        case DraftBegan():
+            drafting.began(turn, event)
         case OutreachBegan():
             outreach.began(turn, event)
         case ButtonPressed():

@@ -28,6 +28,7 @@ from bridge.actions import (
     Relay,
     Send,
     SendReaction,
+    ShowDrafting,
     ShowReaction,
     ShowReceipt,
     ShowTrace,
@@ -384,14 +385,13 @@ class Turn:
             )
         )
 
-    def mark_read(self, conversation: Conversation, platform_id: str) -> None:
-        """Tell the contact that their message was read."""
-        self.add(
-            MarkRead(
-                **self._head(conversation),
-                platform_id=platform_id,
-            )
-        )
+    def mark_read(self, conversation: Conversation, platform_id: str, *, typing: bool = False) -> None:
+        """Tell the contact that their message was read, and with `typing` that an answer is being written."""
+        self.add(MarkRead(**self._head(conversation), platform_id=platform_id, typing=typing))
+
+    def show_drafting(self, conversation: Conversation, place: Place, who: str) -> None:
+        """Show colleagues that somebody is writing."""
+        self.add(ShowDrafting(**self._head(conversation), place=place, who=who))
 
     def update_card(self, conversation: Conversation) -> None:
         """Have the card rendered anew."""

@@ -158,3 +158,16 @@ async def test_only_agents(shop: Shop) -> None:
     await talk.chooses("gil", "compose")
     await talk.told("gil", "Only agents")
     assert not shop.person("gil").views
+
+
+async def test_everybody_sees_that_somebody_writes(shop: Shop) -> None:
+    """Colleagues under the thread, the customer on the phone; both by themselves, until it is sent."""
+    talk = await shop.talk(assignee="ben")
+    form = await composing(talk)
+    channel = shop.channel("support")
+    await until(lambda: "ben drafting" in channel.status(talk.card.ts), 10, "the line under the thread")
+    await until(lambda: shop.calls("whatsapp.marked_read", typing=True) > 0, 10, "typing")
+    await form.enters("reply:body", "Good morning")
+    assert (await form.sends())["ok"]
+    await talk.hears("Good morning")
+    await until(lambda: not channel.status(talk.card.ts), 10, "nobody")

@@ -147,6 +147,7 @@ class FakeDesk(Platform):
         self.posts: list[Standing] = []
         self.cards: dict[str, list[CardView]] = {}
         self.receipts: list[tuple[str, Receipt]] = []
+        self.drafting: list[str] = []
         self.told: list[str] = []
         self.uploads: dict[str, str] = {}
         """Names of the files that were brought, by what the desk calls them."""
@@ -259,6 +260,9 @@ class FakeDesk(Platform):
     async def react(self, post: Post, emoji: str, *, on: bool) -> bool:
         return await self._act("react", emoji, lambda: on or bool(post))
 
+    async def show_drafting(self, place: Place, who: str) -> None:
+        await self._act("show_drafting", who, lambda: self.drafting.append(who))
+
     async def show_receipt(self, post: Post, receipt: Receipt) -> None:
         await self._act("show_receipt", post.id, lambda: self.receipts.append((post.id, receipt)))
 
@@ -345,5 +349,5 @@ class FakeChannel(Platform):
         await into.take(bytes_of())
         return attachment.mime
 
-    async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
+    async def mark_read(self, inbox: InboxId, platform_id: str, *, typing: bool = False) -> None:
         await self._act("mark_read", platform_id, lambda: self.read.append(platform_id))

@@ -23,6 +23,7 @@ from bridge.adapters.slack.roster import People, Profiles, RosterReader
 from bridge.adapters.streaming import Streams
 from bridge.content import Attachment, StaffFile
 from bridge.errors import Failure, FailureKind, PlatformError
+from bridge.markup import one_line
 from bridge.media.spool import Spooled
 from bridge.model import (
     ActionId,
@@ -245,6 +246,14 @@ class SlackDesk:
         blocks = panel.card(view, await self._former_url(view))
         args = {"text": panel.card_text(view), "blocks": blocks, "parse": "none", "link_names": False}
         await self.caller.call("chat.update", {"channel": card.channel, "ts": card.id, **args})
+
+    async def show_drafting(self, place: Place, who: str) -> None:
+        """Under the thread, beside the bot's name; Slack takes it away after two minutes, or when we post. Slack:
+        assistant.threads.setStatus, in ordinary threads.
+        """
+        status = f"sees {panel.cut(one_line(who), 60)} drafting an answer…"
+        args = {"channel_id": place.channel, "thread_ts": place.thread, "status": status}
+        await self.caller.call("assistant.threads.setStatus", args)
 
     async def show_receipt(self, post: Post, receipt: Receipt) -> None:
         """Add a reaction; one that is there already, or that a post cannot take, is no failure."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from bridge.adapters import reaching
 from bridge.adapters.base import Inlet, Outreach, Placed
@@ -19,13 +20,16 @@ from bridge.adapters.slack.roster import Names
 from bridge.adapters.slack.screens import Json, Screens, Told
 from bridge.content import TemplateMessage, templates
 from bridge.content.unfit import UnfitError
-from bridge.events import MessageComposed, OutreachBegan
+from bridge.errors import StoreUnavailableError
+from bridge.events import DraftBegan, MessageComposed, OutreachBegan
 from bridge.markup import one_line
 from bridge.model import (
     Agent,
     Contact,
     ContactId,
     Conversation,
+    ConversationId,
+    DeskUser,
     EventId,
     InboxId,
     InboxPolicy,
@@ -40,6 +44,9 @@ AGENTS_ONLY = "Only agents can do this. Ask an admin to add you."
 _CONTACT = re.compile(r"\d{1,4}-[0-9a-f]{1,64}", re.ASCII)
 _OVER = "This conversation is over. The contact's later ones are in other threads."
 _SUGGESTED = 50
+DRAFTING_EVERY = timedelta(seconds=20)
+"""WhatsApp shows for 25 s that somebody types."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Composer:
@@ -58,6 +65,7 @@ class Composer:
         self._names = names
         self._now = now
         self._outreach = outreach
+        self._told: dict[tuple[DeskUser, ConversationId], datetime] = {}
         self._latest: dict[str, Json] = {}
         self._updating: dict[str, asyncio.Task[None]] = {}
 
@@ -78,7 +86,25 @@ class Composer:
         start = self._start(body, ref=known.encode())
         given = Entered(kind or (composer.TEMPLATE if shop.closed else "reply"), {})
         await self._screens.open(body, composer.view(start, given, shop))
+        await self.drafting(body, known)
         return ""
+
+    async def drafting(self, body: Json, ref: Ref) -> None:
+        """Let colleagues and the contact know that somebody writes, once in a while. Nobody waits for it."""
+        account = self._names.account(*who(body))
+        key, now = (account, ref.conversation), self._now()
+        if now - self._told.get(key, _NEVER) < DRAFTING_EVERY:
+            return
+        self._told = {one: at for one, at in self._told.items() if now - at < DRAFTING_EVERY} | {key: now}
+        began = DraftBegan(
+            id=interaction_event(body, "draft"),
+            at=now,
+            contact=ref.contact,
+            conversation=ref.conversation,
+            **await self._names.author(*who(body)),
+        )
+        with contextlib.suppress(StoreUnavailableError):
+            await self._inlet.append([Placed(lane=lane_of(ref.contact), unit=ref.contact, event=began)])
 
     async def begin(self, body: Json) -> str:
         """Show the form for writing to somebody first."""
@@ -143,6 +169,9 @@ class Composer:
                 if read is not None:
                     start, given, shop = read
                     await self._screens.update(view_id, composer.view(start, given, shop))
+                    ref = Ref.decode(start.ref)
+                    if ref is not None:
+                        await self.drafting(body, ref)
         finally:
             self._updating.pop(view_id, None)
 

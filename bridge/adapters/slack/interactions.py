@@ -217,6 +217,7 @@ class Interactions:
             quoted=cut(plain(from_slack(message.get("blocks"), message.get("text"))), _QUOTED_LIMIT),
         )
         await self._screens.open(body, modals.command_modal(origin))
+        await self.composer.drafting(body, ref)
 
     async def submission(self, body: Json) -> Told:
         """A submitted modal: a command, or what is wrong with the input."""

@@ -13,6 +13,7 @@ Mode = Literal["socket", "http"]
 
 METHOD_SCOPES: Mapping[str, tuple[str, ...]] = {
     "apps.connections.open": (),  # the app-level token's connections:write, which no manifest can ask for
+    "assistant.threads.setStatus": ("chat:write",),
     "auth.test": (),
     "chat.delete": ("chat:write",),
     "chat.postEphemeral": ("chat:write",),

@@ -165,10 +165,18 @@ class WhatsAppChannel:
         path = f"{number.phone_number_id}/messages"
         await self._caller.post(path, number.token, orjson.dumps(body), repeatable=True)
 
-    async def mark_read(self, inbox: InboxId, platform_id: str) -> None:
-        """Show the contact that we read up to this message. Raises `PlatformError`. WhatsApp: messages."""
+    async def mark_read(self, inbox: InboxId, platform_id: str, *, typing: bool = False) -> None:
+        """Show the contact that we read up to this message, and with `typing` for 25 s that we write. Raises
+        `PlatformError`. WhatsApp: messages, typing indicators.
+        """
         number = self._number(inbox)
-        body = {"messaging_product": "whatsapp", "status": "read", "message_id": platform_id}
+        body: dict[str, object] = {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": platform_id,
+        }
+        if typing:
+            body["typing_indicator"] = {"type": "text"}
         await self._caller.post(
             f"{number.phone_number_id}/messages", number.token, orjson.dumps(body), repeatable=True
         )
