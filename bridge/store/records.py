@@ -63,6 +63,7 @@ class _Packed(Struct, frozen=True, array_like=True):
     superseded: tuple[str, ...] = ()
     problem: str = ""
     file: Attachment | None = None
+    correction: Draft | None = None
 
 
 _FIRST_OPTIONAL = 3
@@ -89,6 +90,7 @@ def pack(record: MessageRecord) -> bytes:
         record.superseded,
         record.problem,
         record.file,
+        record.correction,
     ]
     for default in reversed(_DEFAULTS):
         if values[-1] != default:
@@ -120,6 +122,7 @@ def unpack(message: MessageId, data: bytes) -> MessageRecord:
         draft=packed.draft,
         problem=packed.problem,
         file=packed.file,
+        correction=packed.correction,
     )
 
 

@@ -857,7 +857,7 @@ def test_a_message_is_delivered_when_all_its_parts_are() -> None:
     assert world.receipts(wrote) == [Receipt.ACCEPTED, Receipt.DELIVERED]
 
 
-@pytest.mark.parametrize("status,platform_id", [("sent", "never-heard-of"), ("warning", None)])
+@pytest.mark.parametrize("status,platform_id", [("read", "never-heard-of"), ("warning", None)])
 def test_foreign_statuses_are_ignored(status: str, platform_id: str | None) -> None:
     """Unknown messages and unknown words change nothing."""
     world = World().start(assignee="ana")

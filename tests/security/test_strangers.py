@@ -83,7 +83,7 @@ async def test_their_presses_do_nothing(shop: Shop) -> None:
     for who in STRANGERS:
         for name in ("claim", "resolve"):
             await talk.press(who, talk.card, name)
-        for entry in ("priority urgent", "help"):
+        for entry in ("priority urgent", "compose"):
             await talk.chooses(who, entry)
         for emoji in ("raising_hand", "white_check_mark", "rotating_light"):
             await shop.person(who).reacts("everyone", talk.card.ts, emoji)

@@ -85,6 +85,7 @@ everything = st.builds(
     draft=st.none() | drafts,
     problem=words,
     file=st.none() | files,
+    correction=st.none() | drafts,
 )
 FULL = MessageRecord(
     id=MessageId("1-0f"),
@@ -102,6 +103,9 @@ FULL = MessageRecord(
         message=MessageId("1-0f"), author=AgentId("g"), account=DeskUser("slack:U1"), body=(Text("Hi"),)
     ),
     problem="no",
+    correction=Draft(
+        message=MessageId("1-1f"), author=AgentId("g"), account=DeskUser("slack:U1"), body=(Text("Ho"),)
+    ),
     file=Attachment(kind=MediaKind.DOCUMENT, media="m", mime="application/pdf", name="offer.pdf", size=7),
 )
 """No field is as it is made up."""

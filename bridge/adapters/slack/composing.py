@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
+
 from bridge.adapters import reaching
 from bridge.adapters.base import Inlet, Outreach, Placed
 from bridge.adapters.slack import composer
@@ -165,7 +167,7 @@ class Composer:
     async def _follow(self, view_id: str) -> None:
         try:
             while (body := self._latest.pop(view_id, None)) is not None:
-                read = await self._read(body.get("view") or {})
+                read = await self._read(body)
                 if read is not None:
                     start, given, shop = read
                     await self._screens.update(view_id, composer.view(start, given, shop))
@@ -177,7 +179,7 @@ class Composer:
 
     async def options(self, body: Json) -> list[Block]:
         """What an open form's pickers offer."""
-        read = await self._read(body.get("view") or {})
+        read = await self._read(body)
         typed, block = str(body.get("value") or ""), str(body.get("block_id") or "")
         if read is None:
             return []
@@ -195,12 +197,15 @@ class Composer:
             for one in found[:_SUGGESTED]
         ]
 
-    async def _read(self, view: Json) -> tuple[Start, Entered, Shop] | None:
-        """An open form, as somebody left it."""
+    async def _read(self, body: Json) -> tuple[Start, Entered, Shop] | None:
+        """An open form, as somebody left it. What it says of inboxes is the client's word."""
+        view = body.get("view") or {}
         start = Start.decode(str(view.get("private_metadata") or ""))
         if start is None:
             return None
         if not start.ref:
+            mine = {one.id for one in self._inboxes(body)}
+            start = structs.replace(start, inboxes=tuple(one for one in start.inboxes if one in mine))
             given = composer.entered(view, composer.TEMPLATE)
             return start, given, self._shop_for(start, given)
         ref = Ref.decode(start.ref)
@@ -215,7 +220,7 @@ class Composer:
     async def submission(self, body: Json) -> Told:
         """The form was sent off: an event, or what is wrong with it."""
         view = body.get("view") or {}
-        read = await self._read(view)
+        read = await self._read(body)
         if read is None:
             return Told(errors={_first_block(view): _OVER})
         start, given, shop = read

@@ -43,7 +43,7 @@ class Screens:
             await self._caller.call("views.open", args, timeout_s=_TIMEOUT_S)
         except PlatformError as error:
             log.warning("slack.modal_not_opened", code=error.failure.code)
-            await self.say(body, error.failure.words)
+            await self.respond(body, _words(error.failure.words))
 
     async def update(self, view_id: str, view: Block) -> None:
         """Show a modal as it is now; one that was closed meanwhile stays so."""
@@ -62,7 +62,7 @@ class Screens:
             title, close = plain("Threadline", 24), plain("Close", 24)
             await self.open(body, {"type": "modal", "title": title, "close": close, "blocks": blocks})
         elif words:
-            await self.respond(body, {"response_type": "ephemeral", "replace_original": False, "text": words})
+            await self.respond(body, _words(words))
 
     async def respond(self, body: Json, payload: dict[str, Any]) -> None:
         """Answer where the person acted."""
@@ -73,3 +73,7 @@ class Screens:
             await self._caller.respond(str(url), payload)
         except PlatformError as error:
             log.warning("slack.not_told", code=error.failure.code)
+
+
+def _words(text: str) -> dict[str, Any]:
+    return {"response_type": "ephemeral", "replace_original": False, "text": text}

@@ -31,7 +31,8 @@ def test_every_method_that_is_called_has_its_scopes() -> None:
     """Neither a method nor a table row is forgotten."""
     called = set(
         re.findall(
-            r'"((?:apps|assistant|auth|chat|conversations|files|reactions|usergroups|users|views)\.[\w.]+)"', sources()
+            r'"((?:apps|assistant|auth|chat|conversations|files|reactions|usergroups|users|views)\.[\w.]+)"',
+            sources(),
         )
     )
     assert called == set(METHOD_SCOPES)
