@@ -23,6 +23,7 @@ from bridge.model import (
     ConversationId,
     DeskUser,
     EventId,
+    Fate,
     InboxId,
     MessageId,
     OpenConversation,
@@ -102,6 +103,29 @@ class ContactReacted(ContactEvent, frozen=True, kw_only=True):
     """Unicode, without variation selectors; empty: taken off."""
     sent_at: datetime
     """The platform's time."""
+
+
+class PastMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A message from before the bridge."""
+
+    about: Reference
+    sent_at: datetime
+    content: Content | None
+    """None: that there was a file, and no more."""
+    ours: bool = False
+    fate: Fate = Fate.ACCEPTED
+    """Of ours."""
+
+
+class HistoryImported(ContactEvent, frozen=True, kw_only=True):
+    """Part of what was said with the contact before the bridge."""
+
+    inbox: InboxId
+    messages: tuple[PastMessage, ...]
+    aliases: tuple[str, ...] = ()
+    phone: str | None = None
+    address: str | None = None
+    username: str | None = None
 
 
 class CampaignImported(ContactEvent, frozen=True, kw_only=True):
@@ -485,6 +509,7 @@ ContactLaneEvent = (
     | ContactAmended
     | AnsweredElsewhere
     | ContactReacted
+    | HistoryImported
     | CampaignImported
     | ContactChanged
     | ContactsJoined

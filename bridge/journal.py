@@ -72,6 +72,8 @@ class MessageNoted(Fact, frozen=True, kw_only=True):
     marks: Marks = NO_MARKS
     extras: tuple[Outward, ...] = ()
     """By staff: what went along with the words; `body` tells of it, too."""
+    imported: bool = False
+    """It was said before the bridge: `at` is when, and nothing was shown or sent here."""
 
 
 class PostNoted(Fact, frozen=True, kw_only=True):
@@ -135,6 +137,8 @@ class DeliveryNoted(Fact, frozen=True, kw_only=True):
     """How many parts there are; 0 until that is known."""
     tries: int = 1
     """How many tries it took until then, of the part that was sent or failed."""
+    imported: bool = False
+    """As the platform tells of what was sent before the bridge: news only of messages that came the same way."""
 
 
 class VerdictNoted(Fact, frozen=True, kw_only=True):

@@ -400,6 +400,8 @@ class Contact(Struct, frozen=True, kw_only=True):
     """The latest, in order of their arrival."""
     touches: tuple[Touch, ...] = ()
     """The latest, in order of time."""
+    past: dict[InboxId, ConversationId] = {}
+    """What was said before the bridge, by inbox: a conversation of the archive, closed from the start."""
     seq: int = 0
     """Counts this contact's actions; gives them their order."""
     resting: datetime | None = None

@@ -26,6 +26,7 @@ from bridge.events import (
     DraftBegan,
     EventBuried,
     Failed,
+    HistoryImported,
     JoinProposed,
     JoinSettled,
     MessageComposed,
@@ -57,6 +58,7 @@ from bridge.routing import (
     elsewhere,
     forgetting,
     forms,
+    history,
     inbound,
     joins,
     nudges,
@@ -116,6 +118,8 @@ def _dispatch(turn: Turn, event: ContactLaneEvent) -> None:  # noqa: C901, PLR09
             elsewhere.answered(turn, event)
         case ContactReacted():
             reactions.reacted(turn, event)
+        case HistoryImported():
+            history.imported(turn, event)
         case CampaignImported():
             campaigns.imported(turn, event)
         case ContactChanged():

@@ -41,7 +41,7 @@ def open_conversation(turn: Turn, inbox: InboxId, *, previous: Conversation | No
         inbox=inbox,
         opened_at=turn.now,
         episode_at=turn.now,
-        previous=previous.id if previous else None,
+        previous=previous.id if previous else turn.contact.past.get(inbox),
     )
     turn.opened = new
     turn.put(conversation)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from bridge.adapters.base import OutboundRef, Placed
-from bridge.adapters.whatsapp import alerts, content, errors, senders, wire
+from bridge.adapters.whatsapp import alerts, content, errors, history, senders, wire
 from bridge.adapters.whatsapp.broken import bare
 from bridge.adapters.whatsapp.ids import (
     Identity,
@@ -58,6 +58,8 @@ class Oddity(enum.StrEnum):
     """A status of a message that was not sent by us, to somebody we do not know."""
     UNMATCHED_ECHO = "unmatched_echo"
     """Something that a colleague wrote in the phone app to somebody we do not know, or that says nothing."""
+    HISTORY_DECLINED = "history_declined"
+    """The business chose in the phone app not to share what was said before."""
     REPORTED_ERROR = "reported_error"
     """An error that WhatsApp reports about the number and not about a message."""
 
@@ -72,7 +74,6 @@ _UNUSED_FIELDS = frozenset(
         "group_participants_update",
         "group_settings_update",
         "group_status_update",
-        "history",
         "message_template_components_update",
         "smb_app_state_sync",
     }
@@ -104,6 +105,8 @@ class Reader:
         for notice in reading.notices:
             if notice.field == _PREFERENCES:
                 drafts += self._preferences(notice, now)
+            elif notice.field == history.FIELD:
+                drafts += self._history(notice, now)
         for number, value in values:
             for status in value.statuses:
                 drafts += self._safely("statuses", partial(self._status, number, status, now))
@@ -149,16 +152,32 @@ class Reader:
 
     def _preferences(self, notice: wire.Notice, now: datetime) -> Iterator[Draft]:
         """Who wants marketing messages, and who no more."""
-        metadata = notice.value.get("metadata")
-        number = (
-            self._numbers.get(str(metadata.get("phone_number_id"))) if isinstance(metadata, dict) else None
-        )
+        number = self._named(notice)
         said = notice.value.get("user_preferences")
         if number is None or not isinstance(said, list):
             self._odd(Oddity.UNKNOWN_NUMBER if number is None else Oddity.MALFORMED, notice.field)
             return
         for one in said:
             yield from self._safely(notice.field, partial(self._preference, number, notice, one, now))
+
+    def _history(self, notice: wire.Notice, now: datetime) -> list[Draft]:
+        """What was said before the bridge."""
+        number = self._named(notice)
+        if number is None:
+            self._odd(Oddity.UNKNOWN_NUMBER, notice.field)
+            return []
+        if history.declined(notice.value):
+            self._odd(Oddity.HISTORY_DECLINED, number.inbox)
+        try:
+            return list(history.drafts(number, notice.value, now, partial(self._odd, Oddity.UNUSED_TYPE)))
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the others of its body have to go on
+            self._odd(Oddity.MALFORMED, f"{notice.field}: {type(problem).__name__}")
+            return []
+
+    def _named(self, notice: wire.Notice) -> Number | None:
+        """The number that a change is about."""
+        metadata = notice.value.get("metadata")
+        return self._numbers.get(str(metadata.get("phone_number_id"))) if isinstance(metadata, dict) else None
 
     def _preference(self, number: Number, notice: wire.Notice, one: object, now: datetime) -> Draft | None:
         what = alerts.preference_of(one) if isinstance(one, dict) else None
@@ -186,7 +205,7 @@ class Reader:
     def _values(self, changes: list[wire.Change]) -> Iterator[tuple[Number, wire.Value]]:
         """The changes that concern our numbers."""
         for change in changes:
-            if change.field in alerts.NOTICED or change.field == _PREFERENCES:
+            if change.field in alerts.NOTICED or change.field in {_PREFERENCES, history.FIELD}:
                 continue
             if change.field not in wire.READ:
                 known = change.field in _UNUSED_FIELDS

@@ -560,6 +560,14 @@ class _Salvage:
 _PIECES = tuple((field.encode_name, field.name, field.type) for field in msgspec.structs.fields(Message))
 
 
+def message_of(item: object) -> Message | None:
+    """A parsed message, as much of it as fits; None where not even its id does."""
+    try:
+        return msgspec.convert(item, Message)
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, the rest of it may fit
+        return _bare(item)
+
+
 def _bare(item: object) -> Message | None:
     """As much of a message as fits; None where not even its id does."""
     if not isinstance(item, dict) or not isinstance(item.get("id"), str):

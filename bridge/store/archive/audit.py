@@ -39,6 +39,7 @@ class Audit:
             at < self._until,
             messages.c.direction == direction.value,
             messages.c.internal.is_(False),
+            messages.c.imported.is_(False),
         )
 
     async def inbound(self) -> AsyncIterator[list[Shown]]:

@@ -51,6 +51,8 @@ from bridge.store.archive.changes import (
     storable,
 )
 
+HISTORY_PLACEHOLDER = "file"
+"""`MessageNoted.kind` of a past message of which no more is known (`routing.history`)."""
 _STAMPS = {
     Fate.ACCEPTED: "accepted_at",
     Fate.DELIVERED: "delivered_at",
@@ -391,8 +393,11 @@ class _Projector:
         known = self._stored.messages.get(fact.message)
         if known is None:
             self._new_message(seq, at, fact, conversation)
-        else:
+        elif not fact.imported or (known["imported"] and known["kind"] == HISTORY_PLACEHOLDER):
+            # What comes with the past knows no more than what was noted here, but for what a placeholder stands for.
             self._rewrite(fact, known)
+        if fact.imported:
+            return
         if fact.post is not None:
             self._post(fact, at, fact.post.desk, fact.post.channel, fact.post.id, fact.message, ours=False)
         if conversation is None or fact.internal:
@@ -430,6 +435,7 @@ class _Projector:
             "parts": None,
             "code": None,
             "problem": None,
+            "imported": fact.imported,
         }
         self._stored.messages[fact.message] = self._changes.messages[fact.message] = row
 
@@ -469,9 +475,11 @@ class _Projector:
         )
 
     def delivery_noted(self, _seq: int, at: int, fact: DeliveryNoted) -> None:
+        row = self._stored.messages.get(fact.message)
+        if fact.imported and (row is None or not row["imported"]):
+            return
         for part in fact.parts:
             self._part(fact, at, part.part, storable(part.platform_id), part.fate)
-        row = self._stored.messages.get(fact.message)
         if row is None:
             return
         news = {
@@ -516,7 +524,7 @@ class _Projector:
 
 def _is_a_persons(row: Row) -> bool:
     """An agent's words, or those that a colleague wrote in the platform's own app: only these have its time."""
-    return row["author"] is not None or row["sent_at"] is not None
+    return row["author"] is not None or (row["sent_at"] is not None and not row["imported"])
 
 
 def _listed(values: Iterable[str]) -> list[str]:

@@ -20,7 +20,7 @@ from bridge.store.archive.trouble import ArchiveError, Trouble
 
 log = structlog.get_logger(__name__)
 
-VERSION = "0007"
+VERSION = "0008"
 """The schema that this release reads and writes: the latest step in `migrations/versions`."""
 MIGRATION_LOCK_WAIT_S = 60.0
 RELEASE = "release"

@@ -37,6 +37,10 @@ Keys = str | list[str]
 """A list of keys as one parameter, so that a statement is the same whatever their number."""
 
 
+_BUILT_ON = ("id", "episode", "author", "sent_at", "parts", "kind", "imported")
+"""What else of a stored message later facts about it build on."""
+
+
 class Statements:
     """What the writer says to a database. `sqlite`: whether it is one, else PostgreSQL."""
 
@@ -52,10 +56,7 @@ class Statements:
             "conversations": select(tables.conversations).where(self._among(tables.conversations.c.id)),
             "episodes": select(tables.episodes).where(self._among(tables.episodes.c.conversation)),
             "messages": select(
-                *(
-                    tables.messages.c[name]
-                    for name in (*INDEXED_OF_MESSAGE, "id", "episode", "author", "sent_at", "parts")
-                )
+                *(tables.messages.c[name] for name in (*INDEXED_OF_MESSAGE, *_BUILT_ON)),
             ).where(self._among(tables.messages.c.id)),
             "deliveries": select(tables.deliveries).where(self._among(tables.deliveries.c.message)),
         }

@@ -25,6 +25,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
     select,
 )
 
@@ -197,6 +198,8 @@ messages = Table(
     Column("parts", SmallInteger),  # outbound: how many there are, once that is known
     Column("code", Text),  # outbound: why it failed
     Column("problem", Text),  # the same in words
+    # Said before the bridge: `at` is when, and nothing was shown or sent here.
+    Column("imported", Boolean, nullable=False, server_default=false()),
     Index(None, "conversation", "seq"),
     Index(None, "at"),
 )
