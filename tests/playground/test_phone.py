@@ -72,8 +72,7 @@ async def test_quote_of_an_answer(stage: Stage) -> None:
     await stage.writes("Hi")
     await until(stage.endpoint.messages)
     answer = await business(stage, text={"body": "Which order?"})
-    await stage.at("bubble-business").hover()
-    await stage.at("bubble-business").get_by_test_id("bubble-reply").click()
+    await about(stage, "bubble-business", "bubble-reply")
     await expect(stage.at("quote-bar")).to_contain_text("Which order?")
     await stage.at("chat-text").fill("4471")
     await stage.at("chat-text").press("Enter")
@@ -81,6 +80,48 @@ async def test_quote_of_an_answer(stage: Stage) -> None:
     assert quoting["context"]["id"] == answer
     await expect(stage.at("bubble-own").nth(1)).to_contain_text("Which order?")
     await expect(stage.at("quote-bar")).to_be_hidden()
+
+
+async def about(stage: Stage, bubble: str, entry: str, at: int = 0) -> None:
+    """Choose an entry of the menu of the latest bubble of a side."""
+    row = stage.at(bubble).last
+    await row.hover()
+    await row.get_by_test_id("bubble-more").click()
+    await stage.at(entry).nth(at).click()
+
+
+async def test_react_edit_and_take_back(stage: Stage) -> None:
+    """What a phone can do with messages: each is told, and shown on the message itself."""
+    await stage.writes("Hi")
+    await until(stage.endpoint.messages)
+    answer = await business(stage, text={"body": "Which oder?"})
+    await about(stage, "bubble-business", "bubble-react")
+    reaction = (await until(lambda: stage.endpoint.messages()[1:]))[0]["reaction"]
+    assert reaction == {"message_id": answer, "emoji": "👍"}
+    await expect(stage.at("bubble-reactions")).to_have_text("👍")
+    await about(stage, "bubble-business", "bubble-unreact")
+    await until(lambda: len(stage.endpoint.messages()) == 3)
+    assert "emoji" not in stage.endpoint.messages()[2]["reaction"]
+    await expect(stage.at("bubble-reactions")).to_have_count(0)
+    await about(stage, "bubble-own", "bubble-edit")
+    await stage.at("edit-text").fill("Hello")
+    await stage.at("edit-save").click()
+    await expect(stage.at("bubble-own").first).to_contain_text("Hello")
+    await about(stage, "bubble-own", "bubble-delete")
+    await expect(stage.at("bubble-own").first).to_contain_text("Deleted")
+
+
+async def test_sharing_a_place(stage: Stage) -> None:
+    """One press sends where they are, as an answer to what was being quoted."""
+    await stage.writes("Hi")
+    await until(stage.endpoint.messages)
+    answer = await business(stage, text={"body": "Where are you?"})
+    await about(stage, "bubble-business", "bubble-reply")
+    await stage.at("chat-place").click()
+    place = (await until(lambda: stage.endpoint.messages()[1:]))[0]
+    assert (place["type"], place["location"]["name"]) == ("location", "Alexanderplatz")
+    assert place["context"]["id"] == answer
+    await expect(stage.at("bubble-own").last).to_contain_text("Alexanderplatz")
 
 
 async def test_phone_off_and_on(stage: Stage) -> None:

@@ -243,12 +243,13 @@ class Customer:
         old = self._own(message_id, 900.0)
         if old.type != "text" or not 1 <= len(text) <= 4_096:
             raise ValueError("only texts can be edited here, to 1 to 4096 characters")
+        old.content = {"body": text}
+        self._world.feed.publish("whatsapp.wrote", message=old.shown())
         if not self._world.numbers[old.number_id].config.coexistence:
             return await self.sends(
                 "unsupported", None, number_id=old.number_id, extra={"unsupported": {"type": "edit"}}
             )
         new = {"type": "text", "text": {"body": text}}
-        old.content = {"body": text}
         return await self.sends(
             "edit", {"original_message_id": old.id, "message": new}, number_id=old.number_id
         )
@@ -260,6 +261,7 @@ class Customer:
         """
         old = self._own(message_id, 172_800.0)
         old.content = {}
+        self._world.feed.publish("whatsapp.wrote", message=old.shown())
         if self._world.numbers[old.number_id].config.coexistence:
             await self.sends("revoke", {"original_message_id": old.id}, number_id=old.number_id)
 

@@ -1,5 +1,6 @@
 // One customer's chat with a business number: bubbles, ticks, quotes, and the words they type.
 
+import { bubbleMenu, isDeleted, sharePlace } from "./acts.js";
 import { act, post, toast } from "./api.js";
 import { announce, arrowKeys, avatar, h, icon, iconButton, reconcile } from "./dom.js";
 import { fileOfMessage, sendFiles, sendVoice } from "./files.js";
@@ -73,7 +74,14 @@ function build(customer) {
   files.addEventListener("change", () => attach(customer.id, area, files));
   const clip = iconButton("clip", "Attach files", { testid: "chat-attach", onclick: () => files.click() });
   const voice = iconButton("mic", "Send a voice message (a stub)", { testid: "chat-voice", onclick: () => sendVoice(customer.id, taken(customer.id)) });
-  const form = h("form", { class: "chat-form" }, files, clip, area, voice, iconButton("send", "Send", { type: "submit", class: "round primary", testid: "chat-send" }));
+  const place = iconButton("pin", "Share where you are", {
+    testid: "chat-place",
+    onclick: () => {
+      const { number, quote: about } = taken(customer.id);
+      sharePlace(customer.id, number, about);
+    },
+  });
+  const form = h("form", { class: "chat-form" }, files, clip, place, area, voice, iconButton("send", "Send", { type: "submit", class: "round primary", testid: "chat-send" }));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     send(customer.id, area);
@@ -151,16 +159,17 @@ function rows(chat, customer) {
   const made = [];
   let day = null;
   for (const message of chat.messages) {
-    if (message.type === "reaction") continue;
+    if (NEWS.has(message.type)) continue;
     if (dayOf(message.at) !== day) {
       day = dayOf(message.at);
       made.push({ key: `day ${day}`, sig: dayName(message.at), build: () => h("div", { class: "day", role: "presentation" }, h("span", {}, dayName(message.at))) });
     }
     const quoted = message.quoted_id && chat.messages.find((one) => one.id === message.quoted_id);
     const reactions = chat.messages.filter((one) => one.type === "reaction" && one.content.message_id === message.id);
-    const signs = [...new Map(reactions.map((one) => [one.from_business, one.content.emoji])).values()].filter(Boolean);
+    const latest = new Map(reactions.map((one) => [one.from_business, one.content.emoji]));
+    const signs = [...latest.values()].filter(Boolean);
     const sig = JSON.stringify([message.status, message.text, quoted?.text, signs, message.error]);
-    made.push({ key: message.id, sig, build: () => bubble(message, quoted, signs, customer) });
+    made.push({ key: message.id, sig, build: () => bubble(message, quoted, signs, customer, latest.get(false) || "") });
   }
   return made;
 }
@@ -177,11 +186,15 @@ function ticks(message) {
   return h("span", { class: `ticks ${look}`, title: words, role: "img", "aria-label": words, "data-status": message.status, testid: "ticks" });
 }
 
+/** News of other messages, which show it themselves; and how the business hears of an edit where it hears of none. */
+const NEWS = new Set(["reaction", "edit", "revoke", "unsupported"]);
+
 function words(message) {
+  if (isDeleted(message)) return "Deleted";
   return message.text || `[${message.type}]`;
 }
 
-function bubble(message, quoted, signs, customer) {
+function bubble(message, quoted, signs, customer, given) {
   const own = !message.from_business;
   const business = store.numbers.find((one) => one.phone_number_id === message.number_id)?.verified_name || "Business";
   const who = own ? customer.name : business;
@@ -211,15 +224,11 @@ function bubble(message, quoted, signs, customer) {
       h("div", { class: "bubble-foot" }, h("time", { title: fullTime(message.at) }, clockTime(message.at)), own && ticks(message)),
       signs.length > 0 && h("div", { class: "bubble-signs", testid: "bubble-reactions" }, signs.join(" ")),
     ),
-    iconButton("reply", `Reply to “${words(message).slice(0, 40)}”`, {
-      class: "bubble-reply",
-      testid: "bubble-reply",
-      onclick: () => {
-        ui.quote = message.id;
-        changed();
-        parts.area.focus();
-      },
-    }),
+    bubbleMenu(message, customer, given, () => {
+      ui.quote = message.id;
+      changed();
+      parts.area.focus();
+    }, `About “${words(message).slice(0, 40)}”`),
   );
 }
 

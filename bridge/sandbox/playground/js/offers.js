@@ -1,5 +1,6 @@
 // What stands below or in place of the words of a business's message: answers to tap, links, places, contact cards.
 
+import { sharePlace } from "./acts.js";
 import { act } from "./api.js";
 import { h, icon } from "./dom.js";
 
@@ -13,7 +14,7 @@ export function offersOf(message, customer) {
     button: () => content.action.buttons.map((one) => answer(message, one.reply.title, customer)),
     list: () => list(message, customer),
     cta_url: () => h("a", { class: "offer", href: content.action.parameters.url, target: "_blank", rel: "noopener noreferrer", testid: "offer" }, icon("link"), content.action.parameters.display_text),
-    location_request_message: () => h("button", { type: "button", class: "offer", testid: "offer", onclick: () => share(message, customer) }, icon("pin"), "Send location"),
+    location_request_message: () => h("button", { type: "button", class: "offer", testid: "offer", onclick: () => sharePlace(customer.id, message.number_id, message.id) }, icon("pin"), "Send location"),
   }[content.type];
   return below ? h("div", { class: "offers", testid: "offers" }, below()) : null;
 }
@@ -38,13 +39,6 @@ function list(message, customer) {
 function answer(message, title, customer, description) {
   const tap = () => act(`whatsapp/customers/${encodeURIComponent(customer.id)}/tap`, { message_id: message.id, title }, "The answer was not sent");
   return h("button", { type: "button", class: "offer", testid: "offer", onclick: tap }, h("span", {}, title), description && h("span", { class: "quiet small" }, description));
-}
-
-/** Where pretended customers are: a square in Berlin. */
-function share(message, customer) {
-  const content = { latitude: 52.5219, longitude: 13.4132, name: "Alexanderplatz", address: "10178 Berlin" };
-  const body = { type: "location", content, reply_to: message.id, number_id: message.number_id };
-  return act(`whatsapp/customers/${encodeURIComponent(customer.id)}/messages`, body, "The place was not sent");
 }
 
 function place({ latitude, longitude, name, address }) {
