@@ -90,6 +90,9 @@ def command_hints() -> list[dict[str, str]]:
 
 def _sandbox_config(path: Path | None, port: int | None) -> SandboxConfig:
     config = load_config(path or shipped_config("sandbox.toml"))
+    if path is None:
+        # Used in the phone app, too, so that edits and deletions are told.
+        config.whatsapp.numbers[0].coexistence = True
     if port is not None:
         config.port = port
     return config

@@ -37,7 +37,7 @@ export function bubbleMenu(message, customer, given, quote, title) {
   return node;
 }
 
-/** A text that its author took back has no words left. */
-export function isDeleted(message) {
-  return message.type === "text" && !message.text;
+/** What its author took back has nothing left. */
+export function isDeleted({ from_business, content }) {
+  return !from_business && content !== null && Object.keys(content).length === 0;
 }

@@ -168,7 +168,7 @@ function rows(chat, customer) {
     const reactions = chat.messages.filter((one) => one.type === "reaction" && one.content.message_id === message.id);
     const latest = new Map(reactions.map((one) => [one.from_business, one.content.emoji]));
     const signs = [...latest.values()].filter(Boolean);
-    const sig = JSON.stringify([message.status, message.text, quoted?.text, signs, message.error]);
+    const sig = JSON.stringify([message.status, message.text, isDeleted(message), quoted?.text, signs, message.error]);
     made.push({ key: message.id, sig, build: () => bubble(message, quoted, signs, customer, latest.get(false) || "") });
   }
   return made;
@@ -198,8 +198,9 @@ function bubble(message, quoted, signs, customer, given) {
   const own = !message.from_business;
   const business = store.numbers.find((one) => one.phone_number_id === message.number_id)?.verified_name || "Business";
   const who = own ? customer.name : business;
-  const file = fileOfMessage(message);
-  const offers = offersOf(message, customer);
+  const gone = isDeleted(message);
+  const file = gone ? null : fileOfMessage(message);
+  const offers = gone ? null : offersOf(message, customer);
   return h(
     "div",
     {
