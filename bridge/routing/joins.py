@@ -148,6 +148,7 @@ def merged(turn: Turn, event: ContactMerged) -> None:
         phone=own.phone or loser.phone,
         address=own.address or loser.address,
         aliases=own.aliases + new,
+        past=loser.past | own.past,
         touches=tuple(sorted(loser.touches + own.touches, key=lambda one: one.at)[-TOUCHES_KEPT:]),
         reactions=(loser.reactions + own.reactions)[-REACTIONS_KEPT:],
         joined=_lately(turn.now, own.joined | loser.joined | {loser.id: turn.now}),

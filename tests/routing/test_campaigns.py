@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from bridge.actions import Send
 from bridge.content import Marks, Referral, TemplateMessage
-from bridge.events import CampaignImported, DeliveryChanged
+from bridge.events import CampaignImported, ContactFetched, ContactMerged, DeliveryChanged
 from bridge.journal import TouchNoted
 from bridge.markup import text
-from bridge.model import TOUCHES_KEPT, EventId, MessageId, Reference, Touch
+from bridge.model import (
+    TOUCHES_KEPT,
+    Contact,
+    ContactId,
+    ConversationId,
+    EventId,
+    MessageId,
+    Reference,
+    Touch,
+)
 from bridge.routing import campaigns
 from tests.routing.test_outreach import begins
 from tests.routing.world import CONTACT, SALES, START, World
@@ -179,3 +189,31 @@ def test_in_a_few_words() -> None:
     """Whatever is known."""
     assert campaigns.shown(Touch(kind="elsewhere", at=START)) == "sent by another program"
     assert campaigns.shown(Touch(kind="template", at=START, name="a", campaign="b")) == "b: “a”"
+
+
+def test_a_join_keeps_what_both_were_sent() -> None:
+    """In the order of time."""
+    world = World().start()
+    imports(world, START - timedelta(days=2), template="mine")
+    loser = Contact(
+        id=ContactId("1-other"),
+        touches=(Touch(kind="template", at=START - timedelta(days=5), name="theirs"),),
+        past={SALES: ConversationId("1-70")},
+    )
+    world.decide(ContactMerged(id=world.new_id("m"), at=world.now, contact=CONTACT, loser=loser))
+    assert [one.name for one in world.contact.touches] == ["theirs", "mine"]
+    assert world.contact.past == {SALES: "1-70"}
+
+
+def test_what_a_stub_forgot_comes_back() -> None:
+    """With the archive's answer; what came meanwhile stays."""
+    before = World().start()
+    imports(before, START - timedelta(days=2), template="before")
+    stored = replace(before.contact, resting=START, past={SALES: ConversationId("3-70")})
+    world = World()
+    world.contact = replace(stored, touches=(), past={}, resting=None, partial=START)
+    imports(world, START - timedelta(days=1), template="since")
+    state = msgspec.msgpack.encode(stored)
+    world.decide(ContactFetched(id=EventId("f"), at=world.now, contact=CONTACT, state=state))
+    assert [one.name for one in world.contact.touches] == ["before", "since"]
+    assert world.contact.past == {SALES: "3-70"}
