@@ -195,3 +195,44 @@ async def test_both_change_at_once(own_shop: Shop) -> None:
     await talk.staff("ben", "I know you")
     await talk.hears("I know you")
     assert shown(talk.card).count("#") >= 1
+
+
+async def test_what_was_said_before_a_join_is_found_after_it(own_shop: Shop) -> None:
+    """Quotes, reactions and edits of either side's messages, wherever these stand."""
+    shop = own_shop
+    nora, one, two = await two_conversations(shop)
+    assert await shop.delivers(says(nora, "it is all me")) == 200
+    loser = await until(lambda: next((t for t in (one, two) if t.said("It is continued in")), None), 10)
+    winner = two if loser is one else one
+    ids = {"by phone": item_id(nora, "by phone"), "by id": item_id(nora, "by id")}
+    for text, about in ids.items():
+        quoting = says(nora, f"I meant {text}") | {"context": {"id": about}}
+        assert await shop.delivers(quoting) == 200
+        await winner.thread_shows(f"I meant {text}")
+        await winner.thread_shows(f"Answers their own: {text}")
+        reacting = says(nora, "") | {
+            "id": f"wamid.reaction{about}",
+            "type": "reaction",
+            "reaction": {"message_id": about, "emoji": "👍"},
+        }
+        reacting.pop("text", None)
+        assert await shop.delivers(reacting) == 200
+        side = next(talk for talk in (one, two) if talk.said(text))
+        post = await side.thread_shows(text)
+        await side.receipt(post.ts, "+1")
+        edited = says(nora, "") | {
+            "id": f"wamid.edit{about}",
+            "type": "edit",
+            "edit": {
+                "original_message_id": about,
+                "message": {"type": "text", "text": {"body": f"really {text}"}},
+            },
+        }
+        edited.pop("text", None)
+        assert await shop.delivers(edited) == 200
+        await side.thread_shows(f"really {text}")
+
+
+def item_id(customer: Customer, text: str) -> str:
+    """The id that `says` gives to a message."""
+    return str(says(customer, text)["id"])
