@@ -51,6 +51,8 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=False
     """The contact's name for it: hostile, may hold path parts."""
     caption: Document = ()
     animated: bool = False
+    inline: str = ""
+    """Its whole text, where it is one that we made: nothing is fetched."""
 
 
 class Location(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):

@@ -57,6 +57,7 @@ _HTML = re.compile(
 )
 
 ENDINGS: Mapping[str, str] = {
+    "text/vcard": "vcf",
     "image/jpeg": "jpg",
     "image/png": "png",
     "image/gif": "gif",

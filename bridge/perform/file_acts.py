@@ -7,6 +7,7 @@ appears the upload is taken away before there is another one: then no late post 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import NoReturn
 
 import structlog
@@ -17,6 +18,7 @@ from bridge.content import Attachment
 from bridge.errors import Failure, FailureKind, FenceLostError, PlatformError
 from bridge.events import Posted
 from bridge.media.names import safe_name
+from bridge.media.spool import Spooled
 from bridge.model import Place, Post
 from bridge.perform.lines import LineRun, Work
 from bridge.perform.thread_acts import CUSTOMER, ThreadActs
@@ -139,7 +141,7 @@ class FileActs:
         performer, fetched = self._tools.performer, False
         try:
             async with performer.media.spool.file() as spooled:
-                mime = await performer.channel.fetch(action.inbox, file, spooled)
+                mime = await self._fetched(action, file, spooled)
                 fetched = True
                 upload = await desk.upload(spooled, safe_name(file.name, file.kind.value, mime), file)
                 return upload, spooled.size
@@ -154,6 +156,13 @@ class FileActs:
         else:
             await self._not_fetched(run, work, failure)
         raise _Over
+
+    async def _fetched(self, action: Relay, file: Attachment, spooled: Spooled) -> str:
+        """Have the file's bytes written; their type."""
+        if file.inline:
+            await spooled.take(_once(file.inline.encode("utf-8", "replace")))
+            return file.mime
+        return await self._tools.performer.channel.fetch(action.inbox, file, spooled)
 
     async def _not_fetched(self, run: LineRun, work: Work, failure: Failure) -> None:
         tools, name = self._tools, self._tools.performer.channel.name
@@ -229,6 +238,10 @@ class FileActs:
         if mark.tries >= SHOW_TRIES:
             await tools.failed(run, work, NOT_SHOWN, fetched=True)
             raise _Over
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def appears_within_s(size: int) -> float:

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bridge.actions import Relay
-from bridge.content import Call, Content, Words, described, kind_of
+from bridge.content import Call, Cards, Content, Words, described, kind_of, vcard
 from bridge.events import ContactChanged, MessageReceived, ModeChanged
 from bridge.journal import MessageNoted
 from bridge.model import (
@@ -59,8 +59,12 @@ def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, writt
     author = texts.contact_name(turn.contact)
     said = described(event.content)
     late = (event.at - written).total_seconds() > turn.context.policies.late_after_s
+    content = event.content
+    if isinstance(content, Cards) and content.cards and not content.own:
+        # What an address book opens, with what it says in words.
+        content = vcard.file_of(content)
     relay: Relay = replace(
-        turn.relay(conversation, message, author, event.content),
+        turn.relay(conversation, message, author, content),
         sent_at=written if late else None,
         marks=event.marks,
         quoted=event.quoted,

@@ -278,7 +278,7 @@ def _instead(turn: Turn, action: Relay, event: Failed) -> PostNotice:
         else texts.no_file(action.author, said, why),
         message=action.message,
         buttons=() if file is None else (texts.fetch_button(action.message),),
-        file=file if event.fetched else None,
+        file=file if event.fetched and not (file and file.inline) else None,
     )
 
 

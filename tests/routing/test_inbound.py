@@ -7,7 +7,18 @@ from datetime import timedelta
 import pytest
 
 from bridge.actions import Answer, Emit, OpenThread, PostNotice, Relay, UpdateCard
-from bridge.content import NO_MARKS, Card, Cards, Detail, Forwarded, Marks, Referral, Words, described
+from bridge.content import (
+    NO_MARKS,
+    Attachment,
+    Card,
+    Cards,
+    Detail,
+    Forwarded,
+    Marks,
+    Referral,
+    Words,
+    described,
+)
 from bridge.events import ContactChanged, ConversationNoted, unpack
 from bridge.journal import (
     AliasesNoted,
@@ -141,7 +152,10 @@ def test_whatever_a_contact_sends_is_shown_and_told_in_words() -> None:
     came_by = Marks(Forwarded.ONCE, Referral(kind="ad", headline="Boots"))
     world.receive(content=card, marks=came_by)
     relay = world.one(Relay)
-    assert (relay.content, relay.marks) == (card, came_by)
+    # A card is shown as a file for address books, and as the words of that.
+    assert isinstance(relay.content, Attachment)
+    assert (relay.content.name, bare(relay.content.caption)) == ("Ines Duarte.vcf", bare(described(card)))
+    assert relay.marks == came_by
     noted = next(fact for fact in world.last.facts if isinstance(fact, MessageNoted))
     assert (noted.kind, noted.content, noted.marks) == ("contacts", card, came_by)
     assert bare(noted.body) == "Contact card\nInes Duarte; +351 910 (work)"

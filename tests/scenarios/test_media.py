@@ -64,6 +64,27 @@ async def test_three_in_a_row_stay_in_order(shop: Shop) -> None:
     assert [one.name for one in files_shown(talk)] == ["picture.jpg", "picture.png", "picture.jpg"]
 
 
+async def test_a_contact_card_is_a_file_for_address_books(shop: Shop) -> None:
+    """With all that it says in words; where Slack does not take it, the words are there all the same. One's own number is
+    no file.
+    """
+    talk = await shop.talk()
+    cards = [{"name": {"formatted_name": "Inês; Duarte"}, "phones": [{"phone": "+351 910 000 001"}]}]
+    await talk.customer.sends("contacts", cards)
+    await files_are_shown(talk, 1)
+    (file,) = files_shown(talk)
+    assert file.name == "Inês; Duarte.vcf"
+    assert "FN:Inês\\; Duarte\r\nTEL:+351 910 000 001\r\n".encode() in file.data
+    assert "+351 910 000 001" in str(file_posts(talk)[0].blocks)
+    shop.goes_wrong("slack.files.getUploadURLExternal", "error", error="file_uploads_disabled")
+    await talk.customer.sends(
+        "contacts", [{"name": {"formatted_name": "Ben"}, "phones": [{"phone": "+49 1"}]}]
+    )
+    notice = await talk.thread_shows("Ben; +49 1")
+    await talk.press("carla", notice, "fetch")
+    await files_are_shown(talk, 2)
+
+
 async def test_every_kind_of_file_is_what_it_is(shop: Shop) -> None:
     """A voice message plays, a sticker is a picture, a document keeps its name."""
     talk = await shop.talk()

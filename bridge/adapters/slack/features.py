@@ -18,7 +18,7 @@ CAPABILITIES = Capabilities(
         "document": _FILE,
         "sticker": "as a picture; moving ones as their file",
         "place": "name, address, coordinates and a link to a map",
-        "contact card": "all that it says, readable",
+        "contact card": "all that it says, readable, with a .vcf file for address books",
         "tapped answer": "the answer, with the question it answers",
         "form": "its answers as a table",
         "order": "its items, prices and note",
