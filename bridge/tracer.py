@@ -27,7 +27,7 @@ from bridge.model import (
     conversation_number,
     lane_of,
 )
-from bridge.routing import texts, tracing
+from bridge.routing import answers, tracing
 from bridge.routing.tracing import Committed, Trace
 from bridge.store import records
 from bridge.store.base import History, LaneStore, Told
@@ -89,9 +89,9 @@ class Tracer:
             notes = (str(untold),)
             found = await self._from_records(action)
             if found is None:
-                return texts.trace_unknown()
+                return answers.trace_unknown()
         if found is None:
-            return texts.no_such_message(action.back)
+            return answers.no_such_message(action.back)
         posts = dict.fromkeys(hop.post for hop in found.hops[-tracing.MOST_HOPS :] if hop.post)
         links = {post: url for post in posts if (url := await link(post))}
         return tracing.document(found, self._now(), links, self._mask, notes)
@@ -103,7 +103,7 @@ class Tracer:
         try:
             async with asyncio.timeout(self._behind_s + READ_S):
                 if not await self._caught_up(lane_of(action.contact), self._behind_s):
-                    raise _Untold(texts.archive_behind())
+                    raise _Untold(answers.archive_behind())
                 told = await self._history.told(
                     action.contact, action.conversation, action.back + COMMANDS_BETWEEN
                 )
@@ -112,7 +112,7 @@ class Tracer:
         except (BridgeError, TimeoutError) as problem:
             # Where the database is and what it says is for operators, not for everybody on the desk.
             log.warning("archive.not_read", where="trace", problem=str(problem) or "no answer in time")
-            raise _Untold(texts.archive_away()) from problem
+            raise _Untold(answers.archive_away()) from problem
         facts = list(_read(told))
         message = tracing.chosen(facts, action.conversation, action.back, action.asked)
         if message is None:

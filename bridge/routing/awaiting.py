@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from bridge.model import Agent, Conversation, DeskUser, Draft, Fate, MessageId, MessageRecord, Role
-from bridge.routing import lifecycle, notes, outbound, texts
+from bridge.routing import labels, lifecycle, notes, outbound, texts
 from bridge.routing.turn import Turn
 
 KEEP, DROP = "when_answered", "drop_waiting"
@@ -42,7 +42,7 @@ def keep(
     now = turn.fresh(conversation)
     others = tuple(one for one in now.awaiting if one.message != draft.message)
     turn.put(replace(now, awaiting=(*others, draft), failed=max(0, now.failed - 1)))
-    button = texts.drop_waiting_button(draft.message)
+    button = labels.drop_waiting_button(draft.message)
     turn.notice(conversation, texts.waits_for_answer(agent.name, texts.words(draft)), buttons=(button,))
 
 

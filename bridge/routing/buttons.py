@@ -18,7 +18,7 @@ from bridge.model import (
     Role,
     Status,
 )
-from bridge.routing import awaiting, choices, handlers, lifecycle, outbound, texts
+from bridge.routing import answers, awaiting, choices, handlers, lifecycle, outbound, texts
 from bridge.routing.turn import Turn
 
 DELIVERY = frozenset({"retry", "resend", "arrived"})
@@ -75,7 +75,7 @@ def _answered(turn: Turn, conversation: Conversation, event: ButtonPressed) -> N
     role = turn.role(agent, conversation.inbox)
     # Whoever asked may keep a text in even when they are no agent any more.
     if agent is None or (role < Role.AGENT and event.button not in choices.BUTTONS):
-        turn.answer(conversation, event.author, texts.viewer())
+        turn.answer(conversation, event.author, answers.viewer())
     elif event.button in choices.BUTTONS:
         choices.press(turn, conversation, agent, event.author, event.button, event.token)
     elif event.button in DELIVERY:
@@ -141,7 +141,7 @@ def _correct(turn: Turn, conversation: Conversation, event: ButtonPressed, agent
         turn.keep(replace(record, correction=None))
         if outbound.submit(turn, home, draft):
             earlier = texts.excerpt(texts.words(record.draft)) if record.draft else ""
-            turn.notice(home, texts.reply_shown(agent.name, texts.words(draft), earlier))
+            turn.notice(home, answers.reply_shown(agent.name, texts.words(draft), earlier))
 
 
 def _keep_waiting(turn: Turn, conversation: Conversation, event: ButtonPressed, agent: Agent) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from bridge.model import Agent, Choice, Conversation, DeskUser, Draft, Receipt, Role, Token
-from bridge.routing import awaiting, lifecycle, notes, outbound, texts
+from bridge.routing import awaiting, labels, lifecycle, notes, outbound, texts
 from bridge.routing.turn import Turn
 
 BUTTONS = frozenset({"claim_send", "send", "keep"})
@@ -31,7 +31,7 @@ def prompt(turn: Turn, conversation: Conversation, choice: Choice) -> None:
         conversation,
         choice.draft.account,
         texts.choice(turn.contact, texts.words(choice.draft)),
-        buttons=texts.choice_buttons(choice.token, may_claim=choice.may_claim),
+        buttons=labels.choice_buttons(choice.token, may_claim=choice.may_claim),
         must_arrive=True,
     )
 
@@ -47,7 +47,7 @@ def remind(turn: Turn, conversation: Conversation, token: Token) -> None:
         conversation,
         choice.draft.account,
         texts.choice_again(conversation.number, turn.contact, texts.words(choice.draft)),
-        texts.choice_buttons(token, may_claim=choice.may_claim),
+        labels.choice_buttons(token, may_claim=choice.may_claim),
     )
 
 
@@ -83,7 +83,7 @@ def _claim(turn: Turn, conversation: Conversation, agent: Agent, choice: Choice)
             conversation,
             choice.draft.account,
             texts.choice_taken(other.name if other else "Somebody else", texts.words(choice.draft)),
-            buttons=texts.choice_buttons(choice.token, may_claim=False),
+            buttons=labels.choice_buttons(choice.token, may_claim=False),
             must_arrive=True,
         )
         return False

@@ -8,7 +8,7 @@ from bridge.content.unfit import UnfitError
 from bridge.events import MessageComposed
 from bridge.journal import CommandNoted
 from bridge.model import Role
-from bridge.routing import handlers, lifecycle, speech, texts
+from bridge.routing import answers, handlers, lifecycle, speech, texts
 from bridge.routing.handlers import Given, Order
 from bridge.routing.turn import Turn
 
@@ -24,13 +24,13 @@ def composed(turn: Turn, event: MessageComposed) -> None:
     agent = turn.agent(event.author)
     role = turn.role(agent, conversation.inbox)
     if agent is None or role < Role.AGENT:
-        turn.answer(conversation, event.author, texts.viewer())
+        turn.answer(conversation, event.author, answers.viewer())
         return
     made = Composed(body=event.body, extras=event.extras)
     try:
         checked(made, turn.context.policies.limits)
     except UnfitError as problem:
-        turn.answer(conversation, event.author, texts.not_sent(problem.words), must_arrive=True)
+        turn.answer(conversation, event.author, answers.not_sent(problem.words), must_arrive=True)
         return
     kept = speech.scan(made.whole(), mentions=False)
     if kept is not None:
@@ -54,4 +54,4 @@ def composed(turn: Turn, event: MessageComposed) -> None:
         )
     )
     if handlers.send_made(turn, conversation, Order(row=row, by=agent, role=role, given=given), made):
-        turn.answer(conversation, event.author, texts.reply_taken())
+        turn.answer(conversation, event.author, answers.reply_taken())

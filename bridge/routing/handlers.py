@@ -31,7 +31,19 @@ from bridge.model import (
     Touch,
     message_id,
 )
-from bridge.routing import campaigns, choices, lifecycle, notes, outbound, reacting, speech, templating, texts
+from bridge.routing import (
+    answers,
+    campaigns,
+    choices,
+    labels,
+    lifecycle,
+    notes,
+    outbound,
+    reacting,
+    speech,
+    templating,
+    texts,
+)
 from bridge.routing.composing import COMPOSING, compose
 from bridge.routing.people import find_agent
 from bridge.routing.speech import Kept
@@ -114,26 +126,26 @@ def _order(
         turn.answer(conversation, given.account, _help(parsed, role))
         return None
     if given.agent is None or role < Role.AGENT:
-        turn.answer(conversation, given.account, texts.viewer())
+        turn.answer(conversation, given.account, answers.viewer())
         return None
     if isinstance(parsed, Mistake):
         turn.answer(conversation, given.account, texts.mistake(parsed))
         return None
     if role < parsed.command.role:
-        turn.answer(conversation, given.account, texts.denied(parsed.command, parsed.command.role))
+        turn.answer(conversation, given.account, answers.denied(parsed.command, parsed.command.role))
         return None
     return Order(row=parsed.command, by=given.agent, role=role, given=given, args=parsed.args)
 
 
 def _help(parsed: Parsed, role: Role) -> Document:
     if not parsed.args:
-        return texts.help_all(role)
+        return answers.help_all(role)
     word = parsed.args[0].lstrip("!/")
     row = commands.find(word)
     if row is not None:
-        return texts.help_one(row)
+        return answers.help_one(row)
     wrong = commands.parse(word or "?")
-    return texts.mistake(wrong) if isinstance(wrong, Mistake) else texts.help_all(role)
+    return texts.mistake(wrong) if isinstance(wrong, Mistake) else answers.help_all(role)
 
 
 def _stay(turn: Turn, conversation: Conversation, given: Given) -> None:
@@ -226,7 +238,7 @@ def _assign(turn: Turn, conversation: Conversation, order: Order) -> None:
         turn.answer(conversation, order.given.account, found)
         return
     if found != order.by and order.role < Role.LEAD:
-        words = texts.denied_act("Assigning to others", Role.LEAD)
+        words = answers.denied_act("Assigning to others", Role.LEAD)
         turn.answer(conversation, order.given.account, words)
         return
     _assign_to(turn, conversation, order, found)
@@ -235,29 +247,31 @@ def _assign(turn: Turn, conversation: Conversation, order: Order) -> None:
 def _assign_to(turn: Turn, conversation: Conversation, order: Order, agent: Agent) -> None:
     account = order.given.account
     if conversation.status in lifecycle.OVER:
-        turn.answer(conversation, account, texts.ended_first(conversation.status))
+        turn.answer(conversation, account, answers.ended_first(conversation.status))
         return
     if conversation.assignee == agent.id:
-        turn.answer(conversation, account, texts.assigned_already(conversation.number, agent.name))
+        turn.answer(conversation, account, answers.assigned_already(conversation.number, agent.name))
         return
     lifecycle.set_assignee(turn, conversation, agent.id, order.by)
     lifecycle.undoable(turn, conversation, order.by.id, f"the assignment to {agent.name}")
     mine = agent.id == order.by.id
     number = conversation.number
-    turn.answer(conversation, account, texts.claimed(number) if mine else texts.assigned(number, agent.name))
+    turn.answer(
+        conversation, account, answers.claimed(number) if mine else answers.assigned(number, agent.name)
+    )
 
 
 def _unassign(turn: Turn, conversation: Conversation, order: Order) -> None:
     account = order.given.account
     if conversation.assignee is None:
-        turn.answer(conversation, account, texts.nobody_has_it(conversation.number))
+        turn.answer(conversation, account, answers.nobody_has_it(conversation.number))
         return
     if conversation.assignee != order.by.id and order.role < Role.LEAD:
-        turn.answer(conversation, account, texts.denied_act("Taking it from others", Role.LEAD))
+        turn.answer(conversation, account, answers.denied_act("Taking it from others", Role.LEAD))
         return
     lifecycle.set_assignee(turn, conversation, None, order.by)
     lifecycle.undoable(turn, conversation, order.by.id, "giving it back")
-    turn.answer(conversation, account, texts.unassigned(conversation.number))
+    turn.answer(conversation, account, answers.unassigned(conversation.number))
 
 
 # --------------------------------------------------------------------------------------------- status
@@ -275,42 +289,42 @@ def _end(turn: Turn, conversation: Conversation, order: Order, status: Status) -
     """Resolve or close, after last words if there are some; without them when these cannot go out."""
     account = order.given.account
     if order.given.speaks() and not _speak(turn, conversation, order):
-        turn.answer(conversation, account, texts.not_resolved())
+        turn.answer(conversation, account, answers.not_resolved())
         return
     before = turn.fresh(conversation)
     if before.status is status:
-        turn.answer(conversation, account, texts.status_already(before.number, status))
+        turn.answer(conversation, account, answers.status_already(before.number, status))
         return
     if before.status in lifecycle.OVER:
-        turn.answer(conversation, account, texts.ended_first(before.status))
+        turn.answer(conversation, account, answers.ended_first(before.status))
         return
     if status is Status.CLOSED:
         choices.wind_up(turn, before)
     lifecycle.set_status(turn, before, status, order.by.id)
     lifecycle.undoable(turn, before, order.by.id, f"marking it as {status.value}")
-    turn.answer(conversation, account, texts.status_is(before.number, status))
+    turn.answer(conversation, account, answers.status_is(before.number, status))
 
 
 def _reopen(turn: Turn, conversation: Conversation, order: Order) -> None:
     account = order.given.account
     if conversation.status is Status.ACTIVE:
-        turn.answer(conversation, account, texts.status_already(conversation.number, Status.ACTIVE))
+        turn.answer(conversation, account, answers.status_already(conversation.number, Status.ACTIVE))
         return
     least = {Status.CLOSED: Role.LEAD, Status.DELETED: Role.ADMIN}.get(conversation.status, Role.AGENT)
     if order.role < least:
         what = f"Opening a {conversation.status.value} conversation"
-        turn.answer(conversation, account, texts.denied_act(what, least))
+        turn.answer(conversation, account, answers.denied_act(what, least))
         return
     current = turn.contact.conversations.get(conversation.inbox)
     if current is not None and current.id != conversation.id:
         if current.status not in lifecycle.OVER:
-            turn.answer(conversation, account, texts.another_is_open(current.number))
+            turn.answer(conversation, account, answers.another_is_open(current.number))
             return
         turn.bring_back(conversation)
     lifecycle.set_status(turn, conversation, Status.ACTIVE, order.by.id)
     lifecycle.undoable(turn, conversation, order.by.id, "opening it again")
     turn.ensure_thread(turn.fresh(conversation))
-    turn.answer(conversation, account, texts.status_is(conversation.number, Status.ACTIVE))
+    turn.answer(conversation, account, answers.status_is(conversation.number, Status.ACTIVE))
 
 
 # ----------------------------------------------------------------------------------------- attributes
@@ -323,35 +337,35 @@ def _tag(turn: Turn, conversation: Conversation, order: Order) -> None:
         removes = word.startswith(("-", "−", "–"))
         name = " ".join((word[1:] if removes else word.lstrip("+#")).split()).lower()
         if not _TAG.fullmatch(name):
-            turn.answer(conversation, account, texts.bad_tag(word))
+            turn.answer(conversation, account, answers.bad_tag(word))
             return
         if removes:
             tags = [one for one in tags if one != name]
         elif name not in tags:
             tags.append(name)
     if len(tags) > TAGS_LIMIT:
-        turn.answer(conversation, account, texts.too_many_tags(TAGS_LIMIT))
+        turn.answer(conversation, account, answers.too_many_tags(TAGS_LIMIT))
         return
     lifecycle.set_tags(turn, conversation, tuple(tags), order.by.id)
     lifecycle.undoable(turn, conversation, order.by.id, "the change of tags")
-    turn.answer(conversation, account, texts.tags(conversation.number, tuple(tags)))
+    turn.answer(conversation, account, answers.tags(conversation.number, tuple(tags)))
 
 
 def _priority(turn: Turn, conversation: Conversation, order: Order) -> None:
     account = order.given.account
     if conversation.status in lifecycle.OVER:
-        turn.answer(conversation, account, texts.ended_first(conversation.status))
+        turn.answer(conversation, account, answers.ended_first(conversation.status))
         return
     lifecycle.set_priority(turn, conversation, Priority(order.args[0]), order.by.id)
     lifecycle.undoable(turn, conversation, order.by.id, "the change of priority")
-    turn.answer(conversation, account, texts.priority_is(conversation.number, order.args[0]))
+    turn.answer(conversation, account, answers.priority_is(conversation.number, order.args[0]))
 
 
 def _mode(turn: Turn, conversation: Conversation, order: Order) -> None:
     mode = Mode(order.args[0])
     event = ModeChosen(id=turn.emit_id(), at=turn.event.at, inbox=conversation.inbox, mode=mode.value)
     turn.emit(DESK_LANE, DESK_UNIT, event)
-    turn.answer(conversation, order.given.account, texts.mode_chosen(mode))
+    turn.answer(conversation, order.given.account, answers.mode_chosen(mode))
 
 
 # --------------------------------------------------------------------------------------------- words
@@ -361,7 +375,7 @@ def _note(turn: Turn, conversation: Conversation, order: Order) -> None:
     given = order.given
     if given.post is not None:
         return  # it stands in the thread already, with its receipt
-    turn.notice(conversation, texts.note(order.by.name, given.text))
+    turn.notice(conversation, answers.note(order.by.name, given.text))
     message = message_id(turn.lane, turn.event.id)
     notes.said(
         turn,
@@ -373,12 +387,12 @@ def _note(turn: Turn, conversation: Conversation, order: Order) -> None:
         given.post,
         internal=True,
     )
-    turn.answer(conversation, given.account, texts.note_kept())
+    turn.answer(conversation, given.account, answers.note_kept())
 
 
 def _reply(turn: Turn, conversation: Conversation, order: Order) -> None:
     if _speak(turn, conversation, order) and order.given.post is None:
-        turn.answer(conversation, order.given.account, texts.reply_taken())
+        turn.answer(conversation, order.given.account, answers.reply_taken())
 
 
 def _compose(turn: Turn, conversation: Conversation, order: Order) -> None:
@@ -394,7 +408,7 @@ def _compose(turn: Turn, conversation: Conversation, order: Order) -> None:
         _stay(turn, conversation, given)
         turn.answer(conversation, given.account, kept_hint(kept))
     elif send_made(turn, conversation, order, composed) and given.post is None:
-        turn.answer(conversation, given.account, texts.reply_taken())
+        turn.answer(conversation, given.account, answers.reply_taken())
 
 
 def _speak(turn: Turn, conversation: Conversation, order: Order) -> bool:
@@ -417,7 +431,7 @@ def send_made(turn: Turn, conversation: Conversation, order: Order, composed: Co
     if not outbound.submit(turn, conversation, draft):
         return False
     if given.post is None:
-        turn.notice(conversation, texts.reply_shown(order.by.name, texts.words(draft), given.quoted))
+        turn.notice(conversation, answers.reply_shown(order.by.name, texts.words(draft), given.quoted))
     return True
 
 
@@ -435,7 +449,7 @@ def _template(turn: Turn, conversation: Conversation, order: Order) -> None:
         if given.post is not None:
             turn.notice(conversation, templating.shown(order.by.name, message))
         else:
-            turn.answer(conversation, given.account, texts.reply_taken())
+            turn.answer(conversation, given.account, answers.reply_taken())
 
 
 def _templates(turn: Turn, conversation: Conversation, order: Order) -> None:
@@ -448,9 +462,9 @@ def _react(turn: Turn, conversation: Conversation, order: Order) -> None:
     typed, account = order.args[0], order.given.account
     emoji = "" if typed.lower() == "off" else bare_emoji(typed)
     if emoji and not is_emoji(emoji):
-        turn.answer(conversation, account, texts.no_emoji(typed))
+        turn.answer(conversation, account, answers.no_emoji(typed))
     elif reacting.react(turn, conversation, account, emoji, order.given.answers):
-        turn.answer(conversation, account, texts.reaction_taken(emoji))
+        turn.answer(conversation, account, answers.reaction_taken(emoji))
 
 
 def _undo(turn: Turn, conversation: Conversation, order: Order) -> None:
@@ -462,7 +476,7 @@ def _undo(turn: Turn, conversation: Conversation, order: Order) -> None:
         return
     entry = conversation.undo.get(order.by.id)
     if entry is None or not _may_return(turn, conversation, entry.status):
-        turn.answer(conversation, account, texts.nothing_to_undo())
+        turn.answer(conversation, account, answers.nothing_to_undo())
         return
     if entry.status in lifecycle.OVER and conversation.status not in lifecycle.OVER:
         choices.wind_up(turn, conversation)
@@ -471,7 +485,7 @@ def _undo(turn: Turn, conversation: Conversation, order: Order) -> None:
     lifecycle.set_priority(turn, conversation, entry.priority, order.by.id)
     lifecycle.set_tags(turn, conversation, entry.tags, order.by.id)
     turn.put(replace(turn.fresh(conversation), undo={}))
-    turn.answer(conversation, account, texts.undone(entry.what))
+    turn.answer(conversation, account, answers.undone(entry.what))
 
 
 def _may_return(turn: Turn, conversation: Conversation, status: Status) -> bool:
@@ -503,7 +517,7 @@ def _who(turn: Turn, conversation: Conversation, order: Order) -> None:
     ]
     rows += [("Campaign", _campaign(one)) for one in reversed(contact.touches)]
     known = [(name, value) for name, value in rows if value is not None]
-    turn.answer(conversation, order.given.account, texts.who(known))
+    turn.answer(conversation, order.given.account, answers.who(known))
 
 
 def _campaign(touch: Touch) -> str:
@@ -518,12 +532,14 @@ def _trace(turn: Turn, conversation: Conversation, order: Order) -> None:
 
 def _compose_form(turn: Turn, conversation: Conversation, order: Order) -> None:
     """A form opens only at a press."""
-    turn.answer(conversation, order.given.account, texts.compose_offer(), buttons=(texts.compose_button(),))
+    turn.answer(
+        conversation, order.given.account, answers.compose_offer(), buttons=(labels.compose_button(),)
+    )
 
 
 def _new(turn: Turn, conversation: Conversation, order: Order) -> None:
     """Another contact's conversation cannot begin in this one's thread."""
-    turn.answer(conversation, order.given.account, texts.begin_elsewhere())
+    turn.answer(conversation, order.given.account, answers.begin_elsewhere())
 
 
 _SPEAKING = frozenset({"reply", "resolve", "close"})

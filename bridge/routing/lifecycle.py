@@ -21,7 +21,7 @@ from bridge.model import (
     conversation_id,
     conversation_number,
 )
-from bridge.routing import texts
+from bridge.routing import answers, texts
 from bridge.routing.turn import Turn
 
 OVER = frozenset({Status.CLOSED, Status.DELETED})
@@ -136,12 +136,12 @@ def _tell_hands(turn: Turn, conversation: Conversation, before: AgentId | None, 
     name = by.name if by else "Somebody"
     new, old = roster.get(conversation.assignee), roster.get(before)
     if new is not None and new != by and (account := turn.account(new, conversation)):
-        words = texts.given_to_you(name, conversation.number, turn.contact)
+        words = answers.given_to_you(name, conversation.number, turn.contact)
         turn.direct(conversation, account, words)
     if old is not None and old != by and (account := turn.account(old, conversation)):
         after = new.name if new else None
         turn.direct(
-            conversation, account, texts.taken_from_you(name, conversation.number, turn.contact, after)
+            conversation, account, answers.taken_from_you(name, conversation.number, turn.contact, after)
         )
 
 

@@ -28,7 +28,7 @@ from bridge.model import (
     Sending,
     Token,
 )
-from bridge.routing import campaigns, lifecycle, notes, texts
+from bridge.routing import campaigns, labels, lifecycle, notes, texts
 from bridge.routing.turn import Turn
 
 NOT_TRIED = "not_tried"
@@ -92,10 +92,10 @@ def _refuse(turn: Turn, conversation: Conversation, draft: Draft, reason: Docume
 
 def _once_refused(turn: Turn, conversation: Conversation, draft: Draft) -> tuple[Button, ...]:
     """What can become of a refused text."""
-    retry = texts.retry_button(draft.message)
+    retry = labels.retry_button(draft.message)
     if lifecycle.window_open(conversation, turn.now):
         return (retry,)
-    return (retry, texts.when_answered_button(draft.message), texts.template_button())
+    return (retry, labels.when_answered_button(draft.message), labels.template_button())
 
 
 def _keep_failed(turn: Turn, conversation: Conversation, draft: Draft, reason: Document) -> None:
@@ -146,7 +146,7 @@ def _hold(turn: Turn, conversation: Conversation, draft: Draft, hold_s: float) -
         conversation,
         draft.account,
         texts.held(left_s, texts.words(draft)),
-        buttons=(texts.undo_button(token),),
+        buttons=(labels.undo_button(token),),
     )
 
 
@@ -368,7 +368,7 @@ def _tell_failed(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
     body = texts.words(record.draft) if record.draft else None
     where = _where(turn, inbox, record, texts.not_delivered(body, record.problem or "no reason was given"))
     if where is not None:
-        buttons = (texts.retry_button(record.id),) if record.draft else ()
+        buttons = (labels.retry_button(record.id),) if record.draft else ()
         turn.notice(*where, buttons=buttons, mention=record.draft.account if record.draft else None)
 
 
@@ -376,7 +376,7 @@ def _tell_uncertain(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
     body = texts.words(record.draft) if record.draft else None
     where = _where(turn, inbox, record, texts.uncertain(body))
     if where is not None:
-        buttons = texts.uncertain_buttons(record.id) if record.draft else ()
+        buttons = labels.uncertain_buttons(record.id) if record.draft else ()
         turn.notice(*where, buttons=buttons, mention=record.draft.account if record.draft else None)
 
 

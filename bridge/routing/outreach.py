@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from bridge.events import OutreachBegan
 from bridge.journal import CommandNoted
 from bridge.model import Agent, Conversation, Draft, Role, Status, message_id
-from bridge.routing import identity, lifecycle, outbound, texts
+from bridge.routing import answers, identity, lifecycle, outbound, texts
 from bridge.routing.turn import Turn
 
 COMMAND = "new"
@@ -17,7 +17,7 @@ def began(turn: Turn, event: OutreachBegan) -> None:
     """One commit: the conversation, its thread, and the template on its way."""
     agent = turn.agent(event.author)
     if agent is None or turn.role(agent, event.inbox) < Role.AGENT:
-        turn.answer(None, event.author, texts.viewer())
+        turn.answer(None, event.author, answers.viewer())
         return
     known = turn.contact
     if not (known.address or event.address):
@@ -48,9 +48,9 @@ def began(turn: Turn, event: OutreachBegan) -> None:
     )
     if not outbound.submit(turn, conversation, draft):
         return
-    shown = texts.outreach(agent.name, event.message, begun=not active)
+    shown = answers.outreach(agent.name, event.message, begun=not active)
     turn.notice(conversation, shown, mention=None if active else event.author)
-    words = texts.outreach_goes_on if active else texts.outreach_began
+    words = answers.outreach_goes_on if active else answers.outreach_began
     where = turn.fresh(conversation).thread
     answer = words(conversation.number, turn.contact, where)
     turn.answer(conversation, event.author, answer, must_arrive=True)

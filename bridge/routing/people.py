@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.markup import Document
 from bridge.model import Agent, Conversation, DeskUser, Role
-from bridge.routing import speech, texts
+from bridge.routing import answers, speech
 from bridge.routing.turn import Turn
 
 
@@ -24,9 +24,9 @@ def find_agent(turn: Turn, conversation: Conversation, word: str, me: Agent) -> 
     exact = [agent for agent in agents if agent.id == name or accounts & set(agent.accounts)]
     found = exact or _named(agents, name.casefold())
     if not found:
-        return texts.no_such_person(word[:60])
+        return answers.no_such_person(word[:60])
     if len(found) > 1:
-        return texts.several_people(word[:60], sorted(agent.name for agent in found))
+        return answers.several_people(word[:60], sorted(agent.name for agent in found))
     return found[0]
 
 

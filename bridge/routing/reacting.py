@@ -6,7 +6,8 @@ from bridge.actions import SendReaction
 from bridge.events import Failed, StaffReacted
 from bridge.journal import CommandNoted
 from bridge.model import Conversation, DeskUser, Post
-from bridge.routing import outbound, speech, texts
+from bridge.routing import outbound, speech
+from bridge.routing.answers import not_reacted, nothing_to_react_to
 from bridge.routing.people import speaker
 from bridge.routing.turn import Turn
 
@@ -19,7 +20,7 @@ def react(
     """
     refusal = outbound.refusal(turn, conversation)
     if refusal is None and answers is None and conversation.last_inbound is None:
-        refusal = texts.nothing_to_react_to()
+        refusal = nothing_to_react_to()
     if refusal is not None:
         turn.answer(conversation, account, refusal)
         return False
@@ -57,4 +58,4 @@ def failed(turn: Turn, action: SendReaction, event: Failed) -> None:
     turn.end(event.action)
     conversation = turn.conversation(action.conversation)
     if conversation is not None:
-        turn.answer(conversation, action.by, texts.not_reacted(action.emoji, event.failure.words))
+        turn.answer(conversation, action.by, not_reacted(action.emoji, event.failure.words))

@@ -34,7 +34,17 @@ from bridge.events import (
 )
 from bridge.journal import DeliveryNoted, PartFate, PostNoted, ThreadNoted
 from bridge.model import Fate, MessageRecord
-from bridge.routing import amends, campaigns, forgetting, lifecycle, outbound, reacting, reactions, texts
+from bridge.routing import (
+    amends,
+    campaigns,
+    forgetting,
+    labels,
+    lifecycle,
+    outbound,
+    reacting,
+    reactions,
+    texts,
+)
 from bridge.routing.turn import Turn
 
 FATES = {
@@ -277,7 +287,7 @@ def _instead(turn: Turn, action: Relay, event: Failed) -> PostNotice:
         if file is None
         else texts.no_file(action.author, said, why),
         message=action.message,
-        buttons=() if file is None else (texts.fetch_button(action.message),),
+        buttons=() if file is None else (labels.fetch_button(action.message),),
         file=file if event.fetched and not (file and file.inline) else None,
     )
 

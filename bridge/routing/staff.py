@@ -22,7 +22,18 @@ from bridge.model import (
     Role,
     message_id,
 )
-from bridge.routing import awaiting, choices, handlers, lifecycle, notes, outbound, speech, texts
+from bridge.routing import (
+    answers,
+    awaiting,
+    choices,
+    handlers,
+    labels,
+    lifecycle,
+    notes,
+    outbound,
+    speech,
+    texts,
+)
 from bridge.routing.handlers import Given
 from bridge.routing.people import speaker
 from bridge.routing.speech import Asked, Kept, Ordered, Spoken, Why
@@ -100,7 +111,7 @@ def _explain(
     """Tell the author why words stayed in, where they may have expected otherwise."""
     if author.role < Role.AGENT:
         if kept.hint:
-            turn.answer(conversation, event.author, texts.viewer())
+            turn.answer(conversation, event.author, answers.viewer())
         return
     if kept.hint:
         turn.answer(conversation, event.author, handlers.kept_hint(kept))
@@ -215,7 +226,7 @@ def _edit_held(
         changed = replace(held, draft=_saying(held.draft, said))
         kept = tuple(changed if one.token == held.token else one for one in conversation.held)
         turn.put(replace(conversation, held=kept))
-        buttons = (texts.undo_button(held.token),)
+        buttons = (labels.undo_button(held.token),)
         turn.answer(conversation, event.author, texts.replaced(texts.words(changed.draft)), buttons=buttons)
 
 
@@ -269,7 +280,7 @@ def _offer_correction(
         conversation,
         event.author,
         texts.correction(texts.words(draft)),
-        buttons=(texts.correction_button(record.id),),
+        buttons=(labels.correction_button(record.id),),
         must_arrive=True,
     )
 

@@ -30,7 +30,7 @@ from bridge.model import (
     lane_of,
     message_id,
 )
-from bridge.routing import texts
+from bridge.routing import answers, texts
 from bridge.spans import spell
 
 MOST_HOPS = 60
@@ -282,7 +282,7 @@ def document(
     notes: Sequence[str] = (),
 ) -> Document:
     """The trace for one person: platform ids masked by `mask`, posts linked where `links` knows them."""
-    which = "last message" if trace.back == 1 else f"{texts.ordinal(trace.back)} last message"
+    which = "last message" if trace.back == 1 else f"{answers.ordinal(trace.back)} last message"
     kind = ", internal" if trace.internal else ""
     head = texts.say(
         "*The {which} of #{number}*, by {author}{kind}: {words}",

@@ -10,7 +10,7 @@ from bridge.actions import AnyAction, Relay, Send, ShowTrace
 from bridge.events import Failed, Posted, StaffWrote
 from bridge.markup import Link, ListBlock, bare
 from bridge.model import Direction, EventId, MessageId, Post, Recent, Roster
-from bridge.routing import texts, tracing
+from bridge.routing import answers, tracing
 from bridge.routing.tracing import Committed, Trace
 from tests.routing.world import NEVER, START, World
 
@@ -337,4 +337,4 @@ def test_what_only_the_recent_history_knows_claims_nothing(archive: Archive) -> 
 )
 def test_ordinals(number: int, words: str) -> None:
     """As people say them."""
-    assert texts.ordinal(number) == words
+    assert answers.ordinal(number) == words

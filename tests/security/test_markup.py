@@ -21,7 +21,7 @@ from bridge.adapters.slack.format import fallback, to_rich_text, to_slack_text
 from bridge.adapters.whatsapp.format import compose, from_whatsapp
 from bridge.markup import Bold, Mention, MentionKind, Text
 from bridge.model import Contact, ContactId
-from bridge.routing import texts
+from bridge.routing import answers
 from bridge.sandbox.slack.mrkdwn import block_mentions, mentions
 from bridge.sandbox.slack.state import Ephemeral, Message
 from tests.support.stack import shown
@@ -217,7 +217,7 @@ async def test_a_customer_who_calls_themselves_like_us_is_marked(shop: Shop, nam
 async def test_no_name_adds_a_line_to_a_sentence_of_ours(name: str) -> None:
     """For any name."""
     contact = Contact(id=ContactId("7-a"), name=name)
-    words = to_slack_text(texts.given_to_you("Ben", 1042, contact))
+    words = to_slack_text(answers.given_to_you("Ben", 1042, contact))
     assert len(words.splitlines()) == 1
     assert set(mentions(words)) == set()
     assert words.startswith("Ben assigned #1042 (")
