@@ -150,6 +150,8 @@ class ContactChanged(ContactEvent, frozen=True, kw_only=True):
     address: str | None = None
     what: str = ""
     """In plain words, for the thread."""
+    marketing: bool | None = None
+    """Whether they want marketing messages, where that is what changed."""
     alert: bool = False
     """The people with rights have to know, too."""
 

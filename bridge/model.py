@@ -398,6 +398,8 @@ class Contact(Struct, frozen=True, kw_only=True):
     """The contacts that were joined into this one lately, and when."""
     reactions: tuple[Reaction, ...] = ()
     """The latest, in order of their arrival."""
+    marketing: bool = True
+    """False: they do not want marketing messages."""
     touches: tuple[Touch, ...] = ()
     """The latest, in order of time."""
     past: dict[InboxId, ConversationId] = {}

@@ -515,6 +515,8 @@ def _who(turn: Turn, conversation: Conversation, order: Order) -> None:
         ("Free text until", texts.maybe_instant(conversation.window_until)),
         ("Before it", f"#{turn.number(conversation.previous)}" if conversation.previous else None),
     ]
+    if not contact.marketing:
+        rows.append(("Marketing", "does not want it"))
     rows += [("Campaign", _campaign(one)) for one in reversed(contact.touches)]
     known = [(name, value) for name, value in rows if value is not None]
     turn.answer(conversation, order.given.account, answers.who(known))

@@ -98,6 +98,8 @@ def _relay(turn: Turn, event: MessageReceived, conversation: Conversation, writt
 def changed(turn: Turn, event: ContactChanged) -> None:
     """The contact has a new number or id: remember both, and say so where they are being answered."""
     identity.learn(turn, event.inbox, event.aliases, event.phone, event.address)
+    if event.marketing is not None:
+        turn.contact = replace(turn.contact, marketing=event.marketing)
     current = turn.contact.conversations.get(event.inbox)
     if current is not None and current.status not in lifecycle.OVER:
         turn.notice(current, texts.changed(turn.contact, event.what))

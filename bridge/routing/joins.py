@@ -148,6 +148,7 @@ def merged(turn: Turn, event: ContactMerged) -> None:
         phone=own.phone or loser.phone,
         address=own.address or loser.address,
         aliases=own.aliases + new,
+        marketing=own.marketing and loser.marketing,
         past=loser.past | own.past,
         touches=tuple(sorted(loser.touches + own.touches, key=lambda one: one.at)[-TOUCHES_KEPT:]),
         reactions=(loser.reactions + own.reactions)[-REACTIONS_KEPT:],

@@ -8,7 +8,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from bridge.actions import Send
-from bridge.content import TemplateMessage
+from bridge.content import TemplateMessage, templates
 from bridge.errors import Failure
 from bridge.journal import DeliveryNoted, PartFate
 from bridge.markup import Bold, Document, Italic, ListBlock, Mention, MentionKind, Node, Quote, Strike
@@ -73,10 +73,18 @@ def refusal(turn: Turn, conversation: Conversation, draft: Draft | None = None) 
     """Why nothing, or not this draft, can be sent now, in words; None: it can."""
     if conversation.status in lifecycle.OVER:
         return texts.not_active(conversation.status)
-    approved = draft is not None and any(isinstance(one, TemplateMessage) for one in draft.extras)
+    approved = [one for one in draft.extras if isinstance(one, TemplateMessage)] if draft else []
+    if not turn.contact.marketing and any(_is_marketing(turn, conversation.inbox, one) for one in approved):
+        return texts.no_marketing()
     if not approved and not lifecycle.window_open(conversation, turn.now):
         return texts.window_closed(conversation.window_until)
     return None if turn.contact.address else texts.no_address()
+
+
+def _is_marketing(turn: Turn, inbox: InboxId, message: TemplateMessage) -> bool:
+    """As the list of templates says."""
+    known = templates.find(turn.context.policies.templates.get(inbox, ()), message.name, message.language)
+    return known is not None and known.category == "marketing"
 
 
 def _refuse(turn: Turn, conversation: Conversation, draft: Draft, reason: Document) -> None:

@@ -182,6 +182,7 @@ def _fetched(turn: Turn, event: ContactFetched) -> None:
             inbox: _filled(one, known.conversation(one.id)) for inbox, one in contact.conversations.items()
         },
         ended=(*earlier, *ended)[-ENDED_KEPT:],
+        marketing=known.marketing and contact.marketing,
         past=known.past | contact.past,
         touches=tuple(sorted(known.touches + contact.touches, key=lambda one: one.at)[-TOUCHES_KEPT:]),
         partial=None,

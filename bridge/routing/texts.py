@@ -257,6 +257,14 @@ def window_closing(contact: Contact, since: datetime, until: datetime) -> Docume
     )
 
 
+def no_marketing() -> Document:
+    """A marketing template to somebody who opted out."""
+    return text(
+        "Not sent: the contact does not want marketing messages. A utility template, or free text within the 24 hours, "
+        "still reaches them."
+    )
+
+
 def window_closed(until: datetime | None) -> Document:
     """Free text outside the service window."""
     since = (

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from bridge.actions import Answer, OpenThread, PostNotice, Send
 from bridge.content import Buttons, TemplateMessage
-from bridge.events import MessageComposed, OutreachBegan
+from bridge.content.templates import Template
+from bridge.events import ContactChanged, MessageComposed, OutreachBegan
 from bridge.journal import AssigneeNoted, CommandNoted, ConversationOpened, MessageNoted
 from bridge.markup import Document, bare, text
 from bridge.model import DeskUser, Status
@@ -140,3 +141,41 @@ def test_a_form_of_a_conversation_that_is_gone() -> None:
     world.decide(event)
     assert not world.new(Send)
     assert world.answers()
+
+
+def test_marketing_goes_to_nobody_who_opted_out() -> None:
+    """Utility templates and free text still do; once they want it again, marketing does, too."""
+    world = World().start(assignee="ana")
+    sale = Template(name="hello", language="en_US", body=text("Hello from us"), category="marketing")
+    news = replace(HELLO, name="news")
+    world.policies = replace(
+        world.policies, templates={SALES: (sale, replace(sale, name="news", category="utility"))}
+    )
+    prefers(world, wants=False)
+    begins(world)
+    assert not world.new(Send)
+    assert "does not want marketing messages" in world.answers()[0]
+    begins(world, message=news)
+    assert world.one(Send).extras == (news,)
+    world.write("ana", "Hello")
+    assert world.sends()[-1] == "Hello"
+    world.command("ana", "who")
+    assert "does not want it" in world.answers()[0]
+    prefers(world, wants=True)
+    begins(world)
+    assert world.one(Send).extras == (HELLO,)
+
+
+def prefers(world: World, *, wants: bool) -> None:
+    """The contact chose on their phone."""
+    world.decide(
+        ContactChanged(
+            id=world.new_id("preference"),
+            at=world.now,
+            contact=CONTACT,
+            inbox=SALES,
+            aliases=world.contact.aliases,
+            what="chose",
+            marketing=wants,
+        )
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.sandbox.whatsapp.config import TemplateConfig
 from tests.support.stack import shown
-from tests.support.talk import DELIVERED, FAILED, LOCK, Shop, Talk
+from tests.support.talk import DELIVERED, FAILED, LOCK, NUMBER, Shop, Talk
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -113,3 +113,28 @@ async def test_a_new_template_is_read_when_the_platform_says_so(shop: Shop) -> N
     talk: Talk = await shop.talk(assignee="ben")
     await talk.staff("ben", "!template brand_new Ana")
     await talk.hears("Hello *Ana*")
+
+
+async def test_marketing_is_not_sent_to_who_opted_out(shop: Shop) -> None:
+    """The thread says so when they choose, and whoever tries is told before WhatsApp has to refuse."""
+    await ready(shop, "reengage")
+    talk = await shop.talk(assignee="ben")
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "15550100200", "phone_number_id": NUMBER},
+        "user_preferences": [
+            {
+                "wa_id": talk.customer.wa_id,
+                "category": "marketing_messages",
+                "value": "stop",
+                "detail": "x",
+                "timestamp": 1790500000,
+            }
+        ],
+    }
+    await shop.sandbox.whatsapp.account_says("user_preferences", value)
+    await talk.thread_shows("does not want marketing messages")
+    post = await talk.staff("ben", "!template reengage pt_BR Nora | the order")
+    await talk.told("ben", "does not want marketing messages")
+    await talk.receipt(post, FAILED)
+    await talk.heard_nothing_but()

@@ -48,14 +48,19 @@ def words_of(field: str, value: Value) -> Document | None:
     return compact((Bold((Text(head),)), Text(f" {rest}".rstrip())))
 
 
-def preference_of(value: Value) -> str | None:
-    """What a contact wants of marketing messages, in words that follow their name; None where it is not said."""
+def preference_of(value: Value) -> tuple[str, bool] | None:
+    """What a contact wants of marketing messages, in words that follow their name, and whether they want them; None where it
+    is not said.
+    """
     if value.get("category") != "marketing_messages":
         return None
     said = {
-        "stop": "does not want marketing messages any more: marketing templates to them will fail",
-        "resume": "wants marketing messages again",
-        "signup": "signed up for marketing messages",
+        "stop": (
+            "does not want marketing messages any more: marketing templates to them are not sent",
+            False,
+        ),
+        "resume": ("wants marketing messages again", True),
+        "signup": ("signed up for marketing messages", True),
     }
     return said.get(_text(value, "value"))
 

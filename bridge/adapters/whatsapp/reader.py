@@ -196,7 +196,8 @@ class Reader:
             at=now,
             inbox=number.inbox,
             aliases=who.known_as(aliases),
-            what=what,
+            what=what[0],
+            marketing=what[1],
             alert=True,
         )
         unmatched = partial(self._odd, Oddity.UNUSED_TYPE, notice.field)
