@@ -95,3 +95,43 @@ async def test_a_reply_reaches_the_customer_once_or_is_asked_about(
     if (step, when) != ("mark", "after"):
         # Only a crash between the mark and the send leaves a doubt that nobody but people can settle.
         assert [one.text for one in ana.inbox] == ["Here is your answer", "And one more"]
+
+
+@pytest.mark.parametrize("step, when", GAPS)
+async def test_a_conversation_that_an_agent_begins_begins_once(
+    stack: CrashStack, step: str, when: When
+) -> None:
+    """Killed while somebody is written to first: one thread, and the template at most once, or the agent is asked."""
+    maya, ben = stack.customer("maya"), stack.person("ben")
+    line = f"new +{maya.wa_id} order_update en_US 4471 | Maya | Friday"
+
+    async def known() -> bool:
+        await ben.slash("/wa", "new +49 1", "support")
+        answer = await ben.slash("/wa", f"new +{maya.wa_id} no_such_template", "support")
+        return answer["ok"] and any("`!templates` lists" in shown(one) for one in ben.ephemerals)
+
+    await until(known, 20, "the templates")
+    await stack.killed_at(step, when, lambda: ben.slash("/wa", line, "support"))
+    if (step, when) == ("append", "before"):
+        # Slack repeats no command: whoever typed it was told that it failed, and types it again.
+        await until(lambda: _again(stack, line), 20, "a bridge that answers")
+
+    def settled() -> bool:
+        asked = any(
+            "It arrived" in shown(one) for card in cards(stack) for one in stack.channel().thread(card.ts)
+        )
+        return bool(maya.inbox) or asked
+
+    await until(settled, 30, "the template, or the question about it")
+    await maya.writes("Friday is fine")
+    (card,) = await until(lambda: cards(stack), 10, "the card")
+    await stack.in_thread(card, "Friday is fine", timeout_s=20)
+    await stack.in_thread(card, "began this conversation with", timeout_s=20)
+    assert len(maya.inbox) <= 1
+    said = [shown(one) for one in stack.channel().thread(card.ts)]
+    assert sum("began this conversation with" in one for one in said) == 1
+
+
+async def _again(stack: CrashStack, line: str) -> bool:
+    answer = await stack.person("ben").slash("/wa", line, "support")
+    return bool(answer["ok"])
