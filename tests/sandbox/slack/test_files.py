@@ -151,8 +151,8 @@ async def test_a_deleted_file_takes_its_message_along(make_slack: MakeSlack) -> 
     await slack.client.files_delete(file=late)
     ts = (await shared(slack, file_id))["ts"]
     await slack.client.files_delete(file=file_id)
-    await slack.slack.delivery.settled()
-    assert [one.ts for one in slack.slack.channel("support").thread(root)] == [root], ts
+    support = slack.slack.channel("support")
+    await until(lambda: [one.ts for one in support.thread(root)] == [root], 10, f"{ts} to go")
 
 
 async def test_a_share_may_never_come(make_slack: MakeSlack) -> None:
