@@ -63,6 +63,8 @@ async def test_the_desk_shows_files(stage: Stage) -> None:
     root = await stage.bot.posts_card()
     for name, data in (("box.png", PIXEL), ("offer.pdf", b"%PDF-1.4")):
         await stage.bot.web.files_upload_v2(filename=name, content=data, channel=SUPPORT, thread_ts=root)
+    # Both are shared by then; a link that is drawn anew at this very moment takes no click.
+    await expect(stage.at("open-thread")).to_contain_text("2 replies")
     await stage.at("open-thread").click()
     files = stage.at("file")
     await expect(files).to_have_count(2)
