@@ -217,7 +217,7 @@ async def test_what_was_said_before_a_join_is_found_after_it(own_shop: Shop) -> 
         }
         reacting.pop("text", None)
         assert await shop.delivers(reacting) == 200
-        side = next(talk for talk in (one, two) if talk.said(text))
+        side = one if text == "by phone" else two
         post = await side.thread_shows(text)
         await side.receipt(post.ts, "+1")
         edited = says(nora, "") | {
