@@ -30,8 +30,10 @@ SHOWN_FOR = timedelta(days=30)
 """So long the card tells of a touch."""
 _ANSWER_LIMIT = 60
 _NAME_LIMIT = 120
-_BEGINS = ("sent", "delivered")
-"""The statuses by which another program's message is heard of; later ones may be about what we forgot."""
+_BEGINS = "sent"
+"""The status by which another program's message is heard of; a later one may be about what a colleague wrote on the phone, and
+that is forgotten after two days.
+"""
 
 
 # ----------------------------------------------------------------------------------------------- addressed
@@ -54,7 +56,7 @@ def sent(turn: Turn, inbox: InboxId, record: MessageRecord) -> None:
 
 def elsewhere(turn: Turn, event: DeliveryChanged) -> bool:
     """News of a message that we did not send. False: nothing new."""
-    if event.message is not None or event.status not in _BEGINS or _find(turn.contact, event.platform_id):
+    if event.message is not None or event.status != _BEGINS or _find(turn.contact, event.platform_id):
         return False
     current = turn.contact.conversations.get(event.inbox)
     conversation = current.id if current else ConversationId("")
