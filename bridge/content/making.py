@@ -15,9 +15,18 @@ import msgspec
 from bridge.content.described import whole
 from bridge.content.kinds import Card, Cards, Detail, Location
 from bridge.content.limits import Limits
-from bridge.content.outward import AskLocation, Buttons, LinkButton, Menu, Outward, Row, Section
+from bridge.content.outward import (
+    AskLocation,
+    Buttons,
+    LinkButton,
+    Menu,
+    Outward,
+    Row,
+    Section,
+    TemplateMessage,
+)
 from bridge.content.unfit import UnfitError
-from bridge.markup import Document, bare, is_blank
+from bridge.markup import Document, bare, is_blank, text
 from bridge.phone import international
 
 _DASH = re.compile(r"\s+[-\u2013\u2014]\s+")
@@ -39,6 +48,17 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
     def whole(self) -> Document:
         """All of it in words."""
         return whole(self.body, self.extras)
+
+    def typed(self) -> Document:
+        """What its author wrote of it: of a template the values alone, for its words were approved beforehand."""
+        mine = tuple(one for one in self.extras if not isinstance(one, TemplateMessage))
+        values = [
+            filling.value
+            for one in self.extras
+            if isinstance(one, TemplateMessage)
+            for filling in one.fillings
+        ]
+        return (*whole(self.body, mine), *text("".join(f"\n{value}" for value in values)))
 
 
 def _one_line(words: str) -> str:

@@ -32,7 +32,7 @@ def composed(turn: Turn, event: MessageComposed) -> None:
     except UnfitError as problem:
         turn.answer(conversation, event.author, answers.not_sent(problem.words), must_arrive=True)
         return
-    kept = speech.scan(made.whole(), mentions=False)
+    kept = speech.scan(made.typed(), mentions=False)
     if kept is not None:
         turn.answer(conversation, event.author, handlers.kept_hint(kept), must_arrive=True)
         return

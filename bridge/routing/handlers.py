@@ -207,7 +207,7 @@ def words_of(turn: Turn, ordered: speech.Ordered, role: Role) -> Composed | None
     if parsed.command.name not in COMPOSING:
         return None  # an edited template is given anew
     composed = compose(parsed.command, ordered.body, turn.context.policies.limits)
-    if isinstance(composed, Mistake) or speech.scan(composed.whole(), mentions=False) is not None:
+    if isinstance(composed, Mistake) or speech.scan(composed.typed(), mentions=False) is not None:
         return None
     return composed
 
@@ -399,7 +399,7 @@ def _compose(turn: Turn, conversation: Conversation, order: Order) -> None:
     """A message of more than words; one that makes no sense stays in."""
     given = order.given
     composed = compose(order.row, given.text, turn.context.policies.limits)
-    kept = None if isinstance(composed, Mistake) else speech.scan(composed.whole(), mentions=False)
+    kept = None if isinstance(composed, Mistake) else speech.scan(composed.typed(), mentions=False)
     if isinstance(composed, Mistake):
         _stay(turn, conversation, given)
         turn.answer(conversation, given.account, texts.mistake(composed))

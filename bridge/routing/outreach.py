@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from bridge.content.making import Composed
 from bridge.events import OutreachBegan
 from bridge.journal import CommandNoted
 from bridge.model import Agent, Conversation, Draft, Role, Status, message_id
-from bridge.routing import answers, identity, lifecycle, outbound, texts
+from bridge.routing import answers, handlers, identity, lifecycle, outbound, speech, texts
 from bridge.routing.turn import Turn
 
 COMMAND = "new"
@@ -18,6 +19,10 @@ def began(turn: Turn, event: OutreachBegan) -> None:
     agent = turn.agent(event.author)
     if agent is None or turn.role(agent, event.inbox) < Role.AGENT:
         turn.answer(None, event.author, answers.viewer())
+        return
+    kept = speech.scan(Composed(body=(), extras=(event.message,)).typed(), mentions=False)
+    if kept is not None:
+        turn.answer(None, event.author, handlers.kept_hint(kept), must_arrive=True)
         return
     known = turn.contact
     if not (known.address or event.address):

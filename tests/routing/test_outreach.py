@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.actions import Answer, OpenThread, PostNotice, Send
-from bridge.content import Buttons, TemplateMessage
+from bridge.content import Buttons, Filling, TemplateMessage
 from bridge.content.templates import Template
 from bridge.events import ContactChanged, MessageComposed, OutreachBegan
 from bridge.journal import AssigneeNoted, CommandNoted, ConversationOpened, MessageNoted
@@ -33,7 +33,9 @@ def begins(world: World, who: str = "ana", **changes: object) -> None:
     world.decide(replace(event, **changes))
 
 
-def composes(world: World, who: DeskUser, body: Document, *extras: Buttons, command: str = "reply") -> None:
+def composes(
+    world: World, who: DeskUser, body: Document, *extras: Buttons | TemplateMessage, command: str = "reply"
+) -> None:
     """A form is sent off."""
     world.decide(
         MessageComposed(
@@ -179,3 +181,23 @@ def prefers(world: World, *, wants: bool) -> None:
             marketing=wants,
         )
     )
+
+
+def noted(value: str) -> TemplateMessage:
+    """A template whose approved words hold a line that would keep typed ones in."""
+    words = text(f"Your visit is on {value}.\nNote: please bring your ticket.")
+    return TemplateMessage(name="visit", language="en_US", words=words, fillings=(Filling("body", value),))
+
+
+def test_marks_count_in_what_somebody_typed_and_not_in_approved_words() -> None:
+    """In the form as for somebody who is written to first."""
+    world = World().start(assignee="ana")
+    composes(world, account("ana"), (), noted("Friday"), command="template")
+    assert world.one(Send).extras == (noted("Friday"),)
+    composes(world, account("ana"), (), noted("// he never pays"), command="template")
+    assert not world.new(Send)
+    begins(world, message=noted("Friday"))
+    assert world.one(Send).extras == (noted("Friday"),)
+    begins(world, message=noted("note: he never pays"))
+    assert not world.new(Send)
+    assert "internal" in world.answers()[0]
