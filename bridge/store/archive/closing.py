@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, tuple_
 
 from bridge.adapters.base import Placed
 from bridge.events import WindowClosing
@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 EVERY_S = 60.0
 """How often the schedule fires."""
 AGAIN = timedelta(minutes=15)
-AT_ONCE = 2_000
-"""Conversations of an inbox that one firing tells of; the next one goes on."""
+AT_ONCE = 1_000
+"""Conversations that are told of in one step."""
 
 Append = Callable[[Sequence[Placed]], Awaitable[None]]
 """Stores events durably. Raises `StoreUnavailableError`."""
@@ -36,7 +36,10 @@ Append = Callable[[Sequence[Placed]], Awaitable[None]]
 class Closing:
     """One schedule; what it remembers is lost with the process without harm."""
 
-    def __init__(self, database: Database, append: Append, inboxes: Iterable[InboxPolicy]) -> None:
+    def __init__(
+        self, database: Database, append: Append, inboxes: Iterable[InboxPolicy], *, at_once: int = AT_ONCE
+    ) -> None:
+        self._at_once = at_once
         self._database = database
         self._append = append
         self._inboxes = [one for one in inboxes if one.nudge_s > 0]
@@ -58,30 +61,33 @@ class Closing:
         # Whoever wrote last before this has so little time left that a word is due.
         due = oldest + timedelta(seconds=inbox.nudge_s)
         begin = max(oldest, self._reached.get(inbox.id, oldest) - AGAIN)
-        found = await self._waiting(inbox, begin, due)
-        if found:
+        told, after = 0, (micros(begin), "")
+        while found := await self._waiting(inbox, after, micros(due)):
             await self._append([_placed(*one, instant) for one in found])
-        if len(found) < AT_ONCE:
-            self._reached[inbox.id] = due
-        return len(found)
+            told += len(found)
+            conversation, _, last_at = found[-1]
+            after = (last_at, conversation)
+        self._reached[inbox.id] = due
+        return told
 
     async def _waiting(
-        self, inbox: InboxPolicy, begin: datetime, end: datetime
+        self, inbox: InboxPolicy, after: tuple[int, str], end: int
     ) -> list[tuple[str, str, int]]:
+        """The next of them: conversation, contact, and when they wrote last."""
         one = tables.conversations.c
         # `last_at` is no earlier than the contact's last message, and the table is indexed by it.
         query = (
             select(one.id, one.contact, one.last_inbound_at)
             .where(
                 one.status == Status.ACTIVE.value,
-                one.last_at >= micros(begin),
+                one.last_at >= after[0],
                 one.inbox == inbox.id,
-                one.last_inbound_at > micros(begin),
-                one.last_inbound_at <= micros(end),
+                tuple_(one.last_inbound_at, one.id) > tuple_(*after),
+                one.last_inbound_at <= end,
                 or_(one.last_outbound_at.is_(None), one.last_outbound_at < one.last_inbound_at),
             )
-            .order_by(one.last_inbound_at)
-            .limit(AT_ONCE)
+            .order_by(one.last_inbound_at, one.id)
+            .limit(self._at_once)
         )
         async with self._database.read() as connection:
             return [(row[0], row[1], row[2]) for row in await connection.execute(query)]

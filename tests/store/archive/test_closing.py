@@ -35,7 +35,7 @@ class Told:
         own = InboxPolicy(id=INBOX, name="Support", desk="desk", channel="C1")
         self.ids: list[str] = []
         self.events: list[str] = []
-        self.closing = Closing(database, self.append, inboxes or (own,))
+        self.closing = Closing(database, self.append, inboxes or (own,), at_once=2)
 
     async def append(self, events: Sequence[Placed]) -> None:
         """See `Closing`."""
@@ -105,3 +105,10 @@ async def test_every_inbox_by_its_own_setting(database: Database, writer: Writer
     assert await told.at(hours=14, minutes=1) == ["3-sales"]
     assert await told.at(hours=14, minutes=20) == ["3-sales"]
     assert await told.at(hours=22, minutes=1) == ["3-support"]
+
+
+async def test_all_of_many_in_one_firing(database: Database, writer: Writer) -> None:
+    """Also those who wrote in the same instant."""
+    for at in range(5):
+        await talks(writer, f"c{at}")
+    assert await Told(database).at(hours=23) == [f"3-c{at}" for at in range(5)]
