@@ -171,3 +171,14 @@ async def test_everybody_sees_that_somebody_writes(shop: Shop) -> None:
     assert (await form.sends())["ok"]
     await talk.hears("Good morning")
     await until(lambda: not channel.status(talk.card.ts), 10, "nobody")
+
+
+async def test_the_last_words_are_previewed_whatever_slack_allows(shop: Shop) -> None:
+    """Updates that come too fast are refused for a while; what was typed last is shown all the same."""
+    talk = await shop.talk(assignee="ben")
+    form = await composing(talk)
+    shop.goes_wrong("slack.views.update", "rate_limit", times=3, retry_after=2)
+    for words in ("G", "Go", "Goo", "Good", "Good m", "Good morning"):
+        await form.enters("reply:body", words)
+    await until(lambda: form.shown().count("Good morning") > 0, 15, "the preview")
+    await shop.person("ben").closes(form.view.id)

@@ -231,7 +231,7 @@ class Arrivals:
     async def _on_action(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await self._store(await self._interactions.action(body))
         await ack()
-        self._background(self._interactions.put_away(body))
+        self._background(self._interactions.afterwards(body))
 
     async def _on_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await self._interactions.shortcut(body)

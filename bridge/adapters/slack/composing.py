@@ -46,13 +46,16 @@ AGENTS_ONLY = "Only agents can do this. Ask an admin to add you."
 _CONTACT = re.compile(r"\d{1,4}-[0-9a-f]{1,64}", re.ASCII)
 _OVER = "This conversation is over. The contact's later ones are in other threads."
 _SUGGESTED = 50
+REDRAWN_EVERY_S = 0.6
+MOST_REDRAWS = 10
+"""Tries in a row to show one state; then the next thing that is entered is waited for."""
 DRAFTING_EVERY = timedelta(seconds=20)
 """WhatsApp shows for 25 s that somebody types."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Composer:
-    """One for the process. What it keeps of an open form is which update of it is under way."""
+    """One for the process. What it keeps of open forms is what is not shown yet, and who was said to be drafting."""
 
     def __init__(
         self,
@@ -67,9 +70,10 @@ class Composer:
         self._names = names
         self._now = now
         self._outreach = outreach
-        self._told: dict[tuple[DeskUser, ConversationId], datetime] = {}
+        self._drafted: dict[tuple[DeskUser, ConversationId], datetime] = {}
         self._latest: dict[str, Json] = {}
-        self._updating: dict[str, asyncio.Task[None]] = {}
+        """By form: what was entered last and is not shown yet."""
+        self._followed: set[str] = set()
 
     # ---------------------------------------------------------------------------------------------- opening
 
@@ -95,9 +99,11 @@ class Composer:
         """Let colleagues and the contact know that somebody writes, once in a while. Nobody waits for it."""
         account = self._names.account(*who(body))
         key, now = (account, ref.conversation), self._now()
-        if now - self._told.get(key, _NEVER) < DRAFTING_EVERY:
+        if now - self._drafted.get(key, _NEVER) < DRAFTING_EVERY:
             return
-        self._told = {one: at for one, at in self._told.items() if now - at < DRAFTING_EVERY} | {key: now}
+        self._drafted = {one: at for one, at in self._drafted.items() if now - at < DRAFTING_EVERY} | {
+            key: now
+        }
         began = DraftBegan(
             id=interaction_event(body, "draft"),
             at=now,
@@ -150,32 +156,43 @@ class Composer:
 
     # ------------------------------------------------------------------------------------------- following
 
-    def changed(self, body: Json) -> bool:
-        """Something was entered in an open form: show it as it is now, in the background. False: it is another view.
+    def is_form(self, body: Json) -> bool:
+        """Does a payload come from an open form?"""
+        return (body.get("view") or {}).get("callback_id") == composer.CALLBACK
 
-        Somebody types faster than Slack shows; only the latest state is worth an update.
+    async def follow(self, body: Json) -> None:
+        """Something was entered in an open form: show it as it is now.
+
+        Somebody types faster than Slack shows and lets us show (views.update is of tier 4, about 100 a minute), so only the
+        latest state is worth an update; but that one is shown in the end.
         """
-        view = body.get("view") or {}
-        if view.get("callback_id") != composer.CALLBACK:
-            return False
-        view_id = str(view.get("id"))
+        view_id = str((body.get("view") or {}).get("id"))
         self._latest[view_id] = body
-        if view_id not in self._updating:
-            self._updating[view_id] = asyncio.get_running_loop().create_task(self._follow(view_id))
-        return True
-
-    async def _follow(self, view_id: str) -> None:
+        if view_id in self._followed:
+            return
+        self._followed.add(view_id)
+        tries = 0
         try:
-            while (body := self._latest.pop(view_id, None)) is not None:
-                read = await self._read(body)
-                if read is not None:
-                    start, given, shop = read
-                    await self._screens.update(view_id, composer.view(start, given, shop))
-                    ref = Ref.decode(start.ref)
-                    if ref is not None:
-                        await self.drafting(body, ref)
+            while (latest := self._latest.pop(view_id, None)) is not None:
+                wait_s = await self._redraw(view_id, latest)
+                tries = tries + 1 if wait_s else 0
+                if 0 < tries < MOST_REDRAWS:
+                    self._latest.setdefault(view_id, latest)
+                await asyncio.sleep(max(wait_s, REDRAWN_EVERY_S))
         finally:
-            self._updating.pop(view_id, None)
+            self._followed.discard(view_id)
+
+    async def _redraw(self, view_id: str, body: Json) -> float:
+        """Show a form as it is now. Seconds to wait before another try; 0: it is shown, or never will be."""
+        read = await self._read(body)
+        if read is None:
+            return 0.0
+        start, given, shop = read
+        wait_s = await self._screens.update(view_id, composer.view(start, given, shop))
+        ref = Ref.decode(start.ref)
+        if ref is not None:
+            await self.drafting(body, ref)
+        return wait_s
 
     async def options(self, body: Json) -> list[Block]:
         """What an open form's pickers offer."""

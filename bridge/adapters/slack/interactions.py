@@ -74,7 +74,7 @@ class Interactions:
     async def action(self, body: Json) -> list[Placed]:
         """A `block_actions` payload: card and prompt buttons, and the card's menu."""
         placed: list[Placed] = []
-        if self.composer.changed(body):
+        if self.composer.is_form(body):
             return placed
         for action in body.get("actions") or []:
             placed += await self._pressed(body, action)
@@ -111,7 +111,14 @@ class Interactions:
         )
         return [Placed(lane=lane_of(ref.contact), unit=ref.contact, event=pressed)]
 
-    async def put_away(self, body: Json) -> None:
+    async def afterwards(self, body: Json) -> None:
+        """What follows an act once it is stored and acknowledged: a form shows what was entered, a prompt goes."""
+        if self.composer.is_form(body):
+            await self.composer.follow(body)
+        else:
+            await self._put_away(body)
+
+    async def _put_away(self, body: Json) -> None:
         """Once a press on a prompt for one person is stored, take the prompt's buttons away.
 
         Ephemeral prompts vanish, those in direct messages keep their words; what everybody sees stays.

@@ -11,7 +11,7 @@ from msgspec import field
 from bridge.adapters.base import Placed
 from bridge.adapters.slack.caller import Caller
 from bridge.adapters.slack.panel import Block, plain
-from bridge.errors import PlatformError
+from bridge.errors import FailureKind, PlatformError
 from bridge.model import Struct
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,7 @@ Json = Mapping[str, Any]
 
 _TIMEOUT_S = 2.5
 """Slack: a `trigger_id` is good for three seconds."""
+_AGAIN_S, _LONGEST_S = 2.0, 60.0
 
 
 class Told(Struct, frozen=True):
@@ -45,12 +46,17 @@ class Screens:
             log.warning("slack.modal_not_opened", code=error.failure.code)
             await self.respond(body, _words(error.failure.words))
 
-    async def update(self, view_id: str, view: Block) -> None:
-        """Show a modal as it is now; one that was closed meanwhile stays so."""
+    async def update(self, view_id: str, view: Block) -> float:
+        """Show a modal as it is now; one that was closed meanwhile stays so. Seconds to wait, where it may go better
+        then.
+        """
         try:
             await self._caller.call("views.update", {"view_id": view_id, "view": view}, timeout_s=_TIMEOUT_S)
         except PlatformError as error:
             log.info("slack.modal_not_updated", code=error.failure.code)
+            if error.failure.kind is FailureKind.RETRY:
+                return min(error.failure.retry_after_s or _AGAIN_S, _LONGEST_S)
+        return 0.0
 
     async def say(self, body: Json, words: str) -> None:
         """Words for the person alone, if there are any; lost when Slack does not take them, which the person sees too.
