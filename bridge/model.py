@@ -121,6 +121,10 @@ class Agent(Struct, frozen=True, kw_only=True):
     also: tuple[str, ...] = ()
     """Other names under which a desk shows them."""
 
+    def role_in(self, inbox: InboxId) -> Role:
+        """What they may do in an inbox."""
+        return Role.VIEWER if self.inboxes and inbox not in self.inboxes else self.role
+
 
 class Roster(Struct, frozen=True, kw_only=True):
     """A versioned snapshot of the people of all desks. Whoever is not in it is a viewer."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
+from bridge import commands
 from bridge.adapters.base import Inlet, Reach
 from bridge.content.unfit import UnfitError
-from bridge.model import Agent, ContactId, InboxId, InboxPolicy, Role, Struct
+from bridge.model import Agent, ContactId, InboxPolicy, Role, Struct
 from bridge.phone import diallable
 
 _NUMBER = re.compile(r"[+\d().\-/\u00a0]+")
 _INBOX = re.compile(r"in:(\S+)", re.IGNORECASE)
-_EXAMPLE = "Example: `/wa new +49 170 1234567 order_update en_US 4471 | Maya | Friday`"
+_ROW = commands.find("new")
+_EXAMPLE = f"Example: `{commands.ANY_SLASH} {_ROW.example}`" if _ROW else ""
 
 
 class Wanted(Struct, frozen=True):
@@ -52,9 +54,7 @@ def number(typed: str) -> str:
 
 def works_in(agent: Agent | None, inboxes: Iterable[InboxPolicy]) -> list[InboxPolicy]:
     """The inboxes in which somebody may write to contacts."""
-    if agent is None or agent.role < Role.AGENT:
-        return []
-    return [one for one in inboxes if not agent.inboxes or one.id in agent.inboxes]
+    return [one for one in inboxes if agent is not None and agent.role_in(one.id) >= Role.AGENT]
 
 
 def chosen(named: str, channel: str, mine: Sequence[InboxPolicy]) -> InboxPolicy:
@@ -77,8 +77,3 @@ async def contact_of(inlet: Inlet, reach: Reach) -> ContactId:
     """Whose number this is; a new contact where nobody is known by it."""
     known = await inlet.known(reach.aliases)
     return known if known is not None else (await inlet.claim(reach.aliases)).contact
-
-
-def inbox_names(mine: Sequence[InboxPolicy]) -> Mapping[InboxId, str]:
-    """For people to choose from."""
-    return {one.id: one.name for one in mine}

@@ -138,9 +138,7 @@ class Turn:
 
     def role(self, agent: Agent | None, inbox: InboxId) -> Role:
         """What somebody may do in an inbox; whoever is not known is a viewer."""
-        if agent is None or (agent.inboxes and inbox not in agent.inboxes):
-            return Role.VIEWER
-        return agent.role
+        return agent.role_in(inbox) if agent is not None else Role.VIEWER
 
     def number(self, conversation: ConversationId) -> int:
         """The number people type for a conversation."""

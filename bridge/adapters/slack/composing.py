@@ -15,7 +15,8 @@ from bridge.adapters.base import Inlet, Outreach, Placed
 from bridge.adapters.slack import composer
 from bridge.adapters.slack.composer import Entered, Shop, Start, Wrong
 from bridge.adapters.slack.format import escape
-from bridge.adapters.slack.ids import DESK, Ref, interaction_event, reply_handle, slash_event
+from bridge.adapters.slack.ids import Ref, interaction_event, reply_handle, slash_event
+from bridge.adapters.slack.lookups import AGENTS_ONLY, OVER, Lookups
 from bridge.adapters.slack.panel import Block, plain
 from bridge.adapters.slack.payloads import place_of, who
 from bridge.adapters.slack.roster import Names
@@ -26,25 +27,19 @@ from bridge.errors import StoreUnavailableError
 from bridge.events import DraftBegan, MessageComposed, OutreachBegan
 from bridge.markup import one_line
 from bridge.model import (
-    Agent,
-    Contact,
     ContactId,
     Conversation,
     ConversationId,
     DeskUser,
     EventId,
     InboxId,
-    InboxPolicy,
     Place,
-    Role,
     lane_of,
 )
 
 NEW = "new_conversation"
 """`callback_id` of the shortcut."""
-AGENTS_ONLY = "Only agents can do this. Ask an admin to add you."
 _CONTACT = re.compile(r"\d{1,4}-[0-9a-f]{1,64}", re.ASCII)
-_OVER = "This conversation is over. The contact's later ones are in other threads."
 _SUGGESTED = 50
 REDRAWN_EVERY_S = 0.6
 MOST_REDRAWS = 10
@@ -61,12 +56,14 @@ class Composer:
         self,
         inlet: Inlet,
         screens: Screens,
+        lookups: Lookups,
         names: Names,
         now: Callable[[], datetime],
         outreach: Outreach,
     ) -> None:
         self._inlet = inlet
         self._screens = screens
+        self._lookups = lookups
         self._names = names
         self._now = now
         self._outreach = outreach
@@ -81,11 +78,11 @@ class Composer:
         """Show the form for a conversation; words for the person where that cannot be. Where the time for free text is over
         it begins with a template.
         """
-        found = await self._found(ref)
+        found = await self._lookups.conversation(ref)
         if found is None:
-            return _OVER
+            return OVER
         contact, conversation = found
-        if self._agent(body, conversation.inbox) is None:
+        if not self._lookups.works_in(body, conversation.inbox):
             return AGENTS_ONLY
         known = Ref(contact=contact.id, conversation=conversation.id)
         shop = self._shop_of(conversation)
@@ -116,7 +113,7 @@ class Composer:
 
     async def begin(self, body: Json) -> str:
         """Show the form for writing to somebody first."""
-        mine = self._inboxes(body)
+        mine = self._lookups.inboxes(body)
         if not mine:
             return AGENTS_ONLY
         start = self._start(body, inboxes=tuple(one.id for one in mine))
@@ -128,7 +125,7 @@ class Composer:
         """`/wa new`: the form, or all of it in one line."""
         if not line.strip():
             return Told(words=await self.begin(body))
-        mine = self._inboxes(body)
+        mine = self._lookups.inboxes(body)
         if not mine:
             return Told(words=AGENTS_ONLY)
         try:
@@ -221,12 +218,12 @@ class Composer:
         if start is None:
             return None
         if not start.ref:
-            mine = {one.id for one in self._inboxes(body)}
+            mine = {one.id for one in self._lookups.inboxes(body)}
             start = structs.replace(start, inboxes=tuple(one for one in start.inboxes if one in mine))
             given = composer.entered(view, composer.TEMPLATE)
             return start, given, self._shop_for(start, given)
         ref = Ref.decode(start.ref)
-        found = await self._found(ref) if ref is not None else None
+        found = await self._lookups.conversation(ref) if ref is not None else None
         if found is None:
             return None
         shop = self._shop_of(found[1])
@@ -239,7 +236,7 @@ class Composer:
         view = body.get("view") or {}
         read = await self._read(body)
         if read is None:
-            return Told(errors={_first_block(view): _OVER})
+            return Told(errors={_first_block(view): OVER})
         start, given, shop = read
         event_id = interaction_event(body, str(view.get("id")))
         try:
@@ -329,24 +326,6 @@ class Composer:
         """Can it be one of ours? It is the client's word."""
         shards = self._inlet.policies().shards
         return bool(_CONTACT.fullmatch(value)) and int(value.partition("-")[0]) < shards
-
-    async def _found(self, ref: Ref) -> tuple[Contact, Conversation] | None:
-        contact = await self._inlet.contact(ref.contact)
-        if contact is not None and contact.redirect is not None:
-            contact = await self._inlet.contact(contact.redirect)
-        conversation = contact.conversation(ref.conversation) if contact else None
-        return (contact, conversation) if contact and conversation else None
-
-    def _agent(self, body: Json, inbox: InboxId) -> Agent | None:
-        agent = self._inlet.roster().find(self._names.account(*who(body)))
-        if agent is None or agent.role < Role.AGENT or (agent.inboxes and inbox not in agent.inboxes):
-            return None
-        return agent
-
-    def _inboxes(self, body: Json) -> list[InboxPolicy]:
-        agent = self._inlet.roster().find(self._names.account(*who(body)))
-        here = [one for one in self._inlet.policies().inboxes.values() if one.desk == DESK]
-        return reaching.works_in(agent, here)
 
     def _templates(self, inbox: InboxId) -> tuple[templates.Template, ...]:
         return self._inlet.policies().templates.get(inbox, ())

@@ -17,9 +17,10 @@ from bridge import commands
 from bridge.adapters.base import Inlet, Outreach, Placed
 from bridge.adapters.slack import composer, modals, panel
 from bridge.adapters.slack.caller import Caller
-from bridge.adapters.slack.composing import AGENTS_ONLY, NEW, Composer
+from bridge.adapters.slack.composing import NEW, Composer
 from bridge.adapters.slack.format import escape, from_slack
 from bridge.adapters.slack.ids import DESK, Ref, interaction_event, reply_handle, slash_event
+from bridge.adapters.slack.lookups import AGENTS_ONLY, OVER, Lookups
 from bridge.adapters.slack.modals import Origin
 from bridge.adapters.slack.panel import cut
 from bridge.adapters.slack.payloads import place_of, who
@@ -28,7 +29,7 @@ from bridge.adapters.slack.screens import Json, Screens, Told
 from bridge.commands import Mistake
 from bridge.events import ButtonPressed, CommandGiven
 from bridge.markup import Document, clean, plain
-from bridge.model import DeskUser, EventId, InboxId, OpenConversation, Place, Role, lane_of
+from bridge.model import EventId, OpenConversation, Place, Role, lane_of
 
 log = structlog.get_logger(__name__)
 
@@ -53,21 +54,12 @@ class Interactions:
         self._screens = Screens(caller)
         self._names = names
         self._now = now
-        self.composer = Composer(inlet, self._screens, names, now, outreach)
-
-    def _account(self, body: Json) -> DeskUser:
-        return self._names.account(*who(body))
+        self._lookups = Lookups(inlet, names)
+        self.composer = Composer(inlet, self._screens, self._lookups, names, now, outreach)
 
     def _ours(self, ref: Ref | None) -> Ref | None:
         """What a button or modal names, if that can be one of our conversations."""
         return ref if ref is not None and ref.within(self._inlet.policies().shards) else None
-
-    def _works_in(self, body: Json, inbox: InboxId) -> bool:
-        """Is the person an agent of this inbox?"""
-        agent = self._inlet.roster().find(self._account(body))
-        return (
-            agent is not None and agent.role >= Role.AGENT and (not agent.inboxes or inbox in agent.inboxes)
-        )
 
     # --------------------------------------------------------------------------------------- buttons
 
@@ -172,16 +164,12 @@ class Interactions:
         )
 
     async def _details(self, body: Json, ref: Ref) -> None:
-        contact = await self._inlet.contact(ref.contact)
-        if contact is not None and contact.redirect is not None:
-            contact = await self._inlet.contact(contact.redirect)
-        conversation = contact.conversation(ref.conversation) if contact else None
-        if contact is None or conversation is None:
-            await self._screens.say(
-                body, "This conversation is over. The contact's later ones are in other threads."
-            )
+        found = await self._lookups.conversation(ref)
+        if found is None:
+            await self._screens.say(body, OVER)
             return
-        if not self._works_in(body, conversation.inbox):
+        contact, conversation = found
+        if not self._lookups.works_in(body, conversation.inbox):
             await self._screens.say(body, AGENTS_ONLY)
             return
         policy = self._inlet.policies().inboxes.get(conversation.inbox)
@@ -206,7 +194,7 @@ class Interactions:
         known = Ref(contact=ref.contact, conversation=ref.conversation)
         if name == SHORTCUT:
             await self._details(body, known)
-        elif not self._works_in(body, ref.inbox):
+        elif not self._lookups.works_in(body, ref.inbox):
             await self._screens.say(body, AGENTS_ONLY)
         else:
             await self._reply_to(body, known)
@@ -287,13 +275,11 @@ class Interactions:
 
     async def _pick(self, body: Json, command: str, args: str) -> Told:
         """No number: let the person choose among their conversations and those of nobody."""
-        agent = self._inlet.roster().find(self._account(body))
+        agent = self._lookups.agent(body)
         if agent is None or agent.role < Role.AGENT:
             return Told(words=AGENTS_ONLY)
         mine = await self._inlet.open_of(agent.id)
-        free = tuple(
-            row for row in await self._inlet.open_of(None) if not agent.inboxes or row.inbox in agent.inboxes
-        )
+        free = tuple(row for row in await self._inlet.open_of(None) if agent.role_in(row.inbox) >= Role.AGENT)
         choices: tuple[tuple[OpenConversation, ...], ...] = (mine, free)
         if not mine and not free:
             return Told(words="You have no open conversations. Name one by its number, e.g. #1042.")
